@@ -1,0 +1,83 @@
+"""The port to a partner that this node calls: what the delivery and polling loops need, whatever the dialect.
+
+An adapter implements `Peer`; the composition root hands it in. A Peer commits nothing and keeps no state that matters: it may
+be called again for the same package after a crash, and the partner must find the repeat by its own rules.
+
+Errors: PeerRefused (it understood and said no), PeerUnreachable (anything else, to be tried again).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from axis.terms import PackageKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A package to push. The bytes are streamed by the callable, from the start each time."""
+
+    package_id: str
+    kind: PackageKind
+    size_bytes: int
+    sha256_hex: str
+    from_organ: str
+    request_id: str  # correlation id, sent along where the dialect has a place for it
+
+
+class Bytes(Protocol):
+    """Gives a package's bytes as often as asked, always from the start."""
+
+    def __call__(self) -> AsyncIterator[bytes]:
+        """A fresh stream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One item in the partner's list for us."""
+
+    ref: str  # the partner's id for it
+    kind: PackageKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverState:
+    """How far one receiver of a package that we pushed has come, by the partner's word."""
+
+    organ_code: str
+    acknowledged: bool
+    words: str = ""  # the partner's own words, for people
+
+
+class Peer(Protocol):
+    """A partner."""
+
+    async def send(self, outgoing: Outgoing, content: Bytes) -> str:
+        """Push a package. Returns the partner's id for it, durable there when returned."""
+        ...
+
+    async def poll(self) -> tuple[Incoming, ...]:
+        """What waits for us there, in the partner's order."""
+        ...
+
+    def fetch(self, item: Incoming) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream one item's exact bytes."""
+        ...
+
+    async def confirm(self, item: Incoming, *, ok: bool) -> None:
+        """Tell the partner that we hold the item durably (ok), or could not take it."""
+        ...
+
+    async def receivers(self, ref: str) -> tuple[ReceiverState, ...]:
+        """How far the receivers of a pushed package have come."""
+        ...
+
+    async def health(self) -> None:
+        """A real, harmless round trip; raises when it fails."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,18 @@
+"""Identifiers: opaque words that sort by the time they were made."""
+
+from datetime import datetime
+from typing import NewType
+
+from ulid import ULID
+
+OrganId = NewType("OrganId", str)  # canonical code of a registered organisation, or a normalised foreign code
+SystemId = NewType("SystemId", str)  # a connected system, or an uplink
+PackageId = NewType("PackageId", str)
+DocumentUid = NewType("DocumentUid", str)  # ours; the norm's DocumentId is the sender's text
+DeliveryId = NewType("DeliveryId", str)
+ConsignmentId = NewType("ConsignmentId", str)
+
+
+def new_id(at: datetime) -> str:
+    """A ULID for the moment `at` (aware): 26 characters, unique, sorting by time to the millisecond."""
+    return str(ULID.from_datetime(at))

@@ -1,0 +1,60 @@
+"""The node's own key: encrypts the secrets that must be kept readable (HMAC secrets of connected systems).
+
+The key is a file of its own beside the database, readable by its owner only; whoever has a copy of the database alone
+has no secrets. It is made by `axis init`, and belongs into the backup, apart from the data.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from axis.errors import Code, Internal, Malformed
+
+_SECRET_BYTES = 32
+
+
+class NodeKey:
+    """Encrypts and decrypts small secrets (Fernet: AES-128-CBC with HMAC-SHA-256)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fernet = Fernet(key)
+
+    @classmethod
+    def create(cls, path: Path) -> "NodeKey":
+        """Make a new key file, mode 0600. Raises Malformed(BAD_FILE) if there is one already."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as e:
+            raise Malformed(Code.BAD_FILE, "a node key exists already and is never overwritten", at=str(path)) from e
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "NodeKey":
+        """Read the key file. Raises Malformed(BAD_FILE) when it is missing or not a key."""
+        try:
+            return cls(path.read_bytes().strip())
+        except (OSError, ValueError) as e:
+            raise Malformed(Code.BAD_FILE, f"node key unreadable: {e}", at=str(path)) from e
+
+    def encrypt(self, secret: str) -> bytes:
+        """The secret in a form that may be stored."""
+        return self._fernet.encrypt(secret.encode())
+
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """The secret's UTF-8 bytes. Raises Internal when this key did not encrypt it."""
+        try:
+            return self._fernet.decrypt(encrypted)
+        except InvalidToken as e:
+            raise Internal("a stored secret was encrypted with another node key") from e
+
+
+def new_secret() -> str:
+    """A new HMAC secret: 43 URL-safe characters, 256 bits."""
+    return secrets.token_urlsafe(_SECRET_BYTES)

@@ -1,0 +1,123 @@
+"""Hot writes as values: what to insert and what to change.
+
+A use case decides on what it has read, and hands the writer a `Hot`. The writer runs many of them in one transaction, one
+`executemany` per table. The constraints and the guards below are the checks: if a row exists already or a change
+does not hit exactly one row, the world has moved since it was read, the unit gets `Stale`, and the use case
+reads and decides again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from axis.store.records import Row
+from axis.terms import TransportState
+
+
+class Stale(Exception):  # noqa: N818 - not an error: the caller reads again and decides anew
+    """A concurrent write came first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """The status of a delivery becomes `status_code`; guarded by the version that was read."""
+
+    delivery_id: str
+    version: int  # as read; becomes version + 1
+    status_code: str
+    status_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryTouched:
+    """A status came that changes nothing: only the version rises, so that decisions stay in order."""
+
+    delivery_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentMoved:
+    """A consignment goes from one transport state to another; guarded by the state that was read.
+
+    Sets handed_over_at or acknowledged_at when it comes to that state for the first time; a hand-over
+    raises `fetched` too (from handed_over to handed_over: fetched again).
+    """
+
+    consignment_id: str
+    was: TransportState
+    becomes: TransportState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentFailed:
+    """A hand-over failed: `failures` rises, and it is listed or pushed again from `visible_at` on."""
+
+    consignment_id: str
+    was: TransportState
+    becomes: TransportState  # retrying, or dead
+    visible_at: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActAnswered:
+    """A receiver answers an open act; guarded by its being open."""
+
+    act_id: str
+    receiver_organ: str
+    answer: str  # agreed | declined
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanMatched:
+    """An orphan status has found its document; guarded by its being an orphan."""
+
+    event_id: str
+    document_uid: str
+    delivery_id: str | None
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFlagged:
+    """A document's flags become `flags`; guarded by what they were."""
+
+    document_uid: str
+    was: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMoved:
+    """The claimer of a queue row puts it back (another task, or later); guarded by its fence."""
+
+    queue_id: str
+    fence: int
+    task: str
+    peer_ref: str | None
+    due_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDone:
+    """The claimer of a queue row removes it; guarded by its fence."""
+
+    queue_id: str
+    fence: int
+
+
+Change = (
+    DeliveryStatus | DeliveryTouched | ConsignmentMoved | ConsignmentFailed | ActAnswered | OrphanMatched
+    | DocumentFlagged | QueueMoved | QueueDone
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hot:
+    """One use case's write. All of it happens, or none."""
+
+    inserts: tuple[Row, ...] = ()
+    changes: tuple[Change, ...] = ()

@@ -1,0 +1,275 @@
+"""Rows as frozen values: one class per table, one field per column, in the columns' order (tested).
+
+The other rooms build and read these; SQL stays in this room.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from axis.terms import Origin, PackageKind, Place, TransportState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organ:
+    """A registered organisation."""
+
+    organ_id: str
+    name: str
+    parent_id: str | None = None
+    level: int | None = None
+    email: str | None = None
+    status: str = "active"
+    successor_id: str | None = None
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A connected software that acts for organisations."""
+
+    system_id: str
+    name: str
+    front: str
+    enabled: bool
+    may_register: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One secret of a system, encrypted with the node's key."""
+
+    credential_id: str
+    system_id: str
+    secret_encrypted: bytes
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A person's log-in to the console."""
+
+    account_id: str
+    username: str
+    password_hash: str
+    roles: str
+    enabled: bool
+    failures: int = 0
+    locked_until: datetime | None = None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A console session; the cookie holds the token whose digest this is."""
+
+    token_sha256: str
+    account_id: str
+    csrf_token: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes by their digest; content is None when they lie in a file."""
+
+    sha256_hex: str
+    size_bytes: int
+    content: bytes | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The business thing a package carries."""
+
+    document_uid: str
+    from_organ: str
+    document_key: str
+    edition: int
+    document_id: str
+    identity: str
+    header_digest: str
+    package_id: str
+    business_type: int
+    code_key: str | None
+    code: str | None
+    promulgation_date: str | None
+    same_code_no: int
+    subject: str | None
+    type_name: str | None
+    sender_name: str | None
+    urgency: int
+    due_date: str | None
+    origin: Origin
+    source_system: str
+    received_at: datetime
+    flags: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """The exact bytes that came in, and what they are."""
+
+    package_id: str
+    sha256_hex: str
+    size_bytes: int
+    kind: PackageKind
+    business_type: int | None
+    document_uid: str | None
+    from_organ: str
+    from_raw: str
+    document_id: str
+    code: str | None
+    subject: str | None
+    urgency: int
+    origin: Origin
+    source_system: str
+    received_at: datetime
+    findings: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One file of a package."""
+
+    package_id: str
+    position: int
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256_hex: str
+    zipped_by_client: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Document × receiver: the processing status."""
+
+    delivery_id: str
+    document_uid: str
+    receiver_organ: str
+    addressed_as: str
+    receiver_name: str | None
+    place: Place
+    status_code: str | None = None
+    status_at: datetime | None = None
+    version: int = 0
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consignment:
+    """Package × receiver: the transport state."""
+
+    consignment_id: str
+    package_id: str
+    receiver_organ: str
+    delivery_id: str | None
+    place: Place
+    uplink_id: str | None
+    state: TransportState
+    urgency: int
+    queued_at: datetime
+    handed_over_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    fetched: int = 0
+    failures: int = 0
+    visible_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A recall, update, replacement, or request to take back."""
+
+    act_id: str
+    package_id: str
+    identity: str
+    kind: str
+    from_organ: str
+    document_uid: str | None
+    reason: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActReceiver:
+    """One receiver's answer to an act."""
+
+    act_id: str
+    receiver_organ: str
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusEvent:
+    """One status package, and what it did."""
+
+    event_id: str
+    package_id: str
+    document_uid: str | None
+    delivery_id: str | None
+    act_id: str | None
+    from_organ: str
+    to_organ: str
+    status_code: str
+    raw_code: str
+    description: str | None
+    department: str | None
+    staff: str | None
+    reported_at: str | None
+    received_at: datetime
+    effect: str
+    match_document_key: str | None = None
+    match_code_key: str | None = None
+    match_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """A push that is due, or a question about one."""
+
+    queue_id: str
+    package_id: str
+    uplink_id: str
+    task: str
+    peer_ref: str | None
+    urgency: int
+    queued_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    lease_until: datetime | None = None
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One line of the audit trail."""
+
+    audit_id: str
+    at: datetime
+    kind: str
+    actor: str
+    fields: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
+
+    kind: str
+    at: datetime
+    data: bytes
+    leaf_hash: bytes
+
+
+Row = (
+    Blob | Document | Package | Attachment | Delivery | Consignment | Act | ActReceiver | StatusEvent
+    | QueueRow | Audit | Leaf
+)
+"""What a hot write may insert."""

@@ -1,0 +1,378 @@
+"""The tables. Invariants stand here as constraints; alembic's head equals this (tested).
+
+Time is a whole number of microseconds since 1970 in UTC (`UtcMicros`), the same on SQLite and PostgreSQL, so that
+the hot path can hand rows to the driver as they are. Structured leftovers are JSON text.
+
+What changes and what does not: package, attachment, status_event, audit and leaf rows are only ever inserted;
+document, delivery, consignment and act_receiver carry a state; queue rows come and go.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 of an aware moment."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    """The aware UTC moment of a column value."""
+    return EPOCH + value * MICROSECOND
+
+
+class UtcMicros(TypeDecorator[datetime]):
+    """An aware datetime, stored as BIGINT microseconds since 1970 UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - interface
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - interface
+        return None if value is None else from_micros(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite counts only INTEGER PRIMARY KEY by itself.
+_Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+# ── Configuration: who exists, who is connected ────────────────────────────────────────────────────────────────
+
+config_version = Table(
+    "config_version",
+    metadata,
+    Column("id", Integer, primary_key=True),  # one row, 1
+    Column("version", BigInteger, nullable=False),  # raised in the transaction of every change of configuration
+)
+
+organ = Table(
+    "organ",
+    metadata,
+    Column("organ_id", String(128), primary_key=True),  # canonical code
+    Column("name", Text, nullable=False),
+    Column("parent_id", String(128), ForeignKey("organ.organ_id")),
+    Column("level", Integer),  # 1 … 4 as the registry says; never computed from dots
+    Column("email", Text),
+    Column("status", String(8), nullable=False),  # active | closed
+    Column("successor_id", String(128), ForeignKey("organ.organ_id")),  # of a closed one: who takes its documents
+    Column("created_at", UtcMicros, nullable=False),
+    Column("closed_at", UtcMicros),
+    CheckConstraint("status IN ('active', 'closed')", name="status"),
+    CheckConstraint("successor_id IS NULL OR status = 'closed'", name="successor"),
+)
+
+organ_alias = Table(
+    "organ_alias",
+    metadata,
+    Column("alias", String(128), primary_key=True),  # another code that means this organisation
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
+)
+
+system = Table(
+    "system",
+    metadata,
+    Column("system_id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("front", String(16), nullable=False),  # vxp
+    Column("enabled", Boolean, nullable=False),
+    Column("may_register", Boolean, nullable=False),  # registerAgency, deleteAgency below what it serves
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("credential_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("secret_encrypted", LargeBinary, nullable=False),  # with the node's key: HMAC needs the secret itself
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros),  # set when rotated: the old one may live on for a while
+)
+
+system_organ = Table(
+    "system_organ",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+)
+
+# The system that acts for each organisation: its own, else its nearest ancestor's. Worked out anew in the
+# transaction of every change of configuration, so that lists can be answered by one join.
+route = Table(
+    "route",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", String(26), primary_key=True),
+    Column("username", String(64), nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),  # argon2id
+    Column("roles", Text, nullable=False),  # words of terms.Role, joined by a space
+    Column("enabled", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),  # wrong passwords since the last right one
+    Column("locked_until", UtcMicros),
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),  # the cookie's value is not stored
+    Column("account_id", String(26), ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("csrf_token", String(64), nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros, nullable=False),
+)
+
+# ── What came in ───────────────────────────────────────────────────────────────────────────────────────────────
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("sha256_hex", String(64), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("content", LargeBinary),  # NULL: a content-addressed file, durable before this row
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("document_uid", String(26), primary_key=True),
+    Column("from_organ", String(128), nullable=False),  # canonical; a foreign code in its comparison form
+    Column("document_key", Text, nullable=False),  # DocumentId in its comparison form
+    Column("edition", Integer, nullable=False),  # 1, and one more for each replacement under the same DocumentId
+    Column("document_id", Text, nullable=False),  # as it came
+    Column("identity", String(64), nullable=False),  # what makes another package a repeat of this one
+    Column("header_digest", String(64), nullable=False),
+    Column("package_id", String(26), nullable=False),  # the first package; the answer to every repeat
+    Column("business_type", Integer, nullable=False),
+    Column("code_key", Text),  # number/notation in its comparison form
+    Column("code", Text),
+    Column("promulgation_date", String(32)),  # ISO date where readable, else as it came
+    Column("same_code_no", Integer, nullable=False),  # 0, or how many other documents already bear this number and date
+    Column("subject", Text),
+    Column("type_name", Text),
+    Column("sender_name", Text),
+    Column("urgency", Integer, nullable=False),
+    Column("due_date", String(32)),
+    Column("origin", String(8), nullable=False),
+    Column("source_system", String(64), nullable=False),  # a system or an uplink
+    Column("received_at", UtcMicros, nullable=False),
+    Column("flags", Text, nullable=False),  # words joined by a space
+    UniqueConstraint("from_organ", "document_key", "edition"),
+    UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
+    Index("ix_document_received_at", "received_at"),
+    Index("ix_document_document_key", "document_key"),
+)
+
+package = Table(
+    "package",
+    metadata,
+    Column("package_id", String(26), primary_key=True),
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("kind", String(8), nullable=False),  # document | status
+    Column("business_type", Integer),  # of a document package
+    Column("document_uid", String(26), ForeignKey("document.document_uid"), index=True),  # what it carries or acts on
+    Column("from_organ", String(128), nullable=False),
+    Column("from_raw", Text, nullable=False),
+    Column("document_id", Text, nullable=False),  # as it came; of a status: ResponseFor's
+    Column("code", Text),
+    Column("subject", Text),
+    Column("urgency", Integer, nullable=False),
+    Column("origin", String(8), nullable=False),
+    Column("source_system", String(64), nullable=False),
+    Column("received_at", UtcMicros, nullable=False),
+    Column("findings", Text, nullable=False),  # JSON list of {code, at, message}
+    UniqueConstraint("from_organ", "sha256_hex"),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("package_id", String(26), ForeignKey("package.package_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256_hex", String(64), nullable=False),
+    Column("zipped_by_client", Boolean, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", String(26), primary_key=True),
+    Column("document_uid", String(26), ForeignKey("document.document_uid"), nullable=False),
+    Column("receiver_organ", String(128), nullable=False),
+    Column("addressed_as", Text, nullable=False),  # the code in the package, when the receiver succeeds a closed one
+    Column("receiver_name", Text),
+    Column("place", String(9), nullable=False),
+    Column("status_code", String(2)),  # NULL until the receiver says something
+    Column("status_at", UtcMicros),
+    Column("version", Integer, nullable=False),  # raised by every status: two writers never overwrite each other
+    Column("created_at", UtcMicros, nullable=False),
+    UniqueConstraint("document_uid", "receiver_organ"),
+    Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
+)
+
+consignment = Table(
+    "consignment",
+    metadata,
+    Column("consignment_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False),
+    Column("receiver_organ", String(128), nullable=False),
+    Column("delivery_id", String(26), ForeignKey("delivery.delivery_id"), index=True),  # NULL: an act or a status
+    Column("place", String(9), nullable=False),
+    Column("uplink_id", String(64)),  # when place is uplink
+    Column("state", String(12), nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("queued_at", UtcMicros, nullable=False),
+    Column("handed_over_at", UtcMicros),
+    Column("acknowledged_at", UtcMicros),
+    Column("fetched", Integer, nullable=False),  # times the bytes were handed out
+    Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
+    Column("visible_at", UtcMicros),  # listed again only from then on
+    Column("last_error", Text),
+    UniqueConstraint("package_id", "receiver_organ"),
+    CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
+    CheckConstraint(
+        "state IN ('queued', 'handed_over', 'acknowledged', 'retrying', 'dead', 'cancelled')", name="state"
+    ),
+    Index(
+        "ix_consignment_pending",
+        "receiver_organ",
+        "urgency",
+        "consignment_id",
+        sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
+        postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
+    ),
+)
+
+act = Table(
+    "act",
+    metadata,
+    Column("act_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
+    Column("identity", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # recall | update | replace | recall_request (status 13)
+    Column("from_organ", String(128), nullable=False),
+    Column("document_uid", String(26), ForeignKey("document.document_uid"), index=True),  # target; NULL: not known here
+    Column("reason", Text),
+    Column("received_at", UtcMicros, nullable=False),
+)
+
+act_receiver = Table(
+    "act_receiver",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("receiver_organ", String(128), primary_key=True),
+    Column("answer", String(8)),  # NULL open | agreed | declined
+    Column("answered_at", UtcMicros),
+)
+
+status_event = Table(
+    "status_event",
+    metadata,
+    Column("event_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
+    Column("document_uid", String(26), ForeignKey("document.document_uid")),  # NULL: an orphan
+    Column("delivery_id", String(26), ForeignKey("delivery.delivery_id")),
+    Column("act_id", String(26), ForeignKey("act.act_id")),  # 13, 15, 16: the act it opens or answers
+    Column("from_organ", String(128), nullable=False),
+    Column("to_organ", String(128), nullable=False),
+    Column("status_code", String(2), nullable=False),
+    Column("raw_code", Text, nullable=False),
+    Column("description", Text),
+    Column("department", Text),
+    Column("staff", Text),
+    Column("reported_at", Text),  # their Timestamp, as it came
+    Column("received_at", UtcMicros, nullable=False),
+    Column("effect", String(16), nullable=False),  # applied | unchanged | flagged | act | orphan
+    Column("match_document_key", Text),  # what an orphan is matched by when its document comes
+    Column("match_code_key", Text),
+    Column("match_date", String(32)),
+    Index("ix_status_event_document", "document_uid", "event_id"),
+    Index("ix_status_event_orphan", "to_organ", sqlite_where=text("effect = 'orphan'"),
+          postgresql_where=text("effect = 'orphan'")),
+)
+
+# ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("queue_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False),
+    Column("uplink_id", String(64), nullable=False),
+    Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
+    Column("peer_ref", Text),  # the partner's id for it, once sent
+    Column("urgency", Integer, nullable=False),
+    Column("queued_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", UtcMicros),
+    Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
+    UniqueConstraint("package_id", "uplink_id"),
+    Index("ix_queue_due", "uplink_id", "task", "due_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", String(26), primary_key=True),
+    Column("at", UtcMicros, nullable=False),
+    Column("kind", String(32), nullable=False),  # package_refused, echo_acknowledged, organ_closed, …
+    Column("actor", String(128), nullable=False),  # system, account or "node"
+    Column("fields", Text, nullable=False),  # JSON, no content of documents
+    Index("ix_audit_at", "at"),
+)
+
+leaf = Table(
+    "leaf",
+    metadata,
+    Column("leaf_id", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("at", UtcMicros, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # canonical JSON, exactly what was hashed
+    Column("leaf_hash", LargeBinary, nullable=False),  # SHA-256 of 0x00 and data (RFC 6962)
+    Column("seq", BigInteger, unique=True),  # position in the log; NULL until the sequencer numbers it
+)

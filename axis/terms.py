@@ -1,0 +1,94 @@
+"""Words that several rooms share, each spelt once.
+
+The same words stand in the database, the log, the API and on the screens (docs/lifecycle.md).
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class PackageKind(StrEnum):
+    """What a package carries."""
+
+    DOCUMENT = "document"  # a document, or an act on one (recall, update, replace)
+    STATUS = "status"  # one processing status of one receiver
+
+
+class BusinessType(IntEnum):
+    """BussinessDocType: what a document package does.
+
+    Norm: QCVN 102:2016/BTTTT.   Peer: absent in real packages, which means NEW.
+    """
+
+    NEW = 0  # văn bản mới
+    RECALL = 1  # thu hồi
+    UPDATE = 2  # cập nhật
+    REPLACE = 3  # thay thế
+
+    @property
+    def makes_document(self) -> bool:
+        """New and replacing packages are documents with statuses of their own; the others only act on one."""
+        return self in (BusinessType.NEW, BusinessType.REPLACE)
+
+
+class StatusCode(StrEnum):
+    """Processing status of a document at one receiver. Norm: QCVN 102:2016/BTTTT."""
+
+    ARRIVED = "01"  # đã đến: the receiver's software has it, no clerk has handled it
+    REFUSED = "02"  # từ chối tiếp nhận, with a reason
+    ACCEPTED = "03"  # đã tiếp nhận, vào sổ
+    ASSIGNED = "04"  # lãnh đạo phân công xử lý
+    IN_PROGRESS = "05"  # đang xử lý
+    COMPLETED = "06"  # hoàn thành
+    RECALL_REQUESTED = "13"  # the sender asks to take the document back
+    AGREED = "15"  # the receiver agrees to an update or recall
+    DECLINED = "16"  # the receiver declines it
+
+
+class TransportState(StrEnum):
+    """How far a consignment has come. Never mistaken for a processing status."""
+
+    QUEUED = "queued"  # waits for the receiver's system to fetch it, or for us to push it
+    HANDED_OVER = "handed_over"  # the last byte was written to the receiving system
+    ACKNOWLEDGED = "acknowledged"  # the receiving system said that it has it
+    RETRYING = "retrying"  # a hand-over failed; it is tried again
+    DEAD = "dead"  # given up after the configured time; a person or a repeat can open it again
+    CANCELLED = "cancelled"  # withdrawn before the hand-over
+
+
+PENDING = (TransportState.QUEUED, TransportState.HANDED_OVER, TransportState.RETRYING)
+"""Transport states in which a receiving system still sees the consignment in its list."""
+
+
+class Place(StrEnum):
+    """Where a receiver is reached from this node."""
+
+    LOCAL = "local"  # by a system connected here
+    UPLINK = "uplink"  # through another axis
+    ELSEWHERE = "elsewhere"  # addressed, but served by another axis that has its own copy: recorded only
+
+
+class Origin(StrEnum):
+    """How a package came into the node."""
+
+    LOCAL = "local"  # handed in by a connected system
+    UPLINK = "uplink"  # fetched from another axis
+    NODE = "node"  # composed here for an organisation that the node acts for
+
+
+class Urgency(IntEnum):
+    """OtherInfo/Priority. Norm: QCVN 102:2016/BTTTT."""
+
+    NORMAL = 0  # thường
+    URGENT = 1  # khẩn
+    VERY_URGENT = 2  # thượng khẩn
+    EXPRESS = 3  # hỏa tốc
+    EXPRESS_TIMED = 4  # hỏa tốc hẹn giờ
+
+
+class Role(StrEnum):
+    """What an account may do in the console."""
+
+    CLERK = "clerk"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
