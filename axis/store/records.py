@@ -6,22 +6,8 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
+from axis.organ.model import Organ as Organ
 from axis.terms import Origin, PackageKind, Place, TransportState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organ:
-    """A registered organisation."""
-
-    organ_id: str
-    name: str
-    parent_id: str | None = None
-    level: int | None = None
-    email: str | None = None
-    status: str = "active"
-    successor_id: str | None = None
-    created_at: datetime
-    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

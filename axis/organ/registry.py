@@ -1,0 +1,80 @@
+"""The tree of organisations in memory: codes, aliases, ancestors, successors.
+
+Immutable; a change of the registry makes a new one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from axis.organ.codes import canonical_form
+from axis.organ.model import Organ
+
+_LONGEST_SUCCESSION = 32  # a longer chain is a loop that slipped in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Where a code leads. organ is closed only when nobody succeeds it."""
+
+    organ: Organ
+    succeeded: bool  # the code names a closed organisation, and `organ` took over from it
+
+
+class Registry:
+    """Looks organisations up by any of their codes."""
+
+    def __init__(self, organs: Iterable[Organ], aliases: Mapping[str, str]) -> None:
+        """aliases: other code → canonical code; both in the form in which they were registered."""
+        self._organs = {organ.organ_id: organ for organ in organs}
+        self._by_form = {canonical_form(alias): organ_id for alias, organ_id in aliases.items()}
+        self._by_form |= {canonical_form(organ_id): organ_id for organ_id in self._organs}
+        self._aliases: dict[str, list[str]] = {}
+        for alias, organ_id in aliases.items():
+            self._aliases.setdefault(organ_id, []).append(alias)
+
+    def __iter__(self) -> Iterator[Organ]:
+        """All organisations, closed ones included."""
+        return iter(self._organs.values())
+
+    def __len__(self) -> int:
+        return len(self._organs)
+
+    def find(self, code: str) -> Organ | None:
+        """The organisation that a code names, closed or not."""
+        organ_id = self._by_form.get(canonical_form(code))
+        return None if organ_id is None else self._organs.get(organ_id)
+
+    def resolve(self, code: str) -> Resolved | None:
+        """The organisation that takes documents for a code: itself, or the last of its successors."""
+        found = self.find(code)
+        if found is None:
+            return None
+        organ = found
+        for _ in range(_LONGEST_SUCCESSION):
+            if not organ.is_closed or organ.successor_id is None:
+                break
+            organ = self._organs[organ.successor_id]
+        return Resolved(organ=organ, succeeded=organ is not found)
+
+    def canonical(self, code: str) -> str:
+        """The canonical code where registered (of the successor, where closed), else the code's canonical form."""
+        resolved = self.resolve(code)
+        return canonical_form(code) if resolved is None else resolved.organ.organ_id
+
+    def aliases_of(self, organ_id: str) -> tuple[str, ...]:
+        """The other codes of an organisation."""
+        return tuple(self._aliases.get(organ_id, ()))
+
+    def lineage(self, organ_id: str) -> Iterator[str]:
+        """An organisation's code and its ancestors', nearest first."""
+        seen: set[str] = set()
+        current: str | None = organ_id
+        while current is not None and current not in seen:
+            seen.add(current)
+            yield current
+            organ = self._organs.get(current)
+            current = organ.parent_id if organ else None
+
+    def is_relative(self, one: str, other: str) -> bool:
+        """Whether one is the other, or its ancestor or descendant."""
+        return one in self.lineage(other) or other in self.lineage(one)
