@@ -1,0 +1,384 @@
+"""What every error code means for people, in Vietnamese and English: what happened, and what to do.
+
+The table is total over `axis.errors.Code` (tested). Faces show `describe`; the code itself, and the request id
+that a face adds, let an operator find the rest in the log.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from axis.errors import AxisError, Code
+
+Language = Literal["vi", "en"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentences:
+    """One code's sentences; each is complete and ends with a full stop."""
+
+    what_vi: str  # what happened
+    action_vi: str  # what the reader should do
+    what_en: str
+    action_en: str
+
+
+def sentence(code: Code, lang: Language) -> str:
+    """What happened and what to do, for one code."""
+    entry = SENTENCES[code]
+    if lang == "vi":
+        return f"{entry.what_vi} {entry.action_vi}"
+    return f"{entry.what_en} {entry.action_en}"
+
+
+def describe(error: AxisError, lang: Language) -> str:
+    """The sentence of an error's code, followed by where it is and the technical detail, if known."""
+    where, detail = ("Vị trí", "Chi tiết") if lang == "vi" else ("Where", "Detail")
+    parts = [sentence(error.code, lang)]
+    if error.at:
+        parts.append(f"{where}: {error.at}.")
+    if error.detail:
+        parts.append(f"{detail}: {error.detail.rstrip('.')}.")
+    return " ".join(parts)
+
+
+def _say(what_vi: str, action_vi: str, what_en: str, action_en: str) -> Sentences:
+    return Sentences(what_vi=what_vi, action_vi=action_vi, what_en=what_en, action_en=action_en)
+
+
+_FORM: dict[Code, Sentences] = {
+    Code.EMPTY_BODY: _say(
+        "Yêu cầu không kèm nội dung gói tin.",
+        "Đề nghị gửi lại kèm tệp edXML đầy đủ.",
+        "The request carries no package.",
+        "Send it again with the complete edXML file.",
+    ),
+    Code.TRUNCATED_UPLOAD: _say(
+        "Việc truyền gói tin bị ngắt giữa chừng nên trục chưa nhận được gói tin.",
+        "Đề nghị kiểm tra đường truyền và gửi lại toàn bộ gói tin.",
+        "The upload broke off, so the package was not received.",
+        "Check the connection and send the whole package again.",
+    ),
+    Code.TOO_LARGE: _say(
+        "Dung lượng gói tin hoặc tệp đính kèm vượt giới hạn cho phép.",
+        "Đề nghị giảm dung lượng hoặc tách tệp rồi gửi lại; các giới hạn được công bố tại địa chỉ /limits.",
+        "The package or one of its files is larger than allowed.",
+        "Make it smaller or split the files and send it again; the limits are published at /limits.",
+    ),
+    Code.TOO_DEEP: _say(
+        "Cấu trúc XML của gói tin lồng quá nhiều cấp.",
+        "Đề nghị lập lại gói tin đúng cấu trúc edXML rồi gửi lại.",
+        "The package's XML is nested too deeply.",
+        "Build the package again by the edXML structure and send it again.",
+    ),
+    Code.TOO_MANY: _say(
+        "Gói tin có quá nhiều thành phần (nơi nhận, tệp đính kèm hoặc phần tử XML).",
+        "Đề nghị tách thành nhiều gói tin rồi gửi lại; các giới hạn được công bố tại địa chỉ /limits.",
+        "The package holds too many parts (receivers, files or XML elements).",
+        "Split it into several packages and send them; the limits are published at /limits.",
+    ),
+    Code.HASH_MISMATCH: _say(
+        "Mã băm khai báo không khớp với nội dung nhận được; gói tin có thể đã bị thay đổi khi truyền.",
+        "Đề nghị tính lại mã băm và gửi lại gói tin.",
+        "The declared hash does not match the bytes received; they may have changed on the way.",
+        "Compute the hash again and send the package again.",
+    ),
+    Code.ENCODING_UNSUPPORTED: _say(
+        "Bảng mã ký tự của gói tin không được hỗ trợ.",
+        "Đề nghị lưu gói tin theo bảng mã UTF-8 rồi gửi lại.",
+        "The package's character encoding is not supported.",
+        "Save the package as UTF-8 and send it again.",
+    ),
+    Code.XML_BROKEN: _say(
+        "Gói tin không phải là tệp XML hợp lệ.",
+        "Đề nghị kiểm tra phần mềm tạo gói tin, lập lại gói tin rồi gửi lại.",
+        "The package is not well-formed XML.",
+        "Check the software that made it, build the package again and send it again.",
+    ),
+    Code.DTD_FORBIDDEN: _say(
+        "Gói tin có khai báo DTD hoặc thực thể XML, bị cấm vì lý do an toàn thông tin.",
+        "Đề nghị bỏ khai báo này rồi gửi lại.",
+        "The package declares a DTD or entities, which are forbidden for safety.",
+        "Remove the declaration and send the package again.",
+    ),
+    Code.WRONG_ROOT: _say(
+        "Tệp không phải là gói tin edXML theo QCVN 102:2016/BTTTT.",
+        "Đề nghị chọn đúng tệp gói tin rồi gửi lại.",
+        "The file is not an edXML package by QCVN 102:2016/BTTTT.",
+        "Choose the right file and send it again.",
+    ),
+    Code.SCHEMA_INVALID: _say(
+        "Gói tin không đúng lược đồ edXML.",
+        "Đề nghị sửa thành phần được nêu rồi gửi lại.",
+        "The package does not follow the edXML schema.",
+        "Correct the element named here and send it again.",
+    ),
+    Code.FIELD_INVALID: _say(
+        "Một trường thông tin của gói tin có giá trị không hợp lệ.",
+        "Đề nghị sửa trường được nêu rồi gửi lại.",
+        "A field of the package has a value that is not allowed.",
+        "Correct the field named here and send it again.",
+    ),
+    Code.MISSING_FROM: _say(
+        "Gói tin thiếu mã định danh cơ quan gửi (From/OrganId).",
+        "Đề nghị bổ sung mã định danh của cơ quan gửi rồi gửi lại.",
+        "The package does not name its sender (From/OrganId).",
+        "Add the sender's organisation code and send it again.",
+    ),
+    Code.MISSING_TO: _say(
+        "Gói tin thiếu mã định danh nơi nhận (To/OrganId).",
+        "Đề nghị bổ sung ít nhất một nơi nhận rồi gửi lại.",
+        "The package names no receiver (To/OrganId).",
+        "Add at least one receiver and send it again.",
+    ),
+    Code.MISSING_DOCUMENT_ID: _say(
+        "Gói tin thiếu mã định danh văn bản (DocumentId).",
+        "Đề nghị bổ sung mã định danh văn bản rồi gửi lại.",
+        "The package carries no document identifier (DocumentId).",
+        "Add the document identifier and send it again.",
+    ),
+    Code.MISSING_RESPONSE_FOR: _say(
+        "Gói tin không nêu văn bản liên quan (ResponseFor).",
+        "Đề nghị bổ sung thông tin văn bản liên quan rồi gửi lại.",
+        "The package does not name the document that it is about (ResponseFor).",
+        "Add that document's particulars and send it again.",
+    ),
+    Code.BAD_STATUS_CODE: _say(
+        "Mã trạng thái xử lý không thuộc danh mục quy định (01–06, 13, 15, 16).",
+        "Đề nghị sửa mã trạng thái rồi gửi lại.",
+        "The status code is not one of those defined (01–06, 13, 15, 16).",
+        "Correct the status code and send it again.",
+    ),
+    Code.BAD_BUSINESS_TYPE: _say(
+        "Loại nghiệp vụ của gói tin không thuộc danh mục quy định (0 mới, 1 thu hồi, 2 cập nhật, 3 thay thế).",
+        "Đề nghị sửa loại nghiệp vụ rồi gửi lại.",
+        "The business type is not one of those defined (0 new, 1 recall, 2 update, 3 replace).",
+        "Correct the business type and send it again.",
+    ),
+    Code.BAD_BASE64: _say(
+        "Không giải mã được nội dung tệp đính kèm (base64 bị lỗi).",
+        "Đề nghị mã hóa lại tệp đính kèm rồi gửi lại.",
+        "An attachment cannot be decoded (its base64 is broken).",
+        "Encode the attachment again and send the package again.",
+    ),
+    Code.ATTACHMENT_ABSENT: _say(
+        "Danh mục tệp có nêu một tệp đính kèm nhưng gói tin không chứa tệp đó.",
+        "Đề nghị bổ sung tệp còn thiếu rồi gửi lại.",
+        "The manifest lists a file that the package does not hold.",
+        "Add the missing file and send the package again.",
+    ),
+    Code.ATTACHMENT_UNLISTED: _say(
+        "Gói tin chứa một tệp đính kèm không có trong danh mục tệp.",
+        "Đề nghị ghi tệp này vào danh mục hoặc bỏ tệp rồi gửi lại.",
+        "The package holds a file that its manifest does not list.",
+        "List the file or remove it, and send the package again.",
+    ),
+    Code.ATTACHMENT_DUPLICATE: _say(
+        "Hai tệp đính kèm dùng chung một mã ContentId.",
+        "Đề nghị đặt mã riêng cho từng tệp rồi gửi lại.",
+        "Two files share one ContentId.",
+        "Give each file its own identifier and send the package again.",
+    ),
+    Code.ZIP_BOMB: _say(
+        "Tệp nén đính kèm khi giải nén vượt giới hạn an toàn.",
+        "Đề nghị gửi tệp gốc không nén hoặc chia nhỏ tệp nén.",
+        "A compressed attachment would unpack beyond the safe limits.",
+        "Send the original file uncompressed, or split the archive.",
+    ),
+}
+
+_CALLER: dict[Code, Sentences] = {
+    Code.BAD_CREDENTIALS: _say(
+        "Thông tin xác thực không đúng.",
+        "Đề nghị kiểm tra mã hệ thống và khóa bí mật, hoặc liên hệ quản trị trục để được cấp lại.",
+        "The credentials are not right.",
+        "Check the system's id and secret, or ask the node's administrator for new ones.",
+    ),
+    Code.TIMESTAMP_OUTSIDE_WINDOW: _say(
+        "Thời điểm ghi trong yêu cầu lệch quá mức cho phép so với đồng hồ của trục.",
+        "Đề nghị đồng bộ đồng hồ máy chủ (NTP), khởi động lại phần mềm kết nối rồi gửi lại.",
+        "The request's timestamp is too far from the node's clock.",
+        "Synchronise the server's clock (NTP), restart the connecting software and send again.",
+    ),
+    Code.HEADER_MISMATCH: _say(
+        "Giá trị tiêu đề của yêu cầu khác với giá trị đã ký.",
+        "Đề nghị kiểm tra phần mềm kết nối và các thiết bị trung gian có thể sửa tiêu đề, rồi gửi lại.",
+        "A header of the request differs from the signed one.",
+        "Check the connecting software and any proxy that may change headers, and send again.",
+    ),
+    Code.HEADER_UNSIGNED: _say(
+        "Một tiêu đề bắt buộc chưa được đưa vào phần ký.",
+        "Đề nghị cấu hình phần mềm kết nối để ký tiêu đề được nêu rồi gửi lại.",
+        "A header that the operation needs is not among the signed ones.",
+        "Have the connecting software sign the header named here and send again.",
+    ),
+    Code.UNKNOWN_SYSTEM: _say(
+        "Hệ thống gọi đến chưa được đăng ký trên trục.",
+        "Đề nghị kiểm tra mã hệ thống hoặc liên hệ quản trị trục để đăng ký.",
+        "The calling system is not registered here.",
+        "Check the system's id or ask the node's administrator to register it.",
+    ),
+    Code.SYSTEM_DISABLED: _say(
+        "Kết nối của hệ thống này đang bị tạm khóa.",
+        "Đề nghị liên hệ quản trị trục để mở lại kết nối.",
+        "This system's connection has been disabled.",
+        "Ask the node's administrator to enable it.",
+    ),
+    Code.FOREIGN_SENDER: _say(
+        "Hệ thống không được phép gửi thay cơ quan nêu tại phần nơi gửi (From).",
+        "Đề nghị kiểm tra mã cơ quan gửi hoặc đề nghị quản trị trục bổ sung quyền cho hệ thống.",
+        "The system may not send for the organisation named in From.",
+        "Check the sender's code or ask the node's administrator to grant the right.",
+    ),
+    Code.NOT_ALLOWED: _say(
+        "Hệ thống hoặc tài khoản không có quyền thực hiện thao tác này.",
+        "Đề nghị liên hệ quản trị trục nếu cần được cấp quyền.",
+        "The system or account may not do this.",
+        "Ask the node's administrator if the right is needed.",
+    ),
+    Code.UNKNOWN_OPERATION: _say(
+        "Trục không cung cấp chức năng được gọi.",
+        "Đề nghị kiểm tra lại địa chỉ và tên chức năng.",
+        "The node has no such operation.",
+        "Check the address and the operation's name.",
+    ),
+    Code.BAD_REQUEST: _say(
+        "Yêu cầu thiếu thông tin hoặc sai định dạng.",
+        "Đề nghị sửa tham số được nêu rồi gửi lại.",
+        "The request lacks something or has the wrong form.",
+        "Correct the parameter named here and send it again.",
+    ),
+    Code.BAD_SETTINGS: _say(
+        "Tệp cấu hình có giá trị không hợp lệ.",
+        "Hãy sửa khóa được nêu; lệnh `axis config describe` liệt kê mọi khóa và ý nghĩa.",
+        "The settings hold a value that is not allowed.",
+        "Correct the key named here; `axis config describe` lists every key and its meaning.",
+    ),
+    Code.BAD_FILE: _say(
+        "Không đọc được tệp đã chọn hoặc nội dung tệp không đúng mẫu.",
+        "Hãy kiểm tra đường dẫn, quyền đọc và nội dung tệp rồi thực hiện lại.",
+        "The file cannot be read or does not have the expected content.",
+        "Check its path, permissions and content and try again.",
+    ),
+}
+
+_RECORD: dict[Code, Sentences] = {
+    Code.UNKNOWN_SENDER: _say(
+        "Cơ quan gửi chưa được đăng ký trên trục.",
+        "Đề nghị kiểm tra mã định danh cơ quan gửi hoặc liên hệ quản trị trục để đăng ký.",
+        "The sending organisation is not registered here.",
+        "Check the sender's code or ask the node's administrator to register it.",
+    ),
+    Code.UNKNOWN_RECEIVER: _say(
+        "Có nơi nhận chưa được đăng ký nên gói tin không được tiếp nhận.",
+        "Đề nghị sửa các mã nơi nhận được nêu rồi gửi lại cả gói tin.",
+        "A receiver is not registered, so the package was not accepted.",
+        "Correct the receivers' codes named here and send the whole package again.",
+    ),
+    Code.RECEIVER_CLOSED: _say(
+        "Cơ quan nhận đã giải thể hoặc ngừng hoạt động và chưa có cơ quan kế thừa.",
+        "Đề nghị chọn cơ quan nhận khác rồi gửi lại.",
+        "The receiving organisation is closed and has no successor.",
+        "Choose another receiver and send it again.",
+    ),
+    Code.DOCUMENT_CONFLICT: _say(
+        "Mã định danh văn bản này đã được dùng cho một văn bản có nội dung khác.",
+        "Đề nghị dùng mã định danh mới, hoặc gửi gói tin cập nhật hay thay thế cho văn bản đã gửi.",
+        "This document identifier already belongs to a document with another content.",
+        "Use a new identifier, or send an update or a replacement of the earlier document.",
+    ),
+    Code.SECRET_MARKING: _say(
+        "Gói tin có dấu chỉ độ mật; văn bản bí mật nhà nước không được gửi qua trục này.",
+        "Đề nghị gửi văn bản qua hệ thống dành riêng cho bí mật nhà nước theo quy định.",
+        "The package bears a secrecy marking; state secrets must not travel through this node.",
+        "Send the document through the system that is set apart for state secrets.",
+    ),
+    Code.STATUS_UNMATCHED: _say(
+        "Không tìm thấy văn bản mà trạng thái xử lý này đề cập đến.",
+        "Đề nghị kiểm tra mã văn bản, số ký hiệu và ngày ban hành trong ResponseFor rồi gửi lại.",
+        "No document matches this status.",
+        "Check the document's identifier, code and date in ResponseFor and send it again.",
+    ),
+    Code.STATUS_NOT_YOURS: _say(
+        "Cơ quan gửi trạng thái không phải là bên được phép báo trạng thái này.",
+        "Đề nghị kiểm tra mã cơ quan và mã trạng thái rồi gửi lại.",
+        "The organisation that reports this status is not the one that may.",
+        "Check the organisation's code and the status code and send it again.",
+    ),
+    Code.UNKNOWN_ACKNOWLEDGEMENT: _say(
+        "Giá trị xác nhận không thuộc danh mục initial, processing, done, fail; trạng thái truyền không thay đổi.",
+        "Đề nghị sửa giá trị rồi gọi lại; trạng thái xử lý văn bản phải gửi bằng gói tin trạng thái.",
+        "The acknowledgement is none of initial, processing, done, fail; nothing was changed.",
+        "Correct it and call again; a document's processing status has to be sent as a status package.",
+    ),
+    Code.NOT_FOUND: _say(
+        "Không tìm thấy nội dung được yêu cầu hoặc hệ thống không có quyền xem.",
+        "Đề nghị kiểm tra lại mã đã nhập và quyền của hệ thống.",
+        "There is no such thing, or you may not see it.",
+        "Check the identifier and your system's rights.",
+    ),
+    Code.ORGAN_EXISTS: _say(
+        "Mã định danh cơ quan đã tồn tại.",
+        "Hãy dùng mã khác hoặc cập nhật cơ quan hiện có.",
+        "An organisation with this code exists already.",
+        "Use another code or change the existing organisation.",
+    ),
+    Code.ORGAN_IN_USE: _say(
+        "Cơ quan đang có đơn vị trực thuộc hoặc hệ thống kết nối nên chưa thể đóng.",
+        "Hãy chuyển các đơn vị và hệ thống này sang cơ quan khác trước.",
+        "The organisation still has units or systems and cannot be closed.",
+        "Move those to another organisation first.",
+    ),
+    Code.ORGAN_CYCLE: _say(
+        "Quan hệ cấp trên hoặc kế thừa giữa các cơ quan tạo thành vòng lặp.",
+        "Hãy sửa cơ quan cấp trên hoặc cơ quan kế thừa rồi thực hiện lại.",
+        "The organisations' parents or successors would form a circle.",
+        "Correct the parent or the successor and try again.",
+    ),
+    Code.SYSTEM_EXISTS: _say(
+        "Mã hệ thống đã tồn tại.",
+        "Hãy dùng mã khác, hoặc đổi khóa bí mật của hệ thống hiện có bằng lệnh `axis system rotate`.",
+        "A system with this id exists already.",
+        "Use another id, or give the existing one a new secret by `axis system rotate`.",
+    ),
+}
+
+_NODE: dict[Code, Sentences] = {
+    Code.DISK_FULL: _say(
+        "Trục tạm ngừng tiếp nhận vì sắp hết dung lượng lưu trữ; gói tin chưa được nhận.",
+        "Đề nghị gửi lại sau; quản trị trục cần giải phóng hoặc bổ sung dung lượng.",
+        "The node has stopped taking packages because its disk is nearly full; this one was not received.",
+        "Send it again later; the node's administrator has to free or add space.",
+    ),
+    Code.OVERLOADED: _say(
+        "Trục đang quá tải; gói tin chưa được nhận.",
+        "Đề nghị gửi lại sau thời gian được nêu.",
+        "The node is overloaded; the package was not received.",
+        "Send it again after the time stated.",
+    ),
+    Code.DATABASE_OLD: _say(
+        "Phiên bản cơ sở dữ liệu không khớp với phiên bản phần mềm.",
+        "Hãy sao lưu dữ liệu rồi chạy lệnh `axis migrate`.",
+        "The database does not have this software's version.",
+        "Back up the data, then run `axis migrate`.",
+    ),
+    Code.PEER_REFUSED: _say(
+        "Hệ thống phía nhận từ chối yêu cầu.",
+        "Đề nghị xem lý do kèm theo, khắc phục rồi chuyển lại.",
+        "The partner refused the request.",
+        "See its reason, remove the cause and send again.",
+    ),
+    Code.PEER_UNREACHABLE: _say(
+        "Không kết nối được với hệ thống phía nhận; trục sẽ tự động thử lại.",
+        "Đề nghị kiểm tra đường truyền và liên hệ đơn vị vận hành phía nhận nếu tình trạng kéo dài.",
+        "The partner cannot be reached; the node tries again by itself.",
+        "Check the line, and call the partner's operator if it lasts.",
+    ),
+    Code.INTERNAL: _say(
+        "Trục gặp lỗi nội bộ khi xử lý yêu cầu.",
+        "Đề nghị thử lại sau; nếu lỗi lặp lại, hãy cung cấp mã yêu cầu cho quản trị trục.",
+        "The node failed on this request.",
+        "Try again later; if it happens again, give the request id to the node's administrator.",
+    ),
+}
+
+SENTENCES: dict[Code, Sentences] = {**_FORM, **_CALLER, **_RECORD, **_NODE}
