@@ -1,0 +1,1 @@
+"""What the node answers over HTTP by itself: its shell, its health, and the console for people."""
