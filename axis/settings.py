@@ -1,0 +1,451 @@
+"""One axis.toml, read once, as one frozen value.
+
+Each field carries its meaning; names carry the unit (`_s` seconds, `_bytes`). `axis config describe` prints from
+them. An unknown key is an error. Any key can be set from the environment as AXIS_SECTION__KEY, which wins over
+the file; secrets come so or from a `*_file`, never from the file itself.
+
+Relative paths are relative to the folder of axis.toml.
+"""
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from axis.errors import Code, Malformed, NotFound
+
+CONFIG_VARIABLE = "AXIS_CONFIG"
+CONFIG_NAME = "axis.toml"
+SQLITE_PREFIX = "sqlite:///"
+DAY_S = 86_400
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+
+class Node(Section):
+    """Who this node is."""
+
+    code: str = Field(min_length=1, max_length=64, description="This node's organisation code, e.g. H24.")
+    name: str = Field("", description="Its name as people read it.")
+    role: Literal["city", "national"] = Field(
+        "city", description="city: holds its own tree of organisations; national: holds those registered, of any tree."
+    )
+    prefixes: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Code prefixes whose whole tree this node holds: an unregistered receiver below one of them is refused. "
+            "Left out: the node's code for a city, none for a national node."
+        ),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_tree(cls, data: Any) -> Any:  # noqa: ANN401  what TOML held, not yet checked
+        """A city that says nothing holds the tree under its own code."""
+        if isinstance(data, dict) and "prefixes" not in data and data.get("role", "city") == "city" and "code" in data:
+            return {**data, "prefixes": (data["code"],)}
+        return data
+
+
+class Server(Section):
+    """The HTTP server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    request_timeout_s: float = Field(600.0, gt=0, description="Longest time for one request, its body included.")
+    idle_timeout_s: float = Field(75.0, gt=0, description="How long an idle connection is kept open.")
+    max_connections: int = Field(1_000, gt=0, description="Connections served at a time; more wait in the backlog.")
+    tls_certificate_file: Path | None = Field(None, description="PEM chain; with it and the key the node speaks HTTPS.")
+    tls_key_file: Path | None = Field(None, description="PEM private key of the certificate.")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            msg = "tls_certificate_file and tls_key_file are given together or not at all"
+            raise ValueError(msg)
+        return self
+
+
+class Store(Section):
+    """Where everything is kept."""
+
+    data_dir: Path = Field(Path(), description="Folder of database, blobs and keys. Left out: the folder of axis.toml.")
+    url: str = Field(
+        "sqlite:///axis.db",
+        repr=False,
+        description=(
+            "sqlite:///FILE (relative to data_dir) or postgresql://USER@HOST/NAME. With a password in it: "
+            "from the environment (AXIS_STORE__URL) or url_file."
+        ),
+    )
+    url_file: Path | None = Field(None, description="File that holds the url, in place of url.")
+    inline_blob_bytes: int = Field(
+        65_536, ge=0, description="Blobs up to this size lie in the database, others in files."
+    )
+    group_size: int = Field(64, gt=0, description="Most units of work that the writer commits together.")
+    read_pool: int = Field(4, gt=0, le=64, description="Connections for reading.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if not url.startswith((SQLITE_PREFIX, "postgresql://")):
+            msg = "begins with sqlite:/// or postgresql://"
+            raise ValueError(msg)
+        return url
+
+    @property
+    def key_file(self) -> Path:
+        """The node's key: 32 random bytes in base64url, mode 0600; stored HMAC secrets are encrypted with it."""
+        return self.data_dir / "keys" / "node.key"
+
+
+class Limits(Section):
+    """Bounds on a package. Published at /limits."""
+
+    package_bytes: int = Field(1 << 30, gt=0, description="A whole package.")
+    skeleton_bytes: int = Field(8 << 20, gt=0, description="A package without the base64 of its files.")
+    depth: int = Field(64, gt=0, description="Levels of nested elements.")
+    elements: int = Field(200_000, gt=0, description="Elements in a package.")
+    receivers: int = Field(5_000, gt=0, description="Receivers of a package.")
+    attachments: int = Field(500, gt=0, description="Files in a package.")
+    attachment_bytes: int = Field(1 << 30, gt=0, description="One file, decoded.")
+    unzipped_bytes: int = Field(1 << 30, gt=0, description="What all ZIP files of one package may unpack to.")
+    unzip_ratio: int = Field(200, gt=0, description="Unpacked to packed size of one ZIP file.")
+    zip_entries: int = Field(100, gt=0, description="Entries of one ZIP file.")
+    leading_junk_bytes: int = Field(1_024, ge=0, description="Bytes tolerated before <?xml.")
+
+
+class Vxp(Section):
+    """The VXP front."""
+
+    timestamp_window_s: int = Field(
+        DAY_S, gt=0, description="How far a request's timestamp may be off; clients reuse one for hours."
+    )
+    pending_items: int = Field(200, gt=0, description="Most items in getReceivedEdocList.")
+    fetched_often: int = Field(
+        5, gt=0, description="Fetches without acknowledgement after which an item moves to the end."
+    )
+    failures_until_dead: int = Field(10, gt=0, description="updateStatus fail this often: the consignment is dead.")
+
+
+class Exchange(Section):
+    """Accepting, pushing and polling."""
+
+    secret_phrases: tuple[str, ...] = Field(
+        ("tuyệt mật", "tối mật", "mật"),
+        description=(
+            "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its subject, "
+            "is refused."
+        ),
+    )
+    secret_exceptions: tuple[str, ...] = Field(
+        ("mật độ", "mật ong", "mật mã", "mật khẩu"),
+        description="Words that begin like a marking and are none.",
+    )
+    retry_delays_s: tuple[int, ...] = Field(
+        (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),
+        min_length=1,
+        description="Waits after the first, second, … failed hand-over; the last one repeats.",
+    )
+    retry_give_up_s: int = Field(
+        3 * DAY_S, gt=0, description="Time since the first try after which it is given up (dead)."
+    )
+    retry_jitter: float = Field(0.2, ge=0, lt=1, description="Share by which each wait varies at random.")
+    lease_s: float = Field(
+        300.0, gt=0, description="How long a claimed push is left alone; then another worker takes it."
+    )
+    poll_interval_s: float = Field(5.0, gt=0, description="Between two looks at an uplink's list.")
+    ask_first_s: float = Field(
+        60.0, gt=0, description="Wait before asking an uplink whether a package was acknowledged."
+    )
+    ask_give_up_days: int = Field(5, gt=0, description="Days after which an alert takes the place of asking.")
+    ask_per_minute: int = Field(30, gt=0, description="Most such questions to one uplink in a minute.")
+
+    @field_validator("retry_delays_s")
+    @classmethod
+    def _positive(cls, delays: tuple[int, ...]) -> tuple[int, ...]:
+        if min(delays) <= 0:
+            msg = "each wait is more than 0 seconds"
+            raise ValueError(msg)
+        return delays
+
+
+class Disk(Section):
+    """The watermark under which intake stops while deliveries go on."""
+
+    min_free_bytes: int = Field(512 << 20, ge=0, description="Free space that always remains.")
+    min_free_percent: float = Field(
+        2.0, ge=0, lt=100, description="The same as a share of the disk; the larger counts."
+    )
+    check_interval_s: float = Field(5.0, gt=0, description="Between two looks at the disk.")
+    retry_after_s: int = Field(120, gt=0, description="Retry-After of the refusal.")
+
+
+class Log(Section):
+    """The operating log, on standard error."""
+
+    format: Literal["json", "console"] = Field("json", description="json: one object a line; console: for people.")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is written.")
+
+
+class Uplink(Section):
+    """Another axis that this node calls: the national one, or a neighbour."""
+
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", description="Our name for it.")
+    adapter: str = Field("vxp", description="Entry point in the group axis.adapters that speaks its protocol.")
+    endpoint: str = Field(pattern=r"^https?://", description="Its address, without the operation.")
+    system_id: str = Field(min_length=1, description="Who we are there.")
+    secret_file: Path | None = Field(
+        None,
+        description=(
+            "File that holds our secret there. Else the environment: AXIS_SECRET_ and the id in capitals, "
+            "anything but letters and digits as _."
+        ),
+    )
+    prefixes: tuple[str, ...] = Field((), description="Code prefixes that it reaches; none: everything else.")
+    poll_interval_s: float | None = Field(None, gt=0, description="In place of exchange.poll_interval_s.")
+    timeout_s: float = Field(60.0, gt=0, description="Longest silence during a call.")
+    fetch: Literal["getEdoc", "downloadEdoc"] = Field(
+        "getEdoc", description="Operation that fetches a package: base64 in JSON, or the file itself."
+    )
+
+    @property
+    def secret_variable(self) -> str:
+        """The environment variable that may hold the secret."""
+        return "AXIS_SECRET_" + re.sub(r"[^A-Z0-9]", "_", self.id.upper())
+
+    def read_secret(self) -> str:
+        """Our secret there, from the environment, else from secret_file.
+
+        Raises Malformed(BAD_SETTINGS) when neither gives one.
+        """
+        at = f"uplink.{self.id}.secret_file"
+        if value := os.environ.get(self.secret_variable):
+            return value
+        if self.secret_file is None:
+            raise Malformed(Code.BAD_SETTINGS, f"neither secret_file nor {self.secret_variable} is set", at=at)
+        return _first_line(self.secret_file, at)
+
+
+class Console(Section):
+    """The pages for people."""
+
+    session_hours: float = Field(9.0, gt=0, le=24, description="How long a log-in lasts.")
+    idle_minutes: float = Field(60.0, gt=0, description="Idle time that ends it earlier.")
+    failures_until_pause: int = Field(5, gt=0, description="Wrong passwords in a row after which an account must wait.")
+    pause_s: int = Field(300, gt=0, description="How long it must wait.")
+    page_rows: int = Field(50, gt=0, le=500, description="Rows on one page of a list.")
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can choose."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="AXIS_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    node: Node
+    server: Server = Server()
+    store: Store = Store()
+    limits: Limits = Limits()
+    vxp: Vxp = Vxp()
+    exchange: Exchange = Exchange()
+    disk: Disk = Disk()
+    log: Log = Log()
+    uplink: tuple[Uplink, ...] = ()
+    console: Console = Console()
+
+    @field_validator("uplink")
+    @classmethod
+    def _distinct(cls, uplinks: tuple[Uplink, ...]) -> tuple[Uplink, ...]:
+        """Each id once, and each prefix once: a receiver leads to one uplink."""
+        for word, values in (
+            ("id", [one.id for one in uplinks]),
+            ("prefix", [prefix for one in uplinks for prefix in one.prefixes or ("",)]),
+        ):
+            for value in values:
+                if values.count(value) > 1:
+                    msg = f"two uplinks have the {word} {value}" if value else "two uplinks have no prefixes"
+                    raise ValueError(msg)
+        return uplinks
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  part of the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  files that nobody asked for are not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; there is no third source."""
+        return env_settings, init_settings
+
+
+def find_config(option: Path | None) -> Path:
+    """The settings file: the option, else $AXIS_CONFIG, else ./axis.toml.
+
+    Raises NotFound(BAD_SETTINGS) when there is none.
+    """
+    given = option or (Path(variable) if (variable := os.environ.get(CONFIG_VARIABLE)) else Path(CONFIG_NAME))
+    if not given.is_file():
+        raise NotFound(Code.BAD_SETTINGS, "no such file; `axis init` makes one", at=str(given))
+    return given
+
+
+def read_settings(path: Path) -> Settings:
+    """Read one axis.toml; its relative paths become absolute, and url_file takes effect.
+
+    Raises Malformed(BAD_SETTINGS, at=the key, or the file).
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Malformed(Code.BAD_SETTINGS, f"cannot be read: {error.strerror}", at=str(path)) from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise Malformed(Code.BAD_SETTINGS, f"is not TOML: {error}", at=str(path)) from error
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        first = _plainest(error)
+        raise Malformed(Code.BAD_SETTINGS, _reason(first), at=_key(first)) from error
+    except SettingsError as error:  # a variable that should hold JSON does not
+        raise Malformed(Code.BAD_SETTINGS, str(error), at="environment") from error
+    settings = _rebase(settings, path.resolve().parent)
+    return settings.model_copy(update={"store": _resolve_url(settings.store)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One key, for people."""
+
+    key: str  # section.key, or uplink[].key
+    type: str  # as a person would say it
+    default: str  # as TOML writes it; "" when the key must be given or has no value
+    meaning: str
+
+
+def describe_settings() -> list[Described]:
+    """Every key in the order of the sections."""
+    described = []
+    for name, section in Settings.model_fields.items():
+        model, prefix = _section(section)
+        mark = "[]" if prefix else ""
+        for key, field in model.model_fields.items():
+            described.append(
+                Described(
+                    key=f"{name}{mark}.{key}",
+                    type=_type_name(field.annotation),
+                    default=_default(field),
+                    meaning=field.description or "",
+                )
+            )
+    return described
+
+
+def _section(field: FieldInfo) -> tuple[type[BaseModel], bool]:
+    """A top-level field's model, and whether there may be several."""
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        return field.annotation, False
+    return get_args(field.annotation)[0], True
+
+
+def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a generic
+    """`int`, `a list of str`, `city | national`."""
+    arguments = get_args(annotation)
+    if annotation is not None and getattr(annotation, "__origin__", None) is Literal:
+        return " | ".join(arguments)
+    if getattr(annotation, "__origin__", None) is tuple:
+        return f"list of {_type_name(arguments[0])}"
+    if arguments:  # X | None
+        return _type_name(arguments[0])
+    return {"str": "text", "int": "whole number", "float": "number", "Path": "path"}[annotation.__name__]
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as TOML writes it."""
+    value = field.default
+    if field.is_required() or value is None:
+        return ""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return _toml(value)
+
+
+def _toml(value: object) -> str:
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def _plainest(error: ValidationError) -> ErrorDetails:
+    """The error to show: a key that does not exist explains another one that is missing."""
+    errors = error.errors(include_url=False)
+    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+
+
+def _key(error: ErrorDetails) -> str:
+    """The TOML key of an error: `server.port`, `uplink[0].endpoint`."""
+    text = ""
+    for part in error["loc"]:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _reason(error: ErrorDetails) -> str:
+    """Why, without the value: it may be a secret that stands in the wrong place."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such key"
+    if error["type"] == "missing":
+        return "must be given"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _rebase(model: ModelT, base: Path) -> ModelT:
+    """`model` with each relative path made absolute from `base`."""
+    update: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Path):
+            update[name] = base / value
+        elif isinstance(value, BaseModel):
+            update[name] = _rebase(value, base)
+        elif isinstance(value, tuple):
+            update[name] = tuple(_rebase(one, base) if isinstance(one, BaseModel) else one for one in value)
+    return model.model_copy(update=update)
+
+
+def _resolve_url(store: Store) -> Store:
+    """The store with the url of url_file, and an SQLite file's path made absolute under data_dir."""
+    url = store.url
+    if store.url_file is not None:
+        url = _first_line(store.url_file, "store.url_file")
+        try:
+            Store(url=url)
+        except ValidationError as error:
+            raise Malformed(Code.BAD_SETTINGS, _reason(_plainest(error)), at="store.url_file") from error
+    if url.startswith(SQLITE_PREFIX):
+        url = SQLITE_PREFIX + str(store.data_dir / url.removeprefix(SQLITE_PREFIX))
+    return store.model_copy(update={"url": url})
+
+
+def _first_line(path: Path, at: str) -> str:
+    """A secret's file: one line, not empty."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Malformed(Code.BAD_SETTINGS, f"{path} cannot be read", at=at) from error
+    if not text or "\n" in text:
+        raise Malformed(Code.BAD_SETTINGS, f"{path} does not hold one line", at=at)
+    return text
