@@ -155,13 +155,18 @@ class Busy(AxisError):
 
 
 class PeerRefused(AxisError):
-    """A partner understood and said no; peer_code is its own word for why."""
+    """A partner understood and said no; peer_code is its own word for why.
+
+    retry: "later" when the reason can pass by itself or be put right there (its database is down, our credentials are not
+    yet known), "never" when it is about this package.
+    """
 
     origin: Origin = "peer"
 
-    def __init__(self, detail: str = "", *, peer_code: str = "") -> None:
+    def __init__(self, detail: str = "", *, peer_code: str = "", retry: Retry = "never") -> None:
         super().__init__(Code.PEER_REFUSED, detail)
         self.peer_code = peer_code
+        self.retry = retry
 
 
 class PeerUnreachable(AxisError):

@@ -1,0 +1,112 @@
+"""Who exists and who is connected, in memory, as of one version of the configuration.
+
+The database is the truth: the cache compares its version with the database's at least once a second, so what the
+CLI changes beside a running node holds within a second.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from axis.keys import NodeKey
+from axis.organ.model import Organ
+from axis.organ.registry import Registry
+from axis.store import registry as stored
+from axis.store.records import Credential, System
+from axis.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+REFRESH_S = 0.4
+
+
+class Directory:
+    """One version of the configuration. Immutable."""
+
+    def __init__(self, snapshot: stored.RegistrySnapshot, key: NodeKey) -> None:
+        self.version = snapshot.version
+        self.registry = Registry(snapshot.organs, snapshot.aliases)
+        self._systems: Mapping[str, System] = {system.system_id: system for system in snapshot.systems}
+        self._routes: Mapping[str, str] = snapshot.routes
+        self._secrets: dict[str, list[tuple[Credential, bytes]]] = {}
+        for credential in snapshot.credentials:
+            secret = key.decrypt(credential.secret_encrypted)
+            self._secrets.setdefault(credential.system_id, []).append((credential, secret))
+
+    def system(self, system_id: str) -> System | None:
+        """A connected system, enabled or not."""
+        return self._systems.get(system_id)
+
+    def secrets(self, system_id: str, now: datetime) -> tuple[bytes, ...]:
+        """The system's HMAC secrets that are valid now; several while one is being rotated."""
+        return tuple(
+            secret
+            for credential, secret in self._secrets.get(system_id, ())
+            if credential.expires_at is None or now < credential.expires_at
+        )
+
+    def organs(self) -> tuple[Organ, ...]:
+        """All organisations, closed ones included."""
+        return tuple(self.registry)
+
+    def aliases_of(self, organ_id: str) -> tuple[str, ...]:
+        """The other codes of an organisation."""
+        return self.registry.aliases_of(organ_id)
+
+    def route(self, organ_id: str) -> str | None:
+        """The system that acts for an organisation, itself or by its nearest ancestor."""
+        return self._routes.get(organ_id)
+
+    def serves(self, system_id: str, organ_id: str) -> bool:
+        """Whether a system may act for an organisation."""
+        return self._routes.get(organ_id) == system_id
+
+
+class CurrentDirectory(Protocol):
+    """Gives the directory in force."""
+
+    @property
+    def current(self) -> Directory:
+        """The newest version known to this process."""
+        ...
+
+
+class DirectoryCache:
+    """Keeps the newest directory, refreshed by version."""
+
+    def __init__(self, store: Store, key: NodeKey, first: Directory) -> None:
+        self._store = store
+        self._key = key
+        self._current = first
+
+    @classmethod
+    async def load(cls, store: Store, key: NodeKey) -> "DirectoryCache":
+        """Read the configuration for the first time."""
+        return cls(store, key, Directory(await store.read(stored.snapshot), key))
+
+    @property
+    def current(self) -> Directory:
+        """The newest version known to this process."""
+        return self._current
+
+    async def refresh(self) -> bool:
+        """Read again if the database's version is another. Returns whether it was."""
+        if await self._store.read(stored.version) == self._current.version:
+            return False
+        self._current = Directory(await self._store.read(stored.snapshot), self._key)
+        log.info("configuration_reloaded", version=self._current.version)
+        return True
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever; a failure is logged and tried again, the old directory stays in force meanwhile."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await self.refresh()
+            except Exception:
+                log.exception("configuration_reload_failed")
+
+

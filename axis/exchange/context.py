@@ -1,0 +1,89 @@
+"""What every use case needs, and the loop in which it decides and writes."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from axis.clock import Clock
+from axis.delivery.backoff import Backoff
+from axis.delivery.directory import CurrentDirectory
+from axis.delivery.router import Router
+from axis.edxml.model import Limits
+from axis.errors import Busy, Code
+from axis.exchange.markings import Markings
+from axis.ids import new_id
+from axis.store.hot import Hot, Stale
+from axis.store.records import Audit
+from axis.store.store import Store
+
+_DECISIONS = 8  # how often a use case decides anew when others write first
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The settings of the exchange."""
+
+    limits: Limits = field(default_factory=Limits)
+    markings: Markings = field(default_factory=Markings)
+    failures_until_dead: int = 10  # a receiver's `fail` answers for one package
+    fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
+    receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
+    inline_bytes: int = 1 << 20  # larger packages are read in a thread
+
+
+class Wake:
+    """Tells the delivery loop of an uplink that there is work, so that it need not wait for its next look."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, asyncio.Event] = {}
+
+    def event(self, uplink_id: str) -> asyncio.Event:
+        """The event that the loop of an uplink waits for."""
+        return self._events.setdefault(uplink_id, asyncio.Event())
+
+    def ring(self, uplink_id: str) -> None:
+        """There is something to send."""
+        self.event(uplink_id).set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the use cases share."""
+
+    store: Store
+    clock: Clock
+    directory: CurrentDirectory
+    router: Router
+    policy: Policy = field(default_factory=Policy)
+    wake: Wake = field(default_factory=Wake)
+
+    def new_id(self) -> str:
+        """A fresh identifier for the present moment."""
+        return new_id(self.clock.now())
+
+    def audit(self, kind: str, actor: str, fields: Mapping[str, object]) -> Audit:
+        """A line for the audit trail."""
+        at = self.clock.now()
+        text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+        return Audit(audit_id=new_id(at), at=at, kind=kind, actor=actor, fields=text)
+
+    async def settle(self, decide: Callable[[], Awaitable[tuple[Hot | None, T]]]) -> T:
+        """Decide on what is stored and write it; when a concurrent write came first, decide again.
+
+        decide reads, and returns what to write (None: nothing) and the answer. Raises Busy(OVERLOADED) when others
+        keep coming first.
+        """
+        for _ in range(_DECISIONS):
+            hot, answer = await decide()
+            if hot is None:
+                return answer
+            try:
+                await self.store.submit(hot)
+            except Stale:
+                continue
+            return answer
+        raise Busy(Code.OVERLOADED, "too many concurrent writes to the same document", retry_after_s=1)

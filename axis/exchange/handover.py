@@ -1,0 +1,152 @@
+"""Packages go out to the systems that fetch them: listed, handed over, acknowledged.
+
+One item is package × receiving system: acknowledging it acknowledges every receiver of the package that the system
+serves at that moment. A package moves with its receiver when the receiver changes its system.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+
+from axis.errors import Code, NotFound
+from axis.evidence.leaf import LeafKind, make_leaf
+from axis.exchange.context import Context
+from axis.exchange.values import Acknowledgement, PackageContent
+from axis.ids import PackageId
+from axis.store import queries
+from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot
+from axis.store.records import Consignment, Row
+from axis.terms import PENDING, PackageKind, TransportState
+
+_BEFORE_HAND_OVER = (TransportState.QUEUED, TransportState.RETRYING)
+
+
+class HandOver:
+    """Gives packages to receiving systems and records that it did."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
+        """What waits for a system, by urgency and age."""
+        now, often = self._context.clock.now(), self._context.policy.fetched_often
+        return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often))
+
+    async def count_pending(self, system_id: str, kind: PackageKind) -> int:
+        """How many packages of a kind wait for a system."""
+        now = self._context.clock.now()
+        return await self._context.store.read(lambda c: queries.count_pending(c, system_id, kind, now))
+
+    async def open_package(self, system_id: str, package_id: str) -> PackageContent:
+        """The package for a system that serves a receiver of it now. Raises NotFound otherwise."""
+        store = self._context.store
+        await self._consignments(system_id, package_id)
+        package = await store.read(lambda c: queries.package(c, package_id))
+        if package is None:
+            raise NotFound(Code.NOT_FOUND, package_id)
+
+        def chunks() -> AsyncIterator[bytes]:
+            return store.blobs.chunks(package.sha256_hex)
+
+        return PackageContent(
+            package_id=PackageId(package_id),
+            kind=package.kind,
+            size_bytes=package.size_bytes,
+            sha256_hex=package.sha256_hex,
+            chunks=chunks,
+        )
+
+    async def record_hand_over(self, system_id: str, package_id: str) -> None:
+        """The last byte was written to the system."""
+        await self._context.settle(partial(self._decide_hand_over, system_id, package_id))
+
+    async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
+        """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
+        await self._context.settle(partial(self._decide_acknowledgement, system_id, package_id, word))
+
+    async def _consignments(self, system_id: str, package_id: str) -> tuple[Consignment, ...]:
+        found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id))
+        open_ones = tuple(c for c in found if c.state is not TransportState.CANCELLED)
+        if not open_ones:
+            raise NotFound(Code.NOT_FOUND, package_id)
+        return open_ones
+
+    async def _decide_hand_over(self, system_id: str, package_id: str) -> tuple[Hot | None, None]:
+        consignments = [c for c in await self._consignments(system_id, package_id) if c.state in PENDING]
+        first = [c for c in consignments if c.state in _BEFORE_HAND_OVER]
+        changes = self._moves(consignments, TransportState.HANDED_OVER)
+        leaf = (
+            make_leaf(
+                LeafKind.HANDED_OVER,
+                self._context.clock.now(),
+                {
+                    "package_id": package_id,
+                    "receivers": [c.receiver_organ for c in first],
+                    "system": system_id,
+                    "peer_ref": None,
+                },
+            )
+            if first
+            else None
+        )
+        return (Hot(inserts=(leaf,) if leaf else (), changes=changes) if changes else None), None
+
+    async def _decide_acknowledgement(
+        self, system_id: str, package_id: str, word: Acknowledgement
+    ) -> tuple[Hot | None, None]:
+        consignments = await self._consignments(system_id, package_id)
+        match word:
+            case Acknowledgement.DONE:
+                return self._done(system_id, package_id, consignments), None
+            case Acknowledgement.FAIL:
+                return self._failed(system_id, package_id, consignments), None
+            case Acknowledgement.INITIAL:
+                again = [c for c in consignments if c.state not in (TransportState.QUEUED, TransportState.DEAD)]
+                return (Hot(changes=self._moves(again, TransportState.QUEUED)) if again else None), None
+            case Acknowledgement.PROCESSING:
+                return None, None
+
+    def _done(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
+        waiting = [c for c in consignments if c.state is not TransportState.ACKNOWLEDGED]
+        if not waiting:
+            return None
+        leaf = make_leaf(
+            LeafKind.ACKNOWLEDGED,
+            self._context.clock.now(),
+            {"package_id": package_id, "receivers": [c.receiver_organ for c in waiting], "system": system_id},
+        )
+        return Hot(inserts=(leaf,), changes=self._moves(waiting, TransportState.ACKNOWLEDGED))
+
+    def _failed(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
+        """Listed again later; dead after the configured number of failures, which somebody has to look at."""
+        now, policy = self._context.clock.now(), self._context.policy
+        changes: list[Change] = []
+        dead: list[str] = []
+        for c in consignments:
+            if c.state not in PENDING:
+                continue
+            failures = c.failures + 1
+            visible_at = policy.receiver_backoff.next_try(now, failures, c.queued_at)
+            gives_up = failures >= policy.failures_until_dead or visible_at is None
+            changes.append(
+                ConsignmentFailed(
+                    consignment_id=c.consignment_id,
+                    was=c.state,
+                    becomes=TransportState.DEAD if gives_up else TransportState.RETRYING,
+                    visible_at=None if gives_up else visible_at,
+                    last_error="the receiving system answered fail",
+                )
+            )
+            if gives_up:
+                dead.append(c.receiver_organ)
+        if not changes:
+            return None
+        audit: tuple[Row, ...] = ()
+        if dead:
+            audit = (self._context.audit("consignment_dead", system_id, {"package_id": package_id, "receivers": dead}),)
+        return Hot(inserts=audit, changes=tuple(changes))
+
+    def _moves(self, consignments: Iterable[Consignment], becomes: TransportState) -> tuple[Change, ...]:
+        now = self._context.clock.now()
+        return tuple(
+            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now) for c in consignments
+        )

@@ -1,0 +1,88 @@
+"""Packages come down from another axis: polled, accepted like any other, confirmed once they are durable here.
+
+A crash between accepting and confirming leads to a repeat, which gets the first answer. What cannot be accepted is
+audited and answered "fail", so that the partner knows and one bad item never stops the others.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from axis.delivery.peer import Incoming, Peer
+from axis.errors import AxisError, Busy, PeerRefused, PeerUnreachable
+from axis.exchange.context import Context
+from axis.exchange.service import Exchange
+from axis.exchange.values import Source
+from axis.ids import SystemId
+from axis.terms import Origin
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxPolicy:
+    """How one uplink is polled."""
+
+    poll_interval_s: float = 5.0
+    most_wait_s: float = 300.0  # the pause doubles with each failed round, up to this
+
+
+class Inbox:
+    """The polling loop of one uplink."""
+
+    def __init__(self, context: Context, exchange: Exchange, peer: Peer, source: SystemId, policy: InboxPolicy) -> None:
+        self._context = context
+        self._exchange = exchange
+        self._peer = peer
+        self._source = Source(system_id=source, origin=Origin.UPLINK)
+        self._policy = policy
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        failures = 0
+        while True:
+            try:
+                taken = await self.poll()
+                failures = 0
+            except (PeerUnreachable, PeerRefused, Busy) as e:
+                taken, failures = 0, failures + 1
+                log.warning("poll_failed", uplink=self._source.system_id, error=str(e)[:500], failures=failures)
+            except Exception:
+                taken, failures = 0, failures + 1
+                log.exception("inbox_failed", uplink=self._source.system_id)
+            if not taken:
+                pause = self._policy.poll_interval_s * 2 ** min(failures, 10)
+                await asyncio.sleep(min(pause, max(self._policy.most_wait_s, self._policy.poll_interval_s)))
+
+    async def poll(self) -> int:
+        """One round: take everything in the partner's list, in its order. Returns how many items were taken."""
+        self._exchange.check_intake()
+        taken = 0
+        for item in await self._peer.poll():
+            with structlog.contextvars.bound_contextvars(request_id=self._context.new_id(), peer_ref=item.ref):
+                taken += await self._take(item)
+        return taken
+
+    async def _take(self, item: Incoming) -> bool:
+        try:
+            await self._accept(item)
+        except (PeerUnreachable, Busy):
+            raise
+        except AxisError as e:
+            log.warning("item_refused", uplink=self._source.system_id, code=e.code)
+            await self._peer.confirm(item, ok=False)
+            return False
+        except Exception:
+            log.exception("item_failed", uplink=self._source.system_id)  # our fault: it stays in the partner's list
+            return False
+        await self._peer.confirm(item, ok=True)
+        return True
+
+    async def _accept(self, item: Incoming) -> None:
+        limit = self._context.policy.limits.package_bytes
+        async with self._context.store.spool(limit_bytes=limit) as spool:
+            async with self._peer.fetch(item) as chunks:
+                async for chunk in chunks:
+                    await spool.write(chunk)
+            await self._exchange.accept(self._source, await spool.finish(drop_crlf=False))

@@ -1,0 +1,107 @@
+"""A package comes in: read it, decide what it is, store it durably, answer.
+
+What comes from a local system and what comes down from another axis goes the same way; the differences (who may send,
+which receivers count, what an echo is) stand in `documents` and `statuses`. Whatever is refused leaves nothing
+but an audit line, which holds no content.
+"""
+
+import asyncio
+
+import structlog
+
+from axis.edxml.model import DocumentPackage, Package
+from axis.edxml.reader import read
+from axis.errors import AxisError, Busy, Code, NotAllowed, UnknownOrgan
+from axis.exchange.context import Context
+from axis.exchange.documents import DocumentIntake
+from axis.exchange.statuses import StatusIntake
+from axis.exchange.values import Accepted, Outcome, Source
+from axis.organ.codes import canonical_form
+from axis.store.hot import Hot
+from axis.store.spool import Spooled
+from axis.terms import Origin
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Takes packages in."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._documents = DocumentIntake(context)
+        self._statuses = StatusIntake(context)
+
+    async def accept(self, source: Source, spooled: Spooled) -> Accepted:
+        """Take a package in; what is returned is durable.
+
+        Raises Malformed, Rejected or one of its kinds: refused for good, and audited. Raises Busy: not now.
+        """
+        try:
+            package = await self._read(spooled)
+            accepted = await self._decide(source, spooled, package)
+        except Busy:
+            raise
+        except AxisError as e:
+            await self._record_refusal(source, spooled, e)
+            raise
+        log.info(
+            "package_accepted",
+            outcome=accepted.outcome,
+            kind=accepted.kind,
+            package_id=accepted.package_id,
+            document_uid=accepted.document_uid,
+            source=source.system_id,
+            size_bytes=spooled.size_bytes,
+        )
+        return accepted
+
+    async def _read(self, spooled: Spooled) -> Package:
+        limits = self._context.policy.limits
+        if spooled.size_bytes <= self._context.policy.inline_bytes:
+            return read(spooled.content, limits=limits)
+        return await asyncio.to_thread(read, spooled.content, limits=limits)
+
+    async def _decide(self, source: Source, spooled: Spooled, package: Package) -> Accepted:
+        sender = package.header.sender.organ_id
+        if source.origin is Origin.UPLINK and self._is_echo(sender):
+            return await self._acknowledge_echo(source, spooled, package)
+        from_organ = self._sender(source, sender)
+        if isinstance(package, DocumentPackage):
+            return await self._documents.accept(source, spooled, package, from_organ)
+        return await self._statuses.accept(source, spooled, package, from_organ)
+
+    def _is_echo(self, sender: str) -> bool:
+        return self._context.router.is_ours(self._context.directory.current, sender)
+
+    def _sender(self, source: Source, code: str) -> str:
+        """The canonical code of From, if this source may send for it."""
+        directory = self._context.directory.current
+        resolved = directory.registry.resolve(code)
+        if source.origin is not Origin.LOCAL:
+            return canonical_form(code) if resolved is None else resolved.organ.organ_id
+        if resolved is None:
+            raise UnknownOrgan(Code.UNKNOWN_SENDER, code, at="From/OrganId")
+        if not directory.serves(source.system_id, resolved.organ.organ_id):
+            raise NotAllowed(Code.FOREIGN_SENDER, code, at="From/OrganId")
+        return resolved.organ.organ_id
+
+    async def _acknowledge_echo(self, source: Source, spooled: Spooled, package: Package) -> Accepted:
+        fields = {"from": package.header.sender.organ_id, "sha256": spooled.sha256_hex, "kind": package.kind}
+        await self._context.store.submit(
+            Hot(inserts=(self._context.audit("echo_acknowledged", source.system_id, fields),))
+        )
+        return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id="", document_uid=None)
+
+    async def _record_refusal(self, source: Source, spooled: Spooled, error: AxisError) -> None:
+        fields = {
+            "code": error.code,
+            "at": error.at,
+            "detail": "" if error.code is Code.SECRET_MARKING else error.detail,
+            "sha256": spooled.sha256_hex,
+            "size_bytes": spooled.size_bytes,
+        }
+        await self._context.store.submit(
+            Hot(inserts=(self._context.audit("package_refused", source.system_id, fields),))
+        )
+        log.warning("package_refused", source=source.system_id, code=error.code, at=error.at)

@@ -1,0 +1,264 @@
+"""An incoming document package with all that is worked out about it once, and the rows it turns into."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from axis.delivery.router import Destination
+from axis.edxml.dates import read_date
+from axis.edxml.identity import code_key, document_key, header_digest, package_identity
+from axis.edxml.model import DocumentPackage, Finding
+from axis.edxml.rules import business_type, urgency
+from axis.evidence.leaf import LeafKind, make_leaf
+from axis.exchange.context import Context
+from axis.exchange.values import Source
+from axis.store.records import (
+    Attachment,
+    Consignment,
+    Delivery,
+    Document,
+    Leaf,
+    Package,
+    QueueRow,
+    Row,
+)
+from axis.store.spool import Spooled
+from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One incoming document package: what it says, where it goes, and how it is compared with others."""
+
+    source: Source
+    spooled: Spooled
+    package: DocumentPackage
+    from_organ: str
+    business: BusinessType
+    destinations: tuple[Destination, ...]
+    identity: str
+    header_digest: str
+    document_key: str
+    code_key: str | None
+    promulgation_date: str | None
+    urgency: Urgency
+    at: datetime
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """OrganName by code, as the package gives them."""
+        return {to.organ_id: to.organ_name for to in self.package.header.receivers}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """How a package came in, apart from what it says: what the sender, the source and the bytes are."""
+
+    source: Source
+    spooled: Spooled
+    from_organ: str
+    at: datetime
+
+
+def make_parcel(entry: Entry, package: DocumentPackage, destinations: tuple[Destination, ...]) -> Parcel:
+    """Work out what decisions need."""
+    header = package.header
+    return Parcel(
+        source=entry.source,
+        spooled=entry.spooled,
+        package=package,
+        from_organ=entry.from_organ,
+        business=business_type(header),
+        destinations=destinations,
+        identity=package_identity(entry.from_organ, package),
+        header_digest=header_digest(header),
+        document_key=document_key(header.document_id),
+        code_key=code_key(header.code.text) or None,
+        promulgation_date=comparable_date(header.promulgation.promulgation_date),
+        urgency=urgency(header),
+        at=entry.at,
+    )
+
+
+def comparable_date(text: str | None) -> str | None:
+    """ISO form of a date where it can be read, else the text as it came (impossible dates are compared as text)."""
+    if not text:
+        return None
+    date = read_date(text)
+    return text[:32] if date is None else date.isoformat()
+
+
+def findings_json(findings: Iterable[Finding]) -> str:
+    """Findings as the package row keeps them."""
+    return json.dumps([{"code": f.code, "at": f.at, "message": f.message} for f in findings], ensure_ascii=False)
+
+
+def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> tuple[Row, ...]:
+    """The package and its files."""
+    header = parcel.package.header
+    package = Package(
+        package_id=package_id,
+        sha256_hex=parcel.spooled.sha256_hex,
+        size_bytes=parcel.spooled.size_bytes,
+        kind=PackageKind.DOCUMENT,
+        business_type=parcel.business,
+        document_uid=document_uid,
+        from_organ=parcel.from_organ,
+        from_raw=header.sender.organ_id,
+        document_id=header.document_id,
+        code=header.code.text or None,
+        subject=header.subject,
+        urgency=parcel.urgency,
+        origin=parcel.source.origin,
+        source_system=parcel.source.system_id,
+        received_at=parcel.at,
+        findings=findings_json(parcel.package.findings),
+    )
+    files = (
+        Attachment(
+            package_id=package_id,
+            position=position,
+            name=file.name,
+            media_type=file.media_type,
+            size_bytes=file.size_bytes,
+            sha256_hex=file.sha256_hex,
+            zipped_by_client=file.zipped_by_client,
+        )
+        for position, file in enumerate(parcel.package.attachments)
+    )
+    return package, *files
+
+
+def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "NumberedPlace") -> Document:
+    """The document that the parcel makes."""
+    header = parcel.package.header
+    return Document(
+        document_uid=document_uid,
+        from_organ=parcel.from_organ,
+        document_key=parcel.document_key,
+        edition=place.edition,
+        document_id=header.document_id,
+        identity=parcel.identity,
+        header_digest=parcel.header_digest,
+        package_id=package_id,
+        business_type=parcel.business,
+        code_key=parcel.code_key,
+        code=header.code.text or None,
+        promulgation_date=parcel.promulgation_date,
+        same_code_no=place.same_code_no,
+        subject=header.subject,
+        type_name=header.document_type.type_name,
+        sender_name=header.sender.organ_name,
+        urgency=parcel.urgency,
+        due_date=comparable_date(header.due_date),
+        origin=parcel.source.origin,
+        source_system=parcel.source.system_id,
+        received_at=parcel.at,
+        flags="same_code" if place.same_code_no else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedPlace:
+    """Where a new document stands among its like."""
+
+    edition: int  # 1, and one more for each replacement under the same DocumentId
+    same_code_no: int  # how many documents of the same issuer bear the same number, symbol and date already
+
+
+def delivery_rows(context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]) -> tuple[Delivery, ...]:
+    """One delivery a receiver."""
+    return tuple(
+        Delivery(
+            delivery_id=context.new_id(),
+            document_uid=document_uid,
+            receiver_organ=destination.organ,
+            addressed_as=destination.addressed_as,
+            receiver_name=destination.name or parcel.names.get(destination.addressed_as),
+            place=destination.place,
+            created_at=parcel.at,
+        )
+        for destination in to
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """One package on its way to some receivers."""
+
+    package_id: str
+    urgency: Urgency
+    at: datetime
+    to: tuple[Destination, ...]
+    deliveries: Mapping[str, str]  # receiver's canonical code → delivery_id; a receiver may lack one
+
+
+def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
+    """A consignment for each receiver that this node reaches, and one push for each uplink among them."""
+    reached = [destination for destination in shipment.to if destination.place is not Place.ELSEWHERE]
+    consignments = tuple(
+        Consignment(
+            consignment_id=context.new_id(),
+            package_id=shipment.package_id,
+            receiver_organ=destination.organ,
+            delivery_id=shipment.deliveries.get(destination.organ),
+            place=destination.place,
+            uplink_id=destination.uplink_id,
+            state=TransportState.QUEUED,
+            urgency=shipment.urgency,
+            queued_at=shipment.at,
+        )
+        for destination in reached
+    )
+    uplinks = dict.fromkeys(destination.uplink_id for destination in reached if destination.uplink_id)
+    return *consignments, *(push_row(context, shipment, uplink_id) for uplink_id in uplinks)
+
+
+def push_row(context: Context, shipment: Shipment, uplink_id: str) -> QueueRow:
+    """A push of the package to an uplink, due now: one, whatever the number of receivers there."""
+    return QueueRow(
+        queue_id=context.new_id(),
+        package_id=shipment.package_id,
+        uplink_id=uplink_id,
+        task="send",
+        peer_ref=None,
+        urgency=shipment.urgency,
+        queued_at=shipment.at,
+        due_at=shipment.at,
+    )
+
+
+def accepted_leaf(parcel: Parcel, package_id: str, document_uid: str | None) -> Leaf:
+    """Evidence that the package was accepted."""
+    return make_leaf(
+        LeafKind.PACKAGE_ACCEPTED,
+        parcel.at,
+        {
+            "package_id": package_id,
+            "sha256": parcel.spooled.sha256_hex,
+            "size_bytes": parcel.spooled.size_bytes,
+            "kind": PackageKind.DOCUMENT.value,
+            "business_type": int(parcel.business),
+            "document_uid": document_uid,
+            "document_id": parcel.package.header.document_id,
+            "from": parcel.from_organ,
+            "receivers": [destination.organ for destination in parcel.destinations],
+            "source": parcel.source.system_id,
+        },
+    )
+
+
+def repeated_leaf(parcel: Parcel, package_id: str, document_uid: str | None, to: Iterable[str]) -> Leaf:
+    """Evidence that a repeat reached receivers that the first had not."""
+    return make_leaf(
+        LeafKind.PACKAGE_REPEATED,
+        parcel.at,
+        {
+            "package_id": package_id,
+            "sha256": parcel.spooled.sha256_hex,
+            "document_uid": document_uid,
+            "receivers": list(to),
+            "source": parcel.source.system_id,
+        },
+    )

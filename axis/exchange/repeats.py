@@ -1,0 +1,153 @@
+"""A package that is known comes in again: the first answer, and whatever the first time left undone.
+
+Receivers not seen before get a delivery and, as bytes, the repeat's own package. Dead consignments are opened again;
+refused ones only when the sender's system has acknowledged the refusal, that is, when somebody can have read it.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from axis.exchange import parcel as rows
+from axis.exchange.context import Context
+from axis.exchange.parcel import Parcel, Shipment
+from axis.store import queries
+from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, Hot
+from axis.store.records import Act, ActReceiver, Consignment, Delivery, Document, Package, Row
+from axis.terms import Place, StatusCode, TransportState
+
+HEADER_DIFFERS = "header_differs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What the repeat repeats: a document or an act."""
+
+    package_id: str
+    document: Document | None = None
+    act: Act | None = None
+
+    @property
+    def document_uid(self) -> str | None:
+        """The document that it carries or acts on, where known."""
+        if self.document is not None:
+            return self.document.document_uid
+        return self.act.document_uid if self.act else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is stored of the original."""
+
+    same_bytes: Package | None  # the very bytes of the repeat, if they came before
+    receivers: frozenset[str]
+    deliveries: tuple[Delivery, ...]
+    reopen: tuple[Consignment, ...]
+
+
+async def repeat(context: Context, parcel: Parcel, original: Original) -> Hot | None:
+    """What a repeat still has to write; None when the first one left nothing undone."""
+    known = await context.store.read(lambda c: _look(c, parcel, original))
+    fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
+    shipped = await _ship_to_fresh(context, parcel, original, known) if fresh else ()
+    reopened_rows, changes = _reopen(context, parcel, known)
+    changes += _flag(parcel, original)
+    if not (shipped or changes):
+        return None
+    touched = [to.organ for to in fresh] + [consignment.receiver_organ for consignment in known.reopen]
+    leaf = rows.repeated_leaf(parcel, original.package_id, original.document_uid, touched)
+    return Hot(inserts=(*shipped, *reopened_rows, leaf), changes=changes)
+
+
+def _look(conn: Connection, parcel: Parcel, original: Original) -> Known:
+    same_bytes = queries.package_by_bytes(conn, parcel.from_organ, parcel.spooled.sha256_hex)
+    addressed = {to.organ for to in parcel.destinations}
+    if original.document is None:
+        receivers = queries.act_receivers(conn, original.act.act_id) if original.act else ()
+        consignments = queries.consignments(conn, original.package_id)
+        return Known(
+            same_bytes=same_bytes,
+            receivers=frozenset(receiver.receiver_organ for receiver in receivers),
+            deliveries=(),
+            reopen=tuple(c for c in consignments if c.receiver_organ in addressed and c.state is TransportState.DEAD),
+        )
+    uid = original.document.document_uid
+    deliveries = queries.deliveries(conn, uid)
+    refused = {d.delivery_id for d in deliveries if _refusal_was_read(conn, d)}
+    return Known(
+        same_bytes=same_bytes,
+        receivers=frozenset(delivery.receiver_organ for delivery in deliveries),
+        deliveries=deliveries,
+        reopen=tuple(
+            c
+            for c in queries.consignments_of_document(conn, uid)
+            if c.receiver_organ in addressed
+            and (c.state is TransportState.DEAD or (c.delivery_id in refused and _was_delivered(c)))
+        ),
+    )
+
+
+def _was_delivered(consignment: Consignment) -> bool:
+    return consignment.state in (TransportState.HANDED_OVER, TransportState.ACKNOWLEDGED)
+
+
+def _refusal_was_read(conn: Connection, delivery: Delivery) -> bool:
+    """Whether the delivery stands refused and the refusal has reached the sender's system."""
+    if delivery.status_code != StatusCode.REFUSED:
+        return False
+    events = queries.status_events(conn, delivery.document_uid)
+    refusals = [e for e in events if e.delivery_id == delivery.delivery_id and e.status_code == StatusCode.REFUSED]
+    consignments = queries.consignments(conn, refusals[-1].package_id) if refusals else ()
+    return bool(consignments) and all(c.state is TransportState.ACKNOWLEDGED for c in consignments)
+
+
+async def _ship_to_fresh(context: Context, parcel: Parcel, original: Original, known: Known) -> tuple[Row, ...]:
+    fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
+    uid = original.document_uid
+    package_id, inserts = known.same_bytes.package_id if known.same_bytes else context.new_id(), ()
+    if known.same_bytes is None:
+        blob = await context.store.blobs.record(parcel.spooled, parcel.at)
+        inserts = (blob, *rows.package_rows(parcel, package_id, uid))
+    deliveries: tuple[Delivery, ...] = ()
+    if original.document is not None:
+        deliveries = rows.delivery_rows(context, parcel, original.document.document_uid, fresh)
+    shipment = Shipment(
+        package_id=package_id,
+        urgency=parcel.urgency,
+        at=parcel.at,
+        to=fresh,
+        deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
+    )
+    answers = [ActReceiver(act_id=original.act.act_id, receiver_organ=to.organ) for to in fresh] if original.act else []
+    return *inserts, *deliveries, *rows.shipment_rows(context, shipment), *answers
+
+
+def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
+    changes = tuple(
+        ConsignmentMoved(
+            consignment_id=consignment.consignment_id,
+            was=consignment.state,
+            becomes=TransportState.QUEUED,
+            at=parcel.at,
+        )
+        for consignment in known.reopen
+    )
+    pushes = {
+        (c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None
+    }
+    pushed = tuple(
+        rows.push_row(
+            context, Shipment(package_id=package_id, urgency=parcel.urgency, at=parcel.at, to=(), deliveries={}), uplink_id
+        )
+        for package_id, uplink_id in sorted(pushes)
+    )
+    return pushed, changes
+
+
+def _flag(parcel: Parcel, original: Original) -> tuple[Change, ...]:
+    """Other header text under the same identity is a repeat all the same; people are told."""
+    document = original.document
+    if document is None or document.header_digest == parcel.header_digest or HEADER_DIFFERS in document.flags.split():
+        return ()
+    flags = f"{document.flags} {HEADER_DIFFERS}".strip()
+    return (DocumentFlagged(document_uid=document.document_uid, was=document.flags, flags=flags),)

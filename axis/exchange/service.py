@@ -1,0 +1,89 @@
+"""The exchange: the use cases behind one door. What a front may ask for, and nothing else."""
+
+from collections.abc import Callable
+
+from axis.delivery.directory import CurrentDirectory
+from axis.errors import Code, NotAllowed, NotFound
+from axis.exchange.context import Context
+from axis.exchange.handover import HandOver
+from axis.exchange.intake import Intake
+from axis.exchange.values import Accepted, Acknowledgement, PackageContent, Source
+from axis.store import queries, registry
+from axis.store.spool import Spooled
+from axis.terms import PackageKind
+
+
+class Exchange:
+    """The use cases of one node."""
+
+    def __init__(self, context: Context, check_intake: Callable[[], None]) -> None:
+        """check_intake: raises Busy while nothing may be taken in (disk full, maintenance)."""
+        self._context = context
+        self._check_intake = check_intake
+        self._intake = Intake(context)
+        self._hand_over = HandOver(context)
+
+    @property
+    def directory(self) -> CurrentDirectory:
+        """Who exists and who is connected."""
+        return self._context.directory
+
+    def check_intake(self) -> None:
+        """Raises Busy when a package would not be taken now: asked before its body is read."""
+        self._check_intake()
+
+    async def accept(self, source: Source, spooled: Spooled) -> Accepted:
+        """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
+        self._check_intake()
+        return await self._intake.accept(source, spooled)
+
+    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
+        """What waits for a system, by urgency and age, at most `limit` items."""
+        return await self._hand_over.pending(system_id, limit)
+
+    async def count_pending(self, system_id: str, kind: PackageKind) -> int:
+        """How many packages of a kind wait for a system."""
+        return await self._hand_over.count_pending(system_id, kind)
+
+    async def open_package(self, system_id: str, package_id: str) -> PackageContent:
+        """The bytes of a package for a system that serves a receiver of it now. Raises NotFound otherwise."""
+        return await self._hand_over.open_package(system_id, package_id)
+
+    async def record_hand_over(self, system_id: str, package_id: str) -> None:
+        """The last byte of a package was written to the system."""
+        await self._hand_over.record_hand_over(system_id, package_id)
+
+    async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
+        """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
+        await self._hand_over.acknowledge(system_id, package_id, word)
+
+    async def sent(self, system_id: str, package_id: str) -> tuple[queries.SentRow, ...]:
+        """How the receivers of a package fare. Raises NotFound unless the system acts for its sender."""
+        package = await self._context.store.read(lambda c: queries.package(c, package_id))
+        if package is None or not self.directory.current.serves(system_id, package.from_organ):
+            raise NotFound(Code.NOT_FOUND, package_id)
+        return await self._context.store.read(lambda c: queries.sent_rows(c, package_id))
+
+    async def register_organ(self, system_id: str, row: registry.OrganRow) -> None:
+        """Add an organisation below those that the system serves. Raises NotAllowed without that right."""
+        self._check_may_register(system_id, row.parent)
+        at = self._context.clock.now()
+        await self._context.store.write(lambda c: registry.register_organ(c, row, at, system_id))
+
+    async def close_organ(self, system_id: str, code: str) -> None:
+        """Close (never erase) an organisation below those that the system serves. Raises NotAllowed, NotFound."""
+        organ = self.directory.current.registry.find(code)
+        if organ is None:
+            raise NotFound(Code.NOT_FOUND, code)
+        self._check_may_register(system_id, organ.parent_id)
+        at = self._context.clock.now()
+        await self._context.store.write(lambda c: registry.close_organ(c, organ.organ_id, None, at, system_id))
+
+    def _check_may_register(self, system_id: str, parent: str | None) -> None:
+        directory = self.directory.current
+        system = directory.system(system_id)
+        above = directory.registry.find(parent) if parent else None
+        if system is None or above is None or not directory.serves(system_id, above.organ_id):
+            raise NotAllowed(Code.NOT_ALLOWED, f"organisation below {parent}")
+        if not system.may_register:
+            raise NotAllowed(Code.NOT_ALLOWED, "registering organisations needs the right may_register")

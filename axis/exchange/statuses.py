@@ -1,0 +1,249 @@
+"""A status package comes in: matched with its document, judged, kept, and sent on to whom it is for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy import Connection
+
+from axis.delivery.router import Destination
+from axis.edxml.model import StatusPackage
+from axis.edxml.rules import status_code
+from axis.errors import Code, Malformed, UnknownOrgan, WrongState
+from axis.evidence.leaf import LeafKind, make_leaf
+from axis.exchange import parcel as rows
+from axis.exchange.context import Context
+from axis.exchange.matching import Match, Sought, match
+from axis.exchange.parcel import Entry, Shipment
+from axis.exchange.values import Accepted, Outcome, Source
+from axis.ids import DocumentUid, PackageId
+from axis.status.order import ANSWERS, Effect, judge
+from axis.store import queries
+from axis.store.hot import ActAnswered, Change, DeliveryStatus, Hot
+from axis.store.records import Act, ActReceiver, Leaf, Package, Row, StatusEvent
+from axis.store.spool import Spooled
+from axis.terms import Origin, PackageKind, Place, StatusCode, Urgency
+
+_ANSWERS: Mapping[StatusCode, str] = {StatusCode.AGREED: "agreed", StatusCode.DECLINED: "declined"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One incoming status package and what is worked out about it once."""
+
+    entry: Entry
+    package: StatusPackage
+    code: StatusCode
+    destination: Destination
+    sought: Sought
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a status does: its effect, the rows and changes that carry it, and the act it belongs to."""
+
+    effect: Effect
+    inserts: tuple[Row, ...] = ()
+    changes: tuple[Change, ...] = ()
+    act_id: str | None = None
+
+
+class StatusIntake:
+    """Takes status packages in."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def accept(self, source: Source, spooled: Spooled, package: StatusPackage, from_organ: str) -> Accepted:
+        """Keep the status, apply it, and send it to the organisation it is for.
+
+        Raises WrongState(STATUS_UNMATCHED) for a local system's status that fits no document; from an uplink such a
+        one is kept as an orphan.
+        """
+        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=self._context.clock.now())
+        report = self._report(entry, package)
+        accepted, uplink_id = await self._context.settle(partial(self._decide, report))
+        if uplink_id is not None:
+            self._context.wake.ring(uplink_id)
+        return accepted
+
+    def _report(self, entry: Entry, package: StatusPackage) -> Report:
+        header = package.header
+        if not header.response_for.organ_id:
+            raise Malformed(Code.MISSING_RESPONSE_FOR, at="MessageHeader/ResponseFor/OrganId")
+        code = status_code(header.status_code)
+        destination = self._destination(entry.source, header.response_for.organ_id)
+        by_sender = code is StatusCode.RECALL_REQUESTED
+        sender, receiver = (entry.from_organ, destination.organ) if by_sender else (destination.organ, entry.from_organ)
+        sought = Sought(response_for=header.response_for, sender=sender, receiver=receiver)
+        return Report(entry=entry, package=package, code=code, destination=destination, sought=sought)
+
+    def _destination(self, source: Source, code: str) -> Destination:
+        directory, router = self._context.directory.current, self._context.router
+        if source.origin is not Origin.UPLINK:
+            return router.route(directory, code)
+        destination = router.route_inward(directory, code)
+        if destination.place is not Place.LOCAL:
+            raise UnknownOrgan(Code.UNKNOWN_RECEIVER, code, at="ResponseFor/OrganId")
+        return destination
+
+    async def _decide(self, report: Report) -> tuple[Hot | None, tuple[Accepted, str | None]]:
+        entry = report.entry
+        same, found = await self._context.store.read(partial(self._look, report))
+        if same is not None:
+            return None, (_answer(Outcome.REPEATED, same.package_id, same.document_uid), None)
+        if found is None and entry.source.origin is Origin.LOCAL:
+            raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
+        package_id = self._context.new_id()
+        verdict = await self._judge(report, found, package_id)
+        destination = _way_back(report.destination, found)
+        document_uid = found.document.document_uid if found else None
+        inserts = (
+            await self._context.store.blobs.record(entry.spooled, entry.at),
+            _package_row(report, package_id, found),
+            *verdict.inserts,
+            _event_row(self._context.new_id(), package_id, report, found, verdict),
+            *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),
+            _leaf(report, package_id, document_uid, verdict.effect),
+        )
+        answer = _answer(Outcome.ACCEPTED, package_id, document_uid)
+        return Hot(inserts=inserts, changes=verdict.changes), (answer, destination.uplink_id)
+
+    def _look(self, report: Report, conn: Connection) -> tuple[Package | None, Match | None]:
+        entry = report.entry
+        same = queries.package_by_bytes(conn, entry.from_organ, entry.spooled.sha256_hex)
+        return same, None if same else match(conn, self._context.directory.current, report.sought)
+
+    async def _judge(self, report: Report, found: Match | None, package_id: str) -> Verdict:
+        if report.code is StatusCode.RECALL_REQUESTED:
+            return self._open_act(report, found, package_id)
+        if found is None:
+            return Verdict(effect=Effect.ORPHAN)
+        if report.code in ANSWERS:
+            return await self._answer_act(report, found)
+        delivery = found.delivery
+        effect = judge(StatusCode(delivery.status_code) if delivery.status_code else None, report.code)
+        if not effect.changes_delivery:
+            return Verdict(effect=effect)
+        change = DeliveryStatus(
+            delivery_id=delivery.delivery_id,
+            version=delivery.version,
+            status_code=report.code.value,
+            status_at=report.entry.at,
+        )
+        return Verdict(effect=effect, changes=(change,))
+
+    def _open_act(self, report: Report, found: Match | None, package_id: str) -> Verdict:
+        """13: the sender asks one receiver to give the document back; the receiver answers with 15 or 16."""
+        act = Act(
+            act_id=self._context.new_id(),
+            package_id=package_id,
+            identity=report.entry.spooled.sha256_hex,
+            kind="recall_request",
+            from_organ=report.entry.from_organ,
+            document_uid=found.document.document_uid if found else None,
+            reason=report.package.header.description,
+            received_at=report.entry.at,
+        )
+        receiver = ActReceiver(act_id=act.act_id, receiver_organ=report.destination.organ)
+        return Verdict(effect=Effect.ACT, inserts=(act, receiver), act_id=act.act_id)
+
+    async def _answer_act(self, report: Report, found: Match) -> Verdict:
+        """15 or 16 closes the oldest open act of the receiver; without one it is kept and forwarded all the same."""
+        receiver = found.delivery.receiver_organ
+        uid = found.document.document_uid
+        act = await self._context.store.read(lambda c: queries.oldest_open_act(c, uid, receiver))
+        if act is None:
+            return Verdict(effect=Effect.UNCHANGED)
+        change = ActAnswered(
+            act_id=act.act_id, receiver_organ=receiver, answer=_ANSWERS[report.code], at=report.entry.at
+        )
+        return Verdict(effect=Effect.ACT, changes=(change,), act_id=act.act_id)
+
+
+def _way_back(destination: Destination, found: Match | None) -> Destination:
+    """A status on a document that came from an uplink goes back the same way, whatever the prefixes say."""
+    if destination.place is not Place.UPLINK or found is None or found.document.origin is not Origin.UPLINK:
+        return destination
+    return replace(destination, uplink_id=found.document.source_system)
+
+
+def _package_row(report: Report, package_id: str, found: Match | None) -> Package:
+    entry, header = report.entry, report.package.header
+    return Package(
+        package_id=package_id,
+        sha256_hex=entry.spooled.sha256_hex,
+        size_bytes=entry.spooled.size_bytes,
+        kind=PackageKind.STATUS,
+        business_type=None,
+        document_uid=found.document.document_uid if found else None,
+        from_organ=entry.from_organ,
+        from_raw=header.sender.organ_id,
+        document_id=header.response_for.document_id or "",
+        code=header.response_for.code,
+        subject=None,
+        urgency=found.document.urgency if found else Urgency.NORMAL,
+        origin=entry.source.origin,
+        source_system=entry.source.system_id,
+        received_at=entry.at,
+        findings=rows.findings_json(report.package.findings),
+    )
+
+
+def _event_row(event_id: str, package_id: str, report: Report, found: Match | None, verdict: Verdict) -> StatusEvent:
+    header, staff = report.package.header, report.package.header.staff
+    orphan = found is None
+    return StatusEvent(
+        event_id=event_id,
+        package_id=package_id,
+        document_uid=found.document.document_uid if found else None,
+        delivery_id=found.delivery.delivery_id if found else None,
+        act_id=verdict.act_id,
+        from_organ=report.entry.from_organ,
+        to_organ=report.destination.organ,
+        status_code=report.code.value,
+        raw_code=header.status_code,
+        description=header.description,
+        department=staff.department if staff else None,
+        staff=staff.staff if staff else None,
+        reported_at=header.timestamp,
+        received_at=report.entry.at,
+        effect=verdict.effect.value,
+        match_document_key=report.sought.document_key if orphan else None,
+        match_code_key=report.sought.code_key if orphan else None,
+        match_date=report.sought.date if orphan else None,
+    )
+
+
+def _shipment(report: Report, package_id: str, destination: Destination) -> Shipment:
+    return Shipment(
+        package_id=package_id, urgency=Urgency.NORMAL, at=report.entry.at, to=(destination,), deliveries={}
+    )
+
+
+def _leaf(report: Report, package_id: str, document_uid: str | None, effect: Effect) -> Leaf:
+    entry = report.entry
+    return make_leaf(
+        LeafKind.STATUS_RECORDED,
+        entry.at,
+        {
+            "package_id": package_id,
+            "sha256": entry.spooled.sha256_hex,
+            "document_uid": document_uid,
+            "document_id": report.package.header.response_for.document_id,
+            "from": entry.from_organ,
+            "to": report.destination.organ,
+            "status_code": report.code.value,
+            "effect": effect.value,
+            "source": entry.source.system_id,
+        },
+    )
+
+
+def _answer(outcome: Outcome, package_id: str, document_uid: str | None) -> Accepted:
+    return Accepted(
+        outcome=outcome,
+        kind=PackageKind.STATUS,
+        package_id=PackageId(package_id),
+        document_uid=DocumentUid(document_uid) if document_uid else None,
+    )
