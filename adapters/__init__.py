@@ -1,0 +1,1 @@
+"""Every dialect of the outside, one folder each, both ends of it."""
