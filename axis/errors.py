@@ -83,6 +83,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     BAD_SETTINGS = "bad_settings"
     BAD_FILE = "bad_file"
+    PORT_BUSY = "port_busy"
 
     # The node and its partners
     DISK_FULL = "disk_full"

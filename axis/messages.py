@@ -259,6 +259,12 @@ _CALLER: dict[Code, Sentences] = {
         "The file cannot be read or does not have the expected content.",
         "Check its path, permissions and content and try again.",
     ),
+    Code.PORT_BUSY: _say(
+        "Cổng mạng cần dùng đang bị một chương trình khác chiếm.",
+        "Hãy dừng chương trình đó hoặc chọn cổng khác, ví dụ `make run PORT=9000` hay `axis city --port 9000`.",
+        "Another program uses the port that is needed.",
+        "Stop it, or choose another port, as in `make run PORT=9000` or `axis city --port 9000`.",
+    ),
 }
 
 _RECORD: dict[Code, Sentences] = {
