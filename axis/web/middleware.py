@@ -1,0 +1,242 @@
+"""What every request goes through, whatever answers it: an id, a log line, one catch point, safe headers.
+
+Fronts catch their own errors and speak their own dialect; what passes them, and what the console and the health pages
+raise, becomes a page or JSON here. A stack goes to the log, under the id that the caller gets.
+
+The caps on the header section are aiohttp's own (8,190 bytes a line, 128 headers); the cap on a body that is read whole
+is `client_max_size`, set where the application is built. Streams are bounded by those who read them.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from axis.clock import Clock
+from axis.errors import (
+    AxisError,
+    Busy,
+    Code,
+    Internal,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    PeerRefused,
+    PeerUnreachable,
+    Rejected,
+    Unauthenticated,
+    UnknownOrgan,
+    WrongState,
+)
+from axis.messages import SENTENCES
+from axis.ops.logs import bind_request, new_request_id
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+_STARTED: Final = web.RequestKey("started", bool)  # the answer's first byte is out: no other answer can follow
+_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH_CHARACTERS = 200  # of a path in the log
+_CLIENT_GONE = 499  # in the log only: the caller hung up before the answer was out
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_SAFE_HEADERS: Final = {
+    hdrs.CACHE_CONTROL: "no-store",
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_HSTS = "max-age=31536000"
+
+STATUS_OF: Final[dict[type[AxisError], int]] = {
+    Malformed: 400,
+    Rejected: 422,
+    Unauthenticated: 401,
+    NotAllowed: 403,
+    UnknownOrgan: 422,
+    NotFound: 404,
+    WrongState: 409,
+    Busy: 503,
+    PeerRefused: 502,
+    PeerUnreachable: 502,
+    Internal: 500,
+}
+"""The HTTP status of each class of the error tree; total (tested)."""
+
+_CODE_OF_STATUS: Final = {
+    401: Code.BAD_CREDENTIALS,
+    403: Code.NOT_ALLOWED,
+    404: Code.NOT_FOUND,
+    405: Code.UNKNOWN_OPERATION,
+    413: Code.TOO_LARGE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorNotice:
+    """What a caller is told about an error."""
+
+    status: int
+    code: Code
+    detail: str = ""  # technical, safe to show
+    at: str | None = None
+    request_id: str
+    retry_after_s: int | None = None
+
+
+ErrorPage = Callable[[web.Request, ErrorNotice], web.Response]
+
+
+def status_of(error: AxisError) -> int:
+    """The HTTP status of an error; too large is a status of its own."""
+    if error.code is Code.TOO_LARGE:
+        return 413
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+
+
+def identify(clock: Clock) -> Middleware:
+    """Give each request its id, and every log line under it that id.
+
+    The caller's own id is taken when it is one plain word, for it goes into logs and pages as it is.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get(REQUEST_ID_HEADER)
+        request_id = given if given is not None and _ID_FORM.fullmatch(given) else new_request_id(clock)
+        request[REQUEST_ID] = request_id
+        bind_request(request_id)
+        return await handler(request)
+
+    return middleware
+
+
+@web.middleware
+async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write one line per request. The query stays out: it may hold what people searched for."""
+    clock = request.loop.time
+    begun = clock()
+    status, sent = _CLIENT_GONE, 0
+    try:
+        response = await handler(request)
+        status, sent = response.status, response.body_length
+        if isinstance(response, web.Response) and not response.prepared:
+            sent = response.content_length or 0
+        return response
+    finally:
+        level = log.debug if request.path.startswith("/health/") and status < _CLIENT_GONE else log.info
+        level(
+            "http_request",
+            method=request.method,
+            path=request.path[:_PATH_CHARACTERS],
+            status=status,
+            sent_bytes=sent,
+            duration_ms=round((clock() - begun) * 1000, 1),
+            remote=request.remote,
+        )
+
+
+def catch_errors(page: ErrorPage) -> Middleware:
+    """The catch point of the web: AxisError, HTTP errors and accidents become an answer in the caller's form.
+
+    page: makes the page for people; everyone else gets JSON.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            if error.status < 400 or request.get(_STARTED, False):  # noqa: PLR2004 - a redirect is no error
+                raise
+            notice = _notice_of_http(request, error)
+        except AxisError as error:
+            if isinstance(error, Internal):
+                log.exception("request_failed")
+            if request.get(_STARTED, False):
+                raise
+            notice = _notice_of_axis(request, error)
+        except ConnectionError:
+            raise  # the caller hung up: nobody is left to be told
+        except Exception:
+            log.exception("request_failed")
+            if request.get(_STARTED, False):
+                raise  # half an answer is out: aiohttp closes the connection, so that the caller sees it is incomplete
+            notice = _notice_of_axis(request, Internal())
+        return _answer(request, notice, page)
+
+    return middleware
+
+
+async def mark_started(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal on_response_prepare: from now on there is no other answer. Echoes the id; hides the server's make."""
+    request[_STARTED] = True
+    response.headers[hdrs.SERVER] = "axis"
+    if REQUEST_ID in request:
+        response.headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
+
+
+def safe_headers(*, tls: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Signal on_response_prepare: headers that keep a browser from doing more than it should.
+
+    A handler that needs another value sets it itself. tls: also say that only HTTPS is spoken here.
+    """
+    headers = _SAFE_HEADERS | ({hdrs.STRICT_TRANSPORT_SECURITY: _HSTS} if tls else {})
+
+    async def add(_: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+
+    return add
+
+
+def _notice_of_http(request: web.Request, error: web.HTTPException) -> ErrorNotice:
+    code = _CODE_OF_STATUS.get(error.status, Code.BAD_REQUEST if error.status < 500 else Code.INTERNAL)  # noqa: PLR2004
+    return ErrorNotice(status=error.status, code=code, request_id=request[REQUEST_ID])
+
+
+def _notice_of_axis(request: web.Request, error: AxisError) -> ErrorNotice:
+    return ErrorNotice(
+        status=status_of(error),
+        code=error.code,
+        detail=error.detail,
+        at=error.at,
+        request_id=request[REQUEST_ID],
+        retry_after_s=error.retry_after_s if isinstance(error, Busy) else None,
+    )
+
+
+def _answer(request: web.Request, notice: ErrorNotice, page: ErrorPage) -> web.Response:
+    """A page for browsers, JSON for programs."""
+    if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        response = page(request, notice)
+    else:
+        said = SENTENCES[notice.code]
+        response = web.json_response(
+            {
+                "error": notice.code,
+                "message": f"{said.what_vi} {said.action_vi}",
+                "message_en": f"{said.what_en} {said.action_en}",
+                "detail": notice.detail,
+                "at": notice.at,
+                "request_id": notice.request_id,
+            },
+            status=notice.status,
+        )
+    if notice.retry_after_s is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(notice.retry_after_s)
+    return response
