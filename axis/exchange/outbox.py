@@ -52,37 +52,46 @@ class Outbox:
         self._asks: list[float] = []
 
     async def run(self) -> None:
-        """Push and ask for ever. A failure of one row never stops the others; one of the loop is logged and survived."""
+        """Push and ask for ever. A failure of one row never stops the others; one of the loop is logged and survived.
+
+        A long push holds one of `concurrency` places and delays nothing else.
+        """
         bell = self._context.wake.event(self._uplink_id)
-        while True:
-            bell.clear()
-            try:
-                busy = await self.work()
-            except Exception:
-                log.exception("outbox_failed", uplink=self._uplink_id)
-                busy = False
-            if not busy:
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                bell.clear()
+                started = await self._start(self._policy.concurrency - len(running))
+                for task in started:
+                    task.add_done_callback(lambda _: bell.set())
+                running |= started
                 await _wait(bell, self._policy.look_s)
+                running = {task for task in running if not task.done()}
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def work(self) -> bool:
-        """One round: everything that is due now, up to one claim of each task. Returns whether there was any."""
-        sends = await self._claim("send", self._policy.concurrency * 4)
-        asks = await self._claim("ask", self._allowed_asks()) if not sends else ()
-        gate = asyncio.Semaphore(self._policy.concurrency)
+        """One round, to its end: what is due now. Returns whether there was anything."""
+        tasks = await self._start(self._policy.concurrency)
+        await asyncio.gather(*tasks)
+        return bool(tasks)
 
-        async def run_one(row: QueueRow) -> None:
-            async with gate:
-                await self._run_row(row)
-
-        async with asyncio.TaskGroup() as group:
-            for row in (*sends, *asks):
-                group.create_task(run_one(row))
-        return bool(sends or asks)
+    async def _start(self, places: int) -> set[asyncio.Task[None]]:
+        """Claim as much due work as there are places, pushes before questions, and begin it."""
+        try:
+            rows = await self._claim("send", places)
+            rows += await self._claim("ask", min(places - len(rows), self._allowed_asks()))
+        except Exception:
+            log.exception("outbox_failed", uplink=self._uplink_id)
+            return set()
+        return {asyncio.create_task(self._run_row(row)) for row in rows}
 
     def _allowed_asks(self) -> int:
         now = asyncio.get_running_loop().time()
         self._asks = [at for at in self._asks if now - at < 60]
-        return min(self._policy.concurrency * 4, self._policy.asks_per_minute - len(self._asks))
+        return self._policy.asks_per_minute - len(self._asks)
 
     async def _claim(self, task: str, limit: int) -> tuple[QueueRow, ...]:
         if limit <= 0:
