@@ -12,6 +12,7 @@ import structlog
 from axis.edxml.model import DocumentPackage, Package
 from axis.edxml.reader import read
 from axis.errors import AxisError, Busy, Code, NotAllowed, UnknownOrgan
+from axis.exchange.bounds import check_bounds
 from axis.exchange.context import Context
 from axis.exchange.documents import DocumentIntake
 from axis.exchange.statuses import StatusIntake
@@ -39,6 +40,7 @@ class Intake:
         """
         try:
             package = await self._read(spooled)
+            check_bounds(package)
             accepted = await self._decide(source, spooled, package)
         except Busy:
             raise

@@ -104,7 +104,8 @@ def _refusal_was_read(conn: Connection, delivery: Delivery) -> bool:
 async def _ship_to_fresh(context: Context, parcel: Parcel, original: Original, known: Known) -> tuple[Row, ...]:
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
     uid = original.document_uid
-    package_id, inserts = known.same_bytes.package_id if known.same_bytes else context.new_id(), ()
+    package_id = known.same_bytes.package_id if known.same_bytes else context.new_id()
+    inserts: tuple[Row, ...] = ()
     if known.same_bytes is None:
         blob = await context.store.blobs.record(parcel.spooled, parcel.at)
         inserts = (blob, *rows.package_rows(parcel, package_id, uid))

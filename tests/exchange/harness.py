@@ -28,13 +28,13 @@ from axis.ids import SystemId
 from axis.keys import NodeKey
 from axis.store import queries, registry
 from axis.store.records import Delivery, Document, System
-from axis.store.registry import OrganRow
+from axis.store.registry import NewSystem, OrganRow
 from axis.store.store import Store
 from axis.terms import Origin
 
 ORGANS = (
     OrganRow(code="H24", name="UBND thành phố"),
-    OrganRow(code="H24.11", name="Sở Y tế", parent="H24", old_code="000.00.11.H24"),
+    OrganRow(code="H24.11", name="Sở Y tế", parent="H24", old_codes=("000.00.11.H24",)),
     OrganRow(code="H24.11.3", name="Chi cục Dân số", parent="H24.11"),
     OrganRow(code="H24.15", name="Sở Xây dựng", parent="H24"),
     OrganRow(code="H24.88", name="UBND phường Gia Viên", parent="H24"),
@@ -160,9 +160,8 @@ async def add_system(store: Store, key: NodeKey, clock: HeldClock, system_id: st
     system = System(
         system_id=system_id, name=system_id, front="vxp", enabled=True, may_register=False, created_at=clock.now()
     )
-    await store.write(
-        lambda c: registry.add_system(c, system, key.encrypt(f"secret-{system_id}"), serves, clock.now(), "test")
-    )
+    new = NewSystem(system=system, secret_encrypted=key.encrypt(f"secret-{system_id}"), serves=tuple(serves))
+    await store.write(lambda c: registry.add_system(c, new, clock.now(), "test"))
 
 
 def a_file(content: bytes = b"%PDF-1.7 cong van", name: str = "cong-van.pdf") -> Attachment:
