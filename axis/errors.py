@@ -77,6 +77,7 @@ class Code(StrEnum):
     ORGAN_IN_USE = "organ_in_use"
     ORGAN_CYCLE = "organ_cycle"
     SYSTEM_EXISTS = "system_exists"
+    ACCOUNT_EXISTS = "account_exists"
 
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"

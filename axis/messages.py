@@ -346,6 +346,12 @@ _RECORD: dict[Code, Sentences] = {
         "A system with this id exists already.",
         "Use another id, or give the existing one a new secret by `axis system rotate`.",
     ),
+    Code.ACCOUNT_EXISTS: _say(
+        "Tên đăng nhập đã có người dùng.",
+        "Đề nghị chọn tên khác.",
+        "The username is taken.",
+        "Choose another one.",
+    ),
 }
 
 _NODE: dict[Code, Sentences] = {

@@ -54,16 +54,6 @@ def find_account(conn: Connection, username: str) -> Account | None:
     return None if row is None else _read_account(row)
 
 
-def set_password(conn: Connection, account_id: str, password_hash: str) -> None:
-    """Give an account another password; who is logged in with the old one is logged out."""
-    conn.execute(
-        update(s.account)
-        .where(s.account.c.account_id == account_id)
-        .values(password_hash=password_hash, failures=0, locked_until=None)
-    )
-    conn.execute(delete(s.session).where(s.session.c.account_id == account_id))
-
-
 def begin_login(conn: Connection, username: str, pause: Pause, now: datetime) -> Account | None:
     """Count an attempt as failed before its password is checked, so that many at once cannot outrun the pause.
 
