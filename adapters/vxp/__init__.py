@@ -1,0 +1,39 @@
+"""VXP, the REST protocol of the national document axis: the front that systems call, and our client.
+
+The module itself is the entry point `vxp` of `axis.adapters`; see `adapters.base`.
+"""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from adapters.base import FrontParts
+from adapters.vxp import server
+from adapters.vxp.calls import VxpClientOptions
+from adapters.vxp.client import VxpClient
+from adapters.vxp.server import VxpFront, VxpOptions
+from adapters.vxp.wire import Operation
+from axis.clock import Clock
+from axis.settings import Uplink
+
+
+def routes(parts: FrontParts) -> list[web.RouteDef]:
+    """The front's addresses, below /vxp/."""
+    options = VxpOptions(
+        timestamp_window=timedelta(seconds=parts.settings.vxp.timestamp_window_s),
+        pending_items=parts.settings.vxp.pending_items,
+        package_bytes=parts.settings.limits.package_bytes,
+    )
+    return server.routes(VxpFront(parts.exchange, parts.store.spool, parts.clock, options))
+
+
+def peer(uplink: Uplink, clock: Clock) -> VxpClient:
+    """A client of the partner that the settings describe. Raises Malformed(BAD_SETTINGS) without a secret."""
+    options = VxpClientOptions(
+        endpoint=uplink.endpoint,
+        system_id=uplink.system_id,
+        secret=uplink.read_secret(),
+        timeout_s=uplink.timeout_s,
+        fetch_by=Operation(uplink.fetch),
+    )
+    return VxpClient(options, None, clock)
