@@ -59,6 +59,7 @@ VXP_CODES: dict[Code, str] = {
     Code.ORGAN_IN_USE: "21",
     Code.ORGAN_CYCLE: "21",
     Code.SYSTEM_EXISTS: "21",
+    Code.ACCOUNT_EXISTS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
     # 22: bad edXML

@@ -92,13 +92,13 @@ def test_rows_of_others_are_read_leniently() -> None:
 
 
 @pytest.mark.parametrize(("word", "done"), [("done", True), ("DONE", True), ("processing", False), ("", False)])
-def test_only_done_is_acknowledged(word: str, done: bool) -> None:  # noqa: FBT001
+def test_only_done_is_acknowledged(word: str, done: bool) -> None:
     raw = json.dumps({"status": "OK", "data": [{"toCode": "A", "receiveStatus": word, "sendStatus": "done"}]}).encode()
     assert read_sent(read_reply(raw).rows[0]).is_acknowledged is done
 
 
 @pytest.mark.parametrize(("value", "deleted"), [(True, True), ("true", True), (1, True), ("0", False), (None, False)])
-def test_an_agency_is_read_from_any_of_the_three_lists(value: object, deleted: bool) -> None:  # noqa: FBT001
+def test_an_agency_is_read_from_any_of_the_three_lists(value: object, deleted: bool) -> None:
     raw = {"status": "OK", "data": [{"code": "H24.11", "id": 5, "code102": "000.00.11.H24", "deleted": value}]}
     agency = read_agency(read_reply(json.dumps(raw).encode()).rows[0])
     assert (agency.code, agency.id, agency.other_code, agency.deleted) == ("H24.11", "5", "000.00.11.H24", deleted)

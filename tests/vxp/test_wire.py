@@ -171,9 +171,11 @@ def test_what_follows_the_plus_is_milliseconds_and_no_zone() -> None:
     assert wire.write_timestamp(at) == "24112026T093000+0700"
 
 
-@given(st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
+@given(
+    st.integers(0, 200 * 365 * 86_400_000).map(lambda ms: datetime(1980, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
+)
 def test_a_timestamp_is_read_as_it_was_written(at: datetime) -> None:
-    assert wire.read_timestamp(wire.write_timestamp(at)) == at.replace(microsecond=at.microsecond // 1000 * 1000)
+    assert wire.read_timestamp(wire.write_timestamp(at)) == at
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def _drops(body: bytes, declared: str | None) -> bool:
 
 
 @given(st.binary(max_size=8), st.sampled_from([b"", b"\r", b"\n", b"\r\n", b"\r\n\r\n"]), st.booleans())
-def test_the_crlf_of_the_wire_is_told_from_that_of_the_file(start: bytes, end: bytes, padded: bool) -> None:  # noqa: FBT001
+def test_the_crlf_of_the_wire_is_told_from_that_of_the_file(start: bytes, end: bytes, padded: bool) -> None:
     file = start + end
     declared = _sha(file) if padded else wire.write_file_hash(_sha(file))
     assert _drops(file + b"\r\n", declared)
@@ -252,12 +254,9 @@ def test_a_list_item_names_its_package_and_its_system() -> None:
     doc_id = wire.write_item_id("01ABC", "dms.yte")
     assert wire.read_item_id(doc_id, "dms.yte") == "01ABC"
     assert wire.read_item_id("01ABC", "dms.yte") == "01ABC"
-    for doc_id, system_id in ((doc_id, "dms-xd"), (".dms.yte", "dms.yte"), ("01ABC.", "")):
-        if (doc_id, system_id) == ("01ABC.", ""):
-            assert wire.read_item_id(doc_id, system_id) == "01ABC"
-            continue
+    for foreign in ("01ABC.dms-xd", "01ABC.dms", "01ABC.dms.yte.", ".dms.yte", "", "."):
         with pytest.raises(AxisError) as caught:
-            wire.read_item_id(doc_id, system_id)
+            wire.read_item_id(foreign, "dms.yte")
         assert caught.value.code is Code.NOT_FOUND
 
 
