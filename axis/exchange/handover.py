@@ -26,10 +26,12 @@ class HandOver:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, by urgency and age."""
+    async def pending(
+        self, system_id: str, limit: int, kind: PackageKind | None = None
+    ) -> tuple[queries.PendingItem, ...]:
+        """What waits for a system, by urgency and age; of one kind, or of any."""
         now, often = self._context.clock.now(), self._context.policy.fetched_often
-        return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often))
+        return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often, kind))
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:
         """How many packages of a kind wait for a system."""

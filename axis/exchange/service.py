@@ -37,9 +37,11 @@ class Exchange:
         self._check_intake()
         return await self._intake.accept(source, spooled)
 
-    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, by urgency and age, at most `limit` items."""
-        return await self._hand_over.pending(system_id, limit)
+    async def pending(
+        self, system_id: str, limit: int, kind: PackageKind | None = None
+    ) -> tuple[queries.PendingItem, ...]:
+        """What waits for a system, by urgency and age, at most `limit` items of one kind, or of any."""
+        return await self._hand_over.pending(system_id, limit, kind)
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:
         """How many packages of a kind wait for a system."""

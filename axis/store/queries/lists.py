@@ -72,17 +72,20 @@ class SentRow:
     status_at: datetime | None
 
 
-def pending(conn: Connection, system_id: str, now: datetime, limit: int, fetched_often: int) -> tuple[PendingItem, ...]:
-    """What waits for a system, at most `limit` packages, by urgency and age.
+def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
+    conn: Connection, system_id: str, now: datetime, limit: int, fetched_often: int, kind: PackageKind | None = None
+) -> tuple[PendingItem, ...]:
+    """What waits for a system, at most `limit` packages of one kind (None: of any), by urgency and age.
 
     Packages that were fetched `fetched_often` times and never acknowledged come behind the others, so that they do not
     hide them. However much waits, only the first `limit` of each organisation are looked at: a package among
     the first of all is among the first of the receiver that it was queued for first.
     """
     t = schema.consignment.c
-    found = _first(conn, system_id, _visible(now) & (t.fetched < fetched_often), limit)
+    wanted = _visible(now) & _is_of(kind)
+    found = _first(conn, system_id, wanted & (t.fetched < fetched_often), limit)
     if len(found) < limit:
-        behind = _first(conn, system_id, _visible(now) & (t.fetched >= fetched_often), limit)
+        behind = _first(conn, system_id, wanted & (t.fetched >= fetched_often), limit)
         found = list(dict.fromkeys((*found, *behind)))[:limit]
     return _items(conn, system_id, now, found)
 
@@ -130,6 +133,15 @@ def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:
 def _visible(now: datetime) -> ColumnElement[bool]:
     t = schema.consignment.c
     return or_(t.visible_at.is_(None), t.visible_at <= now)
+
+
+def _is_of(kind: PackageKind | None) -> ColumnElement[bool]:
+    """Whether a consignment's package is of a kind."""
+    if kind is None:
+        return true()
+    p = schema.package.c
+    found = select(p.package_id).where(p.package_id == schema.consignment.c.package_id, p.kind == kind.value)
+    return found.correlate(schema.consignment).exists()
 
 
 def _first(conn: Connection, system_id: str, where: ColumnElement[bool], limit: int) -> list[str]:
