@@ -6,7 +6,7 @@ The only place that knows all rooms. Nothing is global: each part gets what it n
 import asyncio
 import signal
 import ssl
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -33,6 +33,8 @@ from axis.settings import Settings, Uplink
 from axis.store.engine import StoreOptions
 from axis.store.store import Store
 from axis.web.app import WebParts, build_app
+from axis.web.console.site import ConsoleParts
+from axis.web.health import Check
 
 log = structlog.get_logger(__name__)
 
@@ -77,12 +79,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         context = _context(settings, store, clock, directory)
         exchange = Exchange(context, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run()]
+        peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
-            peer = load_adapter(uplink.adapter).peer(uplink, clock)
-            stack.push_async_callback(peer.close)
-            loops += _uplink_loops(settings, uplink, peer, context, exchange)
+            stack.push_async_callback(peers[uplink.id].close)
+            loops += _uplink_loops(settings, uplink, peers[uplink.id], context, exchange)
         await _start_loops(stack, loops)
-        port = await _listen(stack, settings, _application(settings, exchange, store, clock, disk))
+        parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
+        port = await _listen(stack, settings, _application(parts, disk, peers))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -128,13 +131,17 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
     )
     policy = Policy(
-        limits=Limits(**settings.limits.model_dump()),
+        limits=_limits(settings),
         markings=Markings(phrases=exchange.secret_phrases, exceptions=exchange.secret_exceptions),
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
     )
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(**settings.limits.model_dump())
 
 
 def _backoff(settings: Settings) -> Backoff:
@@ -180,12 +187,28 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(
-    settings: Settings, exchange: Exchange, store: Store, clock: Clock, disk: DiskWatch
-) -> web.Application:
-    front = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-    routes = [route for name in adapter_names() for route in load_adapter(name).routes(front)]
-    return build_app(WebParts(exchange=exchange, store=store, clock=clock, settings=settings, disk=disk), routes)
+def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) -> web.Application:
+    settings = parts.settings
+    console = ConsoleParts(
+        store=parts.store,
+        clock=parts.clock,
+        rules=settings.console,
+        limits=_limits(settings),
+        scratch=parts.store.temporary,
+        tls=settings.server.tls_certificate_file is not None,
+    )
+    web_parts = WebParts(
+        console=console,
+        disk=disk,
+        node_name=settings.node.name or settings.node.code,
+        limits=settings.limits,
+        more_limits={"request_timeout_s": settings.server.request_timeout_s},
+        extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
+        extra_checks=[
+            Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
+        ],
+    )
+    return build_app(web_parts)
 
 
 async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> int:

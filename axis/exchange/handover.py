@@ -27,9 +27,9 @@ class HandOver:
         self._context = context
 
     async def pending(
-        self, system_id: str, limit: int, kind: PackageKind | None = None
+        self, system_id: str, limit: int, kind: PackageKind | None
     ) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, by urgency and age; of one kind, or of any."""
+        """What waits for a system, by urgency and age."""
         now, often = self._context.clock.now(), self._context.policy.fetched_often
         return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often, kind))
 

@@ -17,6 +17,7 @@ from axis.exchange.context import Context
 from axis.exchange.documents import DocumentIntake
 from axis.exchange.statuses import StatusIntake
 from axis.exchange.values import Accepted, Outcome, Source
+from axis.ids import PackageId
 from axis.organ.codes import canonical_form
 from axis.store.hot import Hot
 from axis.store.spool import Spooled
@@ -93,7 +94,7 @@ class Intake:
         await self._context.store.submit(
             Hot(inserts=(self._context.audit("echo_acknowledged", source.system_id, fields),))
         )
-        return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id="", document_uid=None)
+        return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id=PackageId(""), document_uid=None)
 
     async def _record_refusal(self, source: Source, spooled: Spooled, error: AxisError) -> None:
         fields = {

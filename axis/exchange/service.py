@@ -40,7 +40,7 @@ class Exchange:
     async def pending(
         self, system_id: str, limit: int, kind: PackageKind | None = None
     ) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, by urgency and age, at most `limit` items of one kind, or of any."""
+        """What waits for a system, of one kind or of both, by urgency and age, at most `limit` items."""
         return await self._hand_over.pending(system_id, limit, kind)
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:

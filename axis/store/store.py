@@ -107,6 +107,11 @@ class Store:
         return Spool(self._folders.temporary, limit_bytes=limit_bytes, executor=self._files)
 
     @property
+    def temporary(self) -> Path:
+        """This process's folder for what need not outlive it."""
+        return self._folders.temporary
+
+    @property
     def commits(self) -> int:
         """Transactions committed so far."""
         return self._writer.commits
