@@ -1,7 +1,8 @@
 """Fixtures that all tests share."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,18 +52,30 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """Makes new databases with tables, of each kind in turn; each in a folder of the given name."""
+    dropped: list[Callable[[], None]] = []
+
+    def make(folder: str) -> Database:
+        data_dir = tmp_path / folder
+        data_dir.mkdir()
+        if request.param == "sqlite":
+            shutil.copy(request.getfixturevalue("sqlite_template"), data_dir / "axis.db")
+            return Database(kind="sqlite", url="sqlite:///axis.db", data_dir=data_dir)
+        server: Postgres = request.getfixturevalue("postgres")
+        name = server.create(request.getfixturevalue("postgres_template"))
+        dropped.append(partial(server.drop, name))
+        return Database(kind="postgresql", url=server.url(name), data_dir=data_dir)
+
+    yield make
+    for drop in dropped:
+        drop()
+
+
+@pytest.fixture
+def database(new_database: Callable[[str], Database]) -> Database:
     """A new database with tables, of each kind in turn."""
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), data_dir / "axis.db")
-        yield Database(kind="sqlite", url="sqlite:///axis.db", data_dir=data_dir)
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    name = server.create(request.getfixturevalue("postgres_template"))
-    yield Database(kind="postgresql", url=server.url(name), data_dir=data_dir)
-    server.drop(name)
+    return new_database("data")
 
 
 @pytest.fixture
@@ -75,5 +88,14 @@ def store_options(database: Database) -> StoreOptions:
 async def store(store_options: StoreOptions) -> AsyncIterator[Store]:
     """An empty store of each kind in turn."""
     opened = Store.open(store_options)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other_store(new_database: Callable[[str], Database]) -> AsyncIterator[Store]:
+    """A second store on a database of its own, of the same kind."""
+    other = new_database("other-data")
+    opened = Store.open(StoreOptions(url=other.url, data_dir=other.data_dir))
     yield opened
     await opened.close()

