@@ -1,0 +1,63 @@
+"""Judges a package's skeleton by our XML Schema of the norm (schemas/edxml-*.xsd).
+
+Only the skeleton is judged: the text of the files is not in it, and the schema says nothing about it.
+
+Norm: QCVN 102:2016/BTTTT, as read from vendor packages.
+"""
+
+import re
+from functools import cache
+
+from lxml import etree
+
+from axis.edxml.model import NAMESPACE, Finding
+from axis.edxml.skeleton import Node
+from axis.resources import resource
+from axis.terms import PackageKind
+
+_QCVN = f"{{{NAMESPACE}}}"
+_STEP = re.compile(r"/\*(?:\[(\d+)\])?")
+_DETAIL_CHARACTERS = 300
+
+
+@cache
+def _schema(kind: PackageKind) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(resource(f"schemas/edxml-{kind}.xsd")))
+
+
+def explain_schema(root: Node, kind: PackageKind) -> tuple[Finding, ...]:
+    """Where a package does not follow the schema, with the element's path; empty when it does."""
+    schema = _schema(kind)
+    element = etree.Element(_tag(root.name), nsmap={None: NAMESPACE})  # type: ignore[dict-item] # the default namespace
+    _copy(root, element)
+    if schema.validate(element):
+        return ()
+    return tuple(
+        Finding(code="schema_invalid", at=_path(root, entry.path or ""), message=_message(entry.message))
+        for entry in schema.error_log  # type: ignore[attr-defined] # the stubs do not know its entries
+    )
+
+
+def _copy(node: Node, element: etree._Element) -> None:
+    element.text = "".join(node.parts) or None
+    for name, value in (node.attributes or {}).items():
+        element.set(name, value)
+    for child in node.children:
+        _copy(child, etree.SubElement(element, _tag(child.name)))
+
+
+def _tag(name: str) -> str:
+    return name if name.startswith("{") else _QCVN + name
+
+
+def _path(root: Node, xpath: str) -> str:
+    """The element path for libxml2's `/*/*[2]/*`; steps without a number mean an only child."""
+    node, names = root, []
+    for step in _STEP.findall(xpath)[1:]:
+        node = node.children[int(step or 1) - 1]
+        names.append(node.name)
+    return "/".join(name for name in names if name != "edXMLEnvelope")
+
+
+def _message(message: str) -> str:
+    return message.replace(_QCVN, "")[:_DETAIL_CHARACTERS]
