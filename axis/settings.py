@@ -67,7 +67,6 @@ class Server(Section):
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     request_timeout_s: float = Field(600.0, gt=0, description="Longest time for one request, its body included.")
     idle_timeout_s: float = Field(75.0, gt=0, description="How long an idle connection is kept open.")
-    max_connections: int = Field(1_000, gt=0, description="Connections served at a time; more wait in the backlog.")
     tls_certificate_file: Path | None = Field(None, description="PEM chain; with it and the key the node speaks HTTPS.")
     tls_key_file: Path | None = Field(None, description="PEM private key of the certificate.")
 

@@ -13,7 +13,8 @@ from axis.edxml.model import Limits as ReaderLimits
 from axis.errors import Code, Malformed, NotFound
 from axis.settings import Limits, Settings, describe_settings, find_config, read_settings
 
-EXAMPLE = Path(__file__).parent.parent / "config" / "axis.example.toml"
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "config" / "axis.example.toml"
 CITY = '[node]\ncode = "H24"\n'
 UPLINK = CITY + '[[uplink]]\nid = "national.vn"\nendpoint = "http://127.0.0.1:8090/vxp"\nsystem_id = "H24"\n'
 
@@ -258,3 +259,13 @@ def test_the_examples_defaults_are_the_defaults(tmp_path: Path) -> None:
         assert getattr(plain, name) == getattr(spoken, name), name
     ours, theirs = plain.uplink[0].model_dump(), spoken.uplink[0].model_dump()
     assert ours | {"poll_interval_s": 5.0} == theirs
+
+
+def test_every_setting_has_an_effect() -> None:
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for folder in ("axis", "adapters") for path in (ROOT / folder).rglob("*.py")
+    )
+    for one in describe_settings():
+        section, key = one.key.replace("[]", "").split(".")
+        whole = f"settings.{section}.model_dump()" in code
+        assert whole or re.search(rf"(?<!exchange)\.{key}\b", code), f"nothing reads {one.key}"
