@@ -68,6 +68,7 @@ class ListPage:
     newer_href: str | None
     older_href: str | None
     newest_href: str | None
+    clear_href: str  # the same without the search
 
 
 def read_key(text: str | None, at: str) -> ListKey | None:
@@ -104,6 +105,7 @@ def list_page(found: DocumentList, query: ListQuery, now: datetime) -> ListPage:
         newer_href=_href(query.direction, query.text, newer=_key(first)) if first and found.has_newer else None,
         older_href=_href(query.direction, query.text, older=_key(last)) if last and found.has_older else None,
         newest_href=None if on_first else _href(query.direction, query.text),
+        clear_href=_href(query.direction, ""),
     )
 
 

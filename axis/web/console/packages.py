@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from axis.store.document_view import PackageView
 from axis.store.records import Attachment
@@ -10,6 +11,23 @@ from axis.web.console import words
 from axis.web.console.moments import Moment, moment, size
 
 _SHORT_DIGEST = 12
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_KINDS: Final = {
+    "application/pdf": "PDF",
+    "application/zip": "ZIP",
+    "application/msword": "Word (doc)",
+    "application/vnd.ms-excel": "Excel (xls)",
+    "application/vnd.ms-powerpoint": "PowerPoint (ppt)",
+    f"{_OFFICE}.wordprocessingml.document": "Word",
+    f"{_OFFICE}.spreadsheetml.sheet": "Excel",
+    f"{_OFFICE}.presentationml.presentation": "PowerPoint",
+    "image/gif": "Ảnh GIF",
+    "image/jpeg": "Ảnh JPEG",
+    "image/png": "Ảnh PNG",
+    "image/tiff": "Ảnh TIFF",
+    "text/plain": "Văn bản thuần",
+    "application/octet-stream": "Tệp nhị phân",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +45,7 @@ class File:
     name: str
     size: str
     media_type: str
+    kind: str  # the media type in a word, where there is one
     digest: Digest
     href: str
     zipped: bool  # the sender's software had packed it
@@ -76,6 +95,7 @@ def _file(base: str, file: Attachment) -> File:
         name=file.name,
         size=size(file.size_bytes),
         media_type=file.media_type,
+        kind=_KINDS.get(file.media_type, file.media_type),
         digest=_digest(file.sha256_hex),
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,

@@ -61,6 +61,11 @@ class Progress:
         """One receiver, or none: no bar."""
         return self.total <= 1
 
+    @property
+    def reached(self) -> bool:
+        """The one receiver has said something: there are steps to show."""
+        return any(step.state != "ahead" for step in self.steps)
+
 
 def steps(status_code: str | None) -> tuple[Step, ...]:
     """The five steps as far as a receiver has come; a refusal stands in the place of the acceptance."""

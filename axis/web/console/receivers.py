@@ -41,6 +41,11 @@ class Receiver:
     earlier_events: int
     unfolded: bool
 
+    @property
+    def reached(self) -> bool:
+        """It has said something: there are steps to show."""
+        return any(step.state != "ahead" for step in self.steps)
+
 
 def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded: bool) -> Receiver:
     """A receiver as the page of a document shows it."""
