@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 _JSON: Mapping[str, str] = {hdrs.CONTENT_TYPE: "application/json"}
 _BYTES: Mapping[str, str] = {hdrs.CONTENT_TYPE: "application/octet-stream"}
 _MAX_JSON_BYTES = 64 << 10  # of the body of registerAgency
+_RECORDING_S = 2.0  # how long an acknowledgement waits for its hand-over to be recorded
 _LOGGED = 80  # characters of what a caller sent
 
 Answer = Awaitable[web.StreamResponse]
@@ -91,6 +92,7 @@ class VxpFront:
         self._make_spool = make_spool
         self._clock = clock
         self._options = options
+        self._handing_over: dict[tuple[str, str], asyncio.Event] = {}  # (system, package) → set when it is recorded
         self._operations: Mapping[str, Callable[[_Call], Answer]] = {
             Operation.SEND_EDOC: self._send_edoc,
             Operation.RECEIVED_LIST: self._received_list,
@@ -208,6 +210,15 @@ class VxpFront:
 
     async def _hand_over(self, call: _Call, content: PackageContent, stream: "_Stream") -> web.StreamResponse:
         """Write a package to the caller, and record that only when its last byte is out."""
+        recorded = self._handing_over[call.system_id, content.package_id] = asyncio.Event()
+        try:
+            return await self._write(call, content, stream)
+        finally:
+            recorded.set()
+            if self._handing_over.get((call.system_id, content.package_id)) is recorded:
+                del self._handing_over[call.system_id, content.package_id]
+
+    async def _write(self, call: _Call, content: PackageContent, stream: "_Stream") -> web.StreamResponse:
         async with aclosing(stream.pieces) as pieces:
             piece = await anext(pieces, b"")  # what is lost from the store fails here, while there can be an answer
             response = web.StreamResponse(headers=stream.headers)
@@ -233,8 +244,18 @@ class VxpFront:
 
     async def _update_status(self, call: _Call) -> web.StreamResponse:
         doc_id, word = call.need("docId"), read_acknowledgement(call.need("status"))
-        await self._exchange.acknowledge(call.system_id, read_item_id(doc_id, call.system_id), word)
+        package_id = read_item_id(doc_id, call.system_id)
+        await self._let_record(call.system_id, package_id)
+        await self._exchange.acknowledge(call.system_id, package_id, word)
         return _ok(write_ok(doc_id))
+
+    async def _let_record(self, system_id: str, package_id: str) -> None:
+        """A client that has the last byte acknowledges at once: the hand-over should stand in the record before that."""
+        recorded = self._handing_over.get((system_id, package_id))
+        if recorded is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RECORDING_S):
+                    await recorded.wait()
 
     async def _count_documents(self, call: _Call) -> web.StreamResponse:
         return await self._count(call, PackageKind.DOCUMENT)
