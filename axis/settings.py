@@ -146,8 +146,8 @@ class Exchange(Section):
     secret_phrases: tuple[str, ...] = Field(
         ("tuyệt mật", "tối mật", "mật"),
         description=(
-            "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its subject, "
-            "is refused."
+            "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its "
+            "subject, is refused."
         ),
     )
     secret_exceptions: tuple[str, ...] = Field(
