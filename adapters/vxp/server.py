@@ -250,7 +250,7 @@ class VxpFront:
         return _ok(write_ok(doc_id))
 
     async def _let_record(self, system_id: str, package_id: str) -> None:
-        """A client that has the last byte acknowledges at once: the hand-over should stand in the record before that."""
+        """A client that has the last byte acknowledges at once: the hand-over should be on record before that."""
         recorded = self._handing_over.get((system_id, package_id))
         if recorded is not None:
             with suppress(TimeoutError):

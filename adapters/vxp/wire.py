@@ -49,7 +49,7 @@ USER_AGENT = "JAVASDKAgent/1.0.0 XRoad/VPCP"
 SERVICE_TYPE = "eDoc"
 CRLF = b"\r\n"
 
-MAX_HEADERS = 128  # of a call; a real one has about thirty
+MAX_HEADERS = 100  # of a call; a real one has about thirty
 MAX_FIELD_BYTES = 32 << 10  # of one header: `to` may name hundreds of receivers, and stands in sign-header again
 _MAX_WORD = 80  # characters of an unknown word that are repeated in an answer
 

@@ -56,7 +56,7 @@ async def serving(front: VxpFront | web.Application) -> AsyncIterator[str]:
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what becomes true soon after an answer; the test's time limit ends it otherwise."""
-    while not await holds():
+    while not await holds():  # noqa: ASYNC110 - what becomes true is another task's, in a database
         await asyncio.sleep(0.01)
 
 
@@ -91,7 +91,12 @@ class City:
 
 def client_of(endpoint: str, node: Node, system_id: str, **changes: object) -> VxpClient:
     """A client of one system of a node."""
-    values: dict[str, object] = {"endpoint": endpoint, "system_id": system_id, "secret": f"secret-{system_id}", **changes}
+    values: dict[str, object] = {
+        "endpoint": endpoint,
+        "system_id": system_id,
+        "secret": f"secret-{system_id}",
+        **changes,
+    }
     return VxpClient(VxpClientOptions(**values), None, node.clock)  # type: ignore[arg-type]
 
 
@@ -123,7 +128,9 @@ class RawCall:
         """The request."""
         prefixed = {f"XroadVnpt-{name}": value for name, value in self.values.items()}
         text = json.dumps(prefixed, separators=(",", ":")) if self.signed_text is None else self.signed_text
-        mac = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest() if self.mac is None else self.mac
+        mac = (
+            hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest() if self.mac is None else self.mac
+        )
         headers = prefixed | {f"XroadVnpt-{name}": value for name, value in self.real.items()}
         lines = [
             f"{self.method} /vxp/{self.operation} HTTP/1.1",

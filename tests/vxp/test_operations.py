@@ -43,7 +43,12 @@ async def test_a_document_goes_from_one_system_to_another_and_its_status_comes_b
 
     (item,) = await receiver.received_list()
     assert item.doc_id == f"{package_id}.{XD}"
-    assert (item.from_code, item.to_codes, item.kind, item.status) == ("H24.11", "H24.15", PackageKind.DOCUMENT, "initial")
+    assert (item.from_code, item.to_codes, item.kind, item.status) == (
+        "H24.11",
+        "H24.15",
+        PackageKind.DOCUMENT,
+        "initial",
+    )
     assert item.created_at is not None
     assert await receiver.count_received(PackageKind.DOCUMENT) == 1
     assert await _fetched(city, XD, item.doc_id) == PACKAGE
@@ -186,7 +191,9 @@ async def test_statuses_and_documents_do_not_hide_each_other(city: City) -> None
     assert [item.kind for item in await node.exchange.pending(YTE, 3, PackageKind.STATUS)] == [PackageKind.STATUS]
 
 
-@pytest.mark.parametrize(("word", "status"), [("processing", "processing"), ("initial", "initial"), ("INITIAL", "initial")])
+@pytest.mark.parametrize(
+    ("word", "status"), [("processing", "processing"), ("initial", "initial"), ("INITIAL", "initial")]
+)
 async def test_an_item_that_is_being_worked_on_stays_listed(city: City, word: str, status: str) -> None:
     await city.client().send_edoc(PACKAGE)
     (item,) = await city.client(XD).received_list()
@@ -211,7 +218,11 @@ async def test_an_item_of_another_system_is_not_found(city: City) -> None:
     package_id = await city.client(YTE).send_edoc(PACKAGE)
     other = city.client(PHUONG)
     for doc_id in (f"{package_id}.{XD}", f"{package_id}.{PHUONG}", package_id, "01UNKNOWN", f"{package_id}.{XD}/../x"):
-        for attempt in (other.get_edoc(doc_id, print), other.download_edoc(doc_id, print), other.update_status(doc_id, "done")):
+        for attempt in (
+            other.get_edoc(doc_id, print),
+            other.download_edoc(doc_id, print),
+            other.update_status(doc_id, "done"),
+        ):
             with pytest.raises(PeerRefused, match="not_found") as caught:
                 await attempt
             assert caught.value.peer_code == "18"
@@ -223,7 +234,9 @@ async def test_an_organisation_that_changes_its_system_takes_what_waits_along(ci
     await city.client(YTE).send_edoc(PACKAGE)
     (item,) = await city.client(XD).received_list()
     for system_id, serves in ((XD, ()), (PHUONG, ("H24.88", "H24.15"))):
-        await node.store.write(partial(registry.set_serves, system_id=system_id, serves=serves, at=node.clock.now(), actor="t"))
+        await node.store.write(
+            partial(registry.set_serves, system_id=system_id, serves=serves, at=node.clock.now(), actor="t")
+        )
     await node.directory.refresh()
     assert await city.client(XD).received_list() == ()
     with pytest.raises(PeerRefused) as caught:
