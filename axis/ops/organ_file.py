@@ -94,8 +94,12 @@ def at_row(error: AxisError, lines: Iterable[OrganLine]) -> AxisError:
     codes = {part.strip(" ,:") for part in error.detail.replace(":", " ").split()}
     for line in lines:
         organ = line.organ
-        cells = {"code": (organ.code,), "parent": (organ.parent,), "successor": (organ.successor,)}
-        cells["old_code"] = organ.old_codes
+        cells: dict[str | None, tuple[str | None, ...]] = {
+            "code": (organ.code,),
+            "parent": (organ.parent,),
+            "successor": (organ.successor,),
+            "old_code": organ.old_codes,
+        }
         if error.at in cells and codes.intersection(filter(None, cells[error.at])):
             return type(error)(error.code, error.detail, at=f"row {line.row}, column {error.at}")
     return error

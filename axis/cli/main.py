@@ -1,0 +1,70 @@
+"""The command line, put together, and the one place where its errors end."""
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from axis import __version__
+from axis.cli import demo, node, organs, packages, systems
+from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
+from axis.errors import AxisError, Internal
+
+app = typer.Typer(
+    name="axis",
+    help="Trục liên thông văn bản. A node that exchanges documents between agencies and with the national axis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for part in (node.app, organs.app, systems.app, packages.app, demo.app):
+    app.registered_commands += part.registered_commands
+    app.registered_groups += part.registered_groups
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    version: Annotated[  # noqa: ARG001 - acts through its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def run() -> None:
+    """Run one command. The only catch point of the command line: every error becomes a sentence and an exit code."""
+    try:
+        app()
+    except AxisError as error:
+        _trace()
+        say_error(error)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`axis org list | head`); Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - a person at a terminal never gets a trace unasked
+        _trace()
+        say_error(Internal(f"{type(error).__name__}: {error}. `axis --debug …` shows where"))
+        sys.exit(WRONG_USE)
+
+
+def _trace() -> None:
+    if wants_trace():
+        traceback.print_exc()
+
+
+if __name__ == "__main__":
+    run()
