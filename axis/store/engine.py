@@ -99,7 +99,10 @@ def _sqlite_engine(url: URL, use: Use, size: int) -> Engine:
             connection.execute("PRAGMA query_only=ON")
 
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # On the driver itself: SQLAlchemy's execution would cost more than a small query.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+        driver.execute(begin)
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin_transaction)

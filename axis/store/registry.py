@@ -18,13 +18,14 @@ from axis.ids import new_id
 from axis.organ.model import Organ
 from axis.store import schema
 from axis.store.records import Audit, Credential, System
-from axis.store.rows import Finder, values_of
+from axis.store.rows import Query, values_of
 
 _NAMED = 10  # codes that an error names at most
 
-_organs = Finder(Organ)
-_systems = Finder(System)
-_credentials = Finder(Credential)
+_organs = Query(Organ, order=(schema.organ.c.organ_id,))
+_systems = Query(System, order=(schema.system.c.system_id,))
+_credentials = Query(Credential, order=(schema.credential.c.credential_id,))
+_version = select(schema.config_version.c.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class NewSecret:
 
 def version(conn: Connection) -> int:
     """Which configuration is in force."""
-    found: int = conn.execute(select(schema.config_version.c.version)).scalar_one()
+    found: int = conn.execute(_version).scalar_one()
     return found
 
 
@@ -101,17 +102,17 @@ def snapshot(conn: Connection) -> RegistrySnapshot:
 
 def list_organs(conn: Connection) -> tuple[Organ, ...]:
     """All organisations, closed ones too, by code."""
-    return _organs.all(conn, order=(schema.organ.c.organ_id,))
+    return _organs.all(conn)
 
 
 def list_systems(conn: Connection) -> tuple[System, ...]:
     """All systems, disabled ones too, by id."""
-    return _systems.all(conn, order=(schema.system.c.system_id,))
+    return _systems.all(conn)
 
 
 def list_credentials(conn: Connection) -> tuple[Credential, ...]:
     """All credentials, oldest first."""
-    return _credentials.all(conn, order=(schema.credential.c.credential_id,))
+    return _credentials.all(conn)
 
 
 def import_organs(conn: Connection, rows: Sequence[OrganRow], at: datetime, actor: str) -> ImportResult:
@@ -339,7 +340,7 @@ def _record(conn: Connection, at: datetime, actor: str, kind: str, fields: Mappi
 
 
 def _check_system(conn: Connection, system_id: str) -> None:
-    if _systems.one(conn, schema.system.c.system_id == system_id) is None:
+    if system_id not in {system.system_id for system in list_systems(conn)}:
         raise NotFound(Code.NOT_FOUND, system_id)
 
 

@@ -10,9 +10,10 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,7 @@ from axis.store.writer import Writer
 
 _FILE_THREADS = 4
 _TEMPORARY = "tmp"
+_DATABASE_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class Store:
         self._write_engine = open_engine(options, Use.WRITE)
         self._read_engine = open_engine(options, Use.READ)
         self._readers = ThreadPoolExecutor(options.readers, thread_name_prefix="store-reader")
+        self._idle: deque[Connection] = deque()  # reading connections that nobody uses now
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="store-file")
         self._writer = Writer(self._write_engine, group_size=options.group_size, waiting_units=options.waiting_units)
         self.blobs = Blobs(
@@ -124,6 +127,8 @@ class Store:
         self._writer.close()
         self._readers.shutdown()
         self._files.shutdown()
+        for connection in self._idle:
+            connection.close()
         self._write_engine.dispose()
         self._read_engine.dispose()
         self._folders.close()
@@ -132,17 +137,35 @@ class Store:
         try:
             try:
                 return self._read_once(query)
-            except (DBAPIError, sqlite3.Error, psycopg.Error) as e:
+            except _DATABASE_ERRORS as e:
                 if fault_of(e) not in (Fault.LOST, Fault.AGAIN):
                     raise
+                self._forget_connections()
                 return self._read_once(query)  # nothing has changed by the first try
-        except (DBAPIError, sqlite3.Error, psycopg.Error) as e:
+        except _DATABASE_ERRORS as e:
             log.exception("store_read_failed")
             raise _told(e) from e
 
     def _read_once(self, query: Callable[[Connection], T]) -> T:
-        with self._read_engine.connect() as connection, connection.begin():
-            return query(connection)
+        """Read on a connection that is kept for the next one: the pool's own bookkeeping costs as much as a query."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._read_engine.connect()
+        try:
+            with connection.begin():
+                result = query(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _forget_connections(self) -> None:
+        """After one was lost, the others of the same server are not to be trusted."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().invalidate()
 
 
 class _Folders:

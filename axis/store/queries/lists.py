@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -20,15 +22,94 @@ from sqlalchemy import (
 from axis.store import schema
 from axis.store.queries.intake import consignments, package
 from axis.store.records import Consignment, Package
-from axis.store.rows import Finder
+from axis.store.rows import Query
+from axis.store.schema import UtcMicros
 from axis.terms import BusinessType, PackageKind, Place, TransportState
 
-_consignments = Finder(Consignment)
+_t, _r, _p, _d = schema.consignment.c, schema.route.c, schema.package.c, schema.delivery.c
+_LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
+
 # Word for word the condition of ix_consignment_pending, or the index does not serve.
 _IS_PENDING: ColumnElement[bool] = literal_column(
     "(consignment.place = 'local' AND consignment.state IN ('queued', 'handed_over', 'retrying'))"
 )
-_LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
+_IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
+_OF_SYSTEM = _r.system_id == bindparam("system_id")
+
+
+def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
+    """The first packages that wait for a system, in order."""
+    of_organ = (
+        select(_t.consignment_id, _t.package_id, _t.urgency)
+        .where(_t.receiver_organ == _r.organ_id, _IS_PENDING, _IS_VISIBLE, fetched)
+        .order_by(_t.urgency.desc(), _t.consignment_id)
+        .limit(bindparam("limit"))
+        .correlate(schema.route)
+    )
+    if dialect_name == "postgresql":
+        lateral = of_organ.lateral("of_organ")
+        all_of_them = select(lateral).select_from(schema.route).join(lateral, true()).where(_OF_SYSTEM)
+    else:
+        # SQLite has no LATERAL; a correlated IN does the same there (and would be slow on PostgreSQL).
+        rows = schema.consignment.alias("rows")
+        wanted = rows.c.consignment_id.in_(of_organ.with_only_columns(_t.consignment_id))
+        columns = (rows.c.consignment_id, rows.c.package_id, rows.c.urgency)
+        all_of_them = select(*columns).select_from(schema.route).join(rows, wanted).where(_OF_SYSTEM)
+    found = all_of_them.subquery("found")
+    return (
+        select(found.c.package_id)
+        .group_by(found.c.package_id)
+        .order_by(func.max(found.c.urgency).desc(), func.min(found.c.consignment_id))
+        .limit(bindparam("limit"))
+    )
+
+
+_OFTEN = bindparam("fetched_often", type_=Integer())
+_OF_KIND = (
+    select(_p.package_id)
+    .where(_p.package_id == _t.package_id, _p.kind == bindparam("kind"))
+    .correlate(schema.consignment)
+    .exists()
+)
+_FIRST = {
+    (name, of_kind): tuple(_first(name, fetched & wanted) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN))
+    for name in ("sqlite", "postgresql")
+    for of_kind, wanted in ((False, true()), (True, _OF_KIND))
+}
+_OF_PACKAGES = (
+    select(schema.package, _t.receiver_organ, _t.state, _t.handed_over_at, _t.queued_at)
+    .select_from(schema.package)
+    .join(schema.consignment, _t.package_id == _p.package_id)
+    .join(schema.route, _r.organ_id == _t.receiver_organ)
+    .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM, _IS_PENDING, _IS_VISIBLE)
+    .order_by(_t.receiver_organ)
+)
+_COUNT = (
+    select(func.count(_t.package_id.distinct()))
+    .select_from(schema.route)
+    .join(schema.consignment, _t.receiver_organ == _r.organ_id)
+    .join(schema.package, _p.package_id == _t.package_id)
+    .where(_OF_SYSTEM, _IS_PENDING, _IS_VISIBLE, _p.kind == bindparam("kind"))
+)
+_CONSIGNMENTS_FOR_SYSTEM = Query(
+    Consignment,
+    _t.package_id == bindparam("package_id"),
+    _t.place == Place.LOCAL.value,
+    _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+    order=(_t.consignment_id,),
+)
+_own = schema.consignment.alias("own").c
+_LATEST = select(func.max(_own.consignment_id)).where(_own.delivery_id == _d.delivery_id).scalar_subquery()
+_DELIVERIES_SENT = (
+    select(schema.delivery, _t.state, _t.queued_at, _t.handed_over_at, _t.acknowledged_at, _t.last_error)
+    .select_from(schema.delivery)
+    .outerjoin(schema.consignment, _t.consignment_id == _LATEST)
+    .where(_d.document_uid == bindparam("document_uid"))
+    .order_by(_d.delivery_id)
+)
+_NAMES = select(schema.organ.c.organ_id, schema.organ.c.name).where(
+    schema.organ.c.organ_id.in_(bindparam("organ_ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,39 +162,25 @@ def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     hide them. However much waits, only the first `limit` of each organisation are looked at: a package among
     the first of all is among the first of the receiver that it was queued for first.
     """
-    t = schema.consignment.c
-    wanted = _visible(now) & _is_of(kind)
-    found = _first(conn, system_id, wanted & (t.fetched < fetched_often), limit)
+    seldom, often = _FIRST[conn.dialect.name, kind is not None]
+    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often, "kind": kind}
+    found = conn.scalars(seldom, asked).all()
     if len(found) < limit:
-        behind = _first(conn, system_id, wanted & (t.fetched >= fetched_often), limit)
-        found = list(dict.fromkeys((*found, *behind)))[:limit]
-    return _items(conn, system_id, now, found)
+        found = list(dict.fromkeys((*found, *conn.scalars(often, asked))))[:limit]
+    rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in found}
+    for row in conn.execute(_OF_PACKAGES, {"package_ids": found, "system_id": system_id, "now": now}):
+        rows[row.package_id].append(row)
+    return tuple(_item(of_package) for of_package in rows.values() if of_package)
 
 
 def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: datetime) -> int:
     """How many packages of a kind wait for a system."""
-    t, r, p = schema.consignment.c, schema.route.c, schema.package.c
-    statement = (
-        select(func.count(t.package_id.distinct()))
-        .select_from(schema.route)
-        .join(schema.consignment, t.receiver_organ == r.organ_id)
-        .join(schema.package, p.package_id == t.package_id)
-        .where(r.system_id == system_id, _IS_PENDING, _visible(now), p.kind == kind.value)
-    )
-    return conn.execute(statement).scalar_one()
+    return conn.execute(_COUNT, {"system_id": system_id, "now": now, "kind": kind.value}).scalar_one()
 
 
 def consignments_for_system(conn: Connection, package_id: str, system_id: str) -> tuple[Consignment, ...]:
     """The package's consignments to receivers that the system serves now."""
-    t, r = schema.consignment.c, schema.route.c
-    served = select(r.organ_id).where(r.system_id == system_id)
-    return _consignments.all(
-        conn,
-        t.package_id == package_id,
-        t.place == Place.LOCAL.value,
-        t.receiver_organ.in_(served),
-        order=(t.consignment_id,),
-    )
+    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id)
 
 
 def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:
@@ -128,72 +195,6 @@ def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:
     if found.business_type is not None and BusinessType(found.business_type).makes_document:
         return _sent_of_document(conn, found)
     return _sent_of_package(conn, found)
-
-
-def _visible(now: datetime) -> ColumnElement[bool]:
-    t = schema.consignment.c
-    return or_(t.visible_at.is_(None), t.visible_at <= now)
-
-
-def _is_of(kind: PackageKind | None) -> ColumnElement[bool]:
-    """Whether a consignment's package is of a kind."""
-    if kind is None:
-        return true()
-    p = schema.package.c
-    found = select(p.package_id).where(p.package_id == schema.consignment.c.package_id, p.kind == kind.value)
-    return found.correlate(schema.consignment).exists()
-
-
-def _first(conn: Connection, system_id: str, where: ColumnElement[bool], limit: int) -> list[str]:
-    """The first packages that wait for a system, in order."""
-    t, r = schema.consignment.c, schema.route.c
-    first_of_organ = (
-        select(t.consignment_id, t.package_id, t.urgency)
-        .where(t.receiver_organ == r.organ_id, _IS_PENDING, where)
-        .order_by(t.urgency.desc(), t.consignment_id)
-        .limit(limit)
-        .correlate(schema.route)
-    )
-    rows = _of_each_organ(conn, first_of_organ, system_id).subquery()
-    ordered = (
-        select(rows.c.package_id)
-        .group_by(rows.c.package_id)
-        .order_by(func.max(rows.c.urgency).desc(), func.min(rows.c.consignment_id))
-        .limit(limit)
-    )
-    return list(conn.scalars(ordered))
-
-
-def _of_each_organ(conn: Connection, first_of_organ: Select[Any], system_id: str) -> Select[Any]:
-    """The rows of a query that is correlated with `route`, for every organisation of a system."""
-    if conn.dialect.name == "postgresql":
-        rows = first_of_organ.lateral("rows")
-        return select(rows).select_from(schema.route).join(rows, true()).where(schema.route.c.system_id == system_id)
-    # SQLite has no LATERAL; a correlated IN does the same there (and would be slow on PostgreSQL).
-    all_rows = schema.consignment.alias("rows")
-    ids = first_of_organ.with_only_columns(schema.consignment.c.consignment_id)
-    return (
-        select(all_rows.c.consignment_id, all_rows.c.package_id, all_rows.c.urgency)
-        .select_from(schema.route)
-        .join(all_rows, all_rows.c.consignment_id.in_(ids))
-        .where(schema.route.c.system_id == system_id)
-    )
-
-
-def _items(conn: Connection, system_id: str, now: datetime, package_ids: Sequence[str]) -> tuple[PendingItem, ...]:
-    t, r, p = schema.consignment.c, schema.route.c, schema.package.c
-    statement = (
-        select(schema.package, t.receiver_organ, t.state, t.handed_over_at, t.queued_at)
-        .select_from(schema.package)
-        .join(schema.consignment, t.package_id == p.package_id)
-        .join(schema.route, r.organ_id == t.receiver_organ)
-        .where(p.package_id.in_(package_ids), r.system_id == system_id, _IS_PENDING, _visible(now))
-        .order_by(t.receiver_organ)
-    )
-    rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in package_ids}
-    for row in conn.execute(statement):
-        rows[row.package_id].append(row)
-    return tuple(_item(of_package) for of_package in rows.values() if of_package)
 
 
 def _item(rows: Sequence[Row[Any]]) -> PendingItem:
@@ -216,16 +217,6 @@ def _item(rows: Sequence[Row[Any]]) -> PendingItem:
 
 
 def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
-    d, t = schema.delivery.c, schema.consignment.c
-    own = schema.consignment.alias("own").c
-    latest = select(func.max(own.consignment_id)).where(own.delivery_id == d.delivery_id).scalar_subquery()
-    statement = (
-        select(schema.delivery, t.state, t.queued_at, t.handed_over_at, t.acknowledged_at, t.last_error)
-        .select_from(schema.delivery)
-        .outerjoin(schema.consignment, t.consignment_id == latest)
-        .where(d.document_uid == found.document_uid)
-        .order_by(d.delivery_id)
-    )
     return tuple(
         SentRow(
             **_of_package(found),
@@ -241,7 +232,7 @@ def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
             status_code=row.status_code,
             status_at=row.status_at,
         )
-        for row in conn.execute(statement)
+        for row in conn.execute(_DELIVERIES_SENT, {"document_uid": found.document_uid})
     )
 
 
@@ -280,6 +271,4 @@ def _of_package(found: Package) -> dict[str, Any]:
 
 
 def _names(conn: Connection, organ_ids: Iterable[str]) -> dict[str, str]:
-    o = schema.organ.c
-    statement = select(o.organ_id, o.name).where(o.organ_id.in_(list(organ_ids)))
-    return {row.organ_id: row.name for row in conn.execute(statement)}
+    return {row.organ_id: row.name for row in conn.execute(_NAMES, {"organ_ids": list(organ_ids)})}
