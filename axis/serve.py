@@ -22,7 +22,6 @@ from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
 from axis.exchange.context import Context, Policy
 from axis.exchange.inbox import Inbox, InboxPolicy
-from axis.exchange.markings import Markings
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
@@ -132,7 +131,8 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
     )
     policy = Policy(
         limits=_limits(settings),
-        markings=Markings(phrases=exchange.secret_phrases, exceptions=exchange.secret_exceptions),
+        secret_phrases=exchange.secret_phrases,
+        secret_exceptions=exchange.secret_exceptions,
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),

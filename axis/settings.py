@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from axis.errors import Code, Malformed, NotFound
+from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
 
 CONFIG_VARIABLE = "AXIS_CONFIG"
 CONFIG_NAME = "axis.toml"
@@ -144,15 +145,15 @@ class Exchange(Section):
     """Accepting, pushing and polling."""
 
     secret_phrases: tuple[str, ...] = Field(
-        ("tuyệt mật", "tối mật", "mật"),
+        SECRET_PHRASES,
         description=(
             "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its "
             "subject, is refused."
         ),
     )
     secret_exceptions: tuple[str, ...] = Field(
-        ("mật độ", "mật ong", "mật mã", "mật khẩu"),
-        description="Words that begin like a marking and are none.",
+        SECRET_EXCEPTIONS,
+        description="Words that hold a marking and are none.",
     )
     retry_delays_s: tuple[int, ...] = Field(
         (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),

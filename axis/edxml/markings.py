@@ -15,14 +15,8 @@ from functools import lru_cache
 
 from axis.edxml.fields import MESSAGE
 from axis.edxml.model import DocumentHeader
+from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
 from axis.text import comparison_form
-
-DEFAULT_PHRASES = ("tuyệt mật", "tối mật", "mật")
-DEFAULT_EXCEPTIONS = (
-    *("mật độ", "mật ong", "mật khẩu", "mật mã", "mật thiết", "mật mía", "mật gấu", "mật hoa", "mật tông", "mật danh"),
-    *("bảo mật", "bí mật", "cơ mật", "thân mật", "chi mật", "cẩn mật", "giải mật", "không mật", "hạ mật"),
-)
-"""Words that hold a phrase and are no marking."""
 
 _DOCUMENT_WORDS = (
     *("văn bản", "tài liệu", "hồ sơ", "công văn", "nghị quyết", "quyết định", "chỉ thị", "quy chế", "quy định"),
@@ -44,8 +38,8 @@ _NOTHING = "\u25a1"  # stands where an exception stood
 
 def secret_marking(
     header: DocumentHeader,
-    phrases: Sequence[str] = DEFAULT_PHRASES,
-    exceptions: Sequence[str] = DEFAULT_EXCEPTIONS,
+    phrases: Sequence[str] = SECRET_PHRASES,
+    exceptions: Sequence[str] = SECRET_EXCEPTIONS,
 ) -> str | None:
     """The element path of the field that carries a secrecy marking, or None.
 
