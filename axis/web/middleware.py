@@ -7,9 +7,12 @@ The caps on the header section are aiohttp's own (8,190 bytes a line, 128 header
 is `client_max_size`, set where the application is built. Streams are bounded by those who read them.
 """
 
+import json
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -96,6 +99,8 @@ class ErrorNotice:
     retry_after_s: int | None = None
 
 
+_json = partial(json.dumps, ensure_ascii=False)
+
 ErrorPage = Callable[[web.Request, ErrorNotice], web.Response]
 
 
@@ -126,7 +131,7 @@ def identify(clock: Clock) -> Middleware:
 @web.middleware
 async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write one line per request. The query stays out: it may hold what people searched for."""
-    clock = request.loop.time
+    clock = asyncio.get_running_loop().time
     begun = clock()
     status, sent = _CLIENT_GONE, 0
     try:
@@ -234,6 +239,7 @@ def _answer(request: web.Request, notice: ErrorNotice, page: ErrorPage) -> web.R
                 "request_id": notice.request_id,
             },
             status=notice.status,
+            dumps=_json,
         )
     if notice.retry_after_s is not None:
         response.headers[hdrs.RETRY_AFTER] = str(notice.retry_after_s)
