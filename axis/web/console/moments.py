@@ -43,9 +43,9 @@ def number(value: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """A size as people say it: 512 B, 20 KB, 1,2 MB."""
+    """A size as people say it: 512 B, 20 KB, 1,2 MB, never broken between two lines."""
     if size_bytes < _KB:
-        return f"{size_bytes} B"
+        return f"{size_bytes}\u00a0B"
     value = size_bytes / _KB
     for unit in ("KB", "MB"):
         if value < 1000:  # noqa: PLR2004 - at most three digits before the unit changes
@@ -56,4 +56,4 @@ def size(size_bytes: int) -> str:
 
 def _decimal(value: float, unit: str) -> str:
     text = f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004 - one decimal only where it tells something
-    return f"{text.removesuffix('.0').replace('.', ',')} {unit}"
+    return f"{text.removesuffix('.0').replace('.', ',')}\u00a0{unit}"

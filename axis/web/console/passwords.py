@@ -14,11 +14,11 @@ from axis.errors import Busy, Code
 _AT_ONCE = 2
 _WAITING = 16  # more are told to come back
 _RETRY_AFTER_S = 10
-MAX_CHARACTERS = 256
+_MAX_CHARACTERS = 256
 
 
 class Passwords:
-    """Hashes and checks passwords."""
+    """Checks passwords."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
@@ -26,10 +26,6 @@ class Passwords:
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
-
-    def hash(self, password: str) -> str:
-        """The form in which a password is stored. Blocks for about 0.1 s."""
-        return self._hasher.hash(password)
 
     async def check(self, password_hash: str | None, password: str) -> bool:
         """Whether it is the password; None (no such account) takes as long and is False.
@@ -48,6 +44,6 @@ class Passwords:
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password[:MAX_CHARACTERS])
+            return self._hasher.verify(password_hash, password[:_MAX_CHARACTERS])
         except (Argon2Error, InvalidHashError):
             return False

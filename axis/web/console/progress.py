@@ -135,8 +135,12 @@ def _remarks(tallies: Sequence[Tally]) -> tuple[Count, ...]:
 
 
 def _counts(tallies: Sequence[Tally]) -> tuple[Count, ...]:
-    """Every status that occurs, in the order of the way, then those that have not said anything."""
-    codes = sorted({tally.status_code for tally in tallies if tally.status_code is not None})
+    """Every status that occurs, in the order of the bar, then those that have not said anything."""
+    order = {code.value: place for place, code in enumerate(_BAR)}
+    codes = sorted(
+        {tally.status_code for tally in tallies if tally.status_code is not None},
+        key=lambda code: (order.get(code, len(order)), code),
+    )
     found = [Count(look=words.status(code), number=number(_with_status(tallies, code)), only=code) for code in codes]
     silent = sum(tally.receivers for tally in tallies if tally.status_code is None)
     if silent:

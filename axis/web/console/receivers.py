@@ -11,7 +11,7 @@ from axis.web.console.moments import Moment, moment, number
 from axis.web.console.progress import Step, steps
 from axis.web.console.words import Look, Transport
 
-_STOPPED = (TransportState.RETRYING, TransportState.DEAD, TransportState.CANCELLED)
+_OPEN = (TransportState.QUEUED, TransportState.RETRYING, TransportState.DEAD, TransportState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +102,8 @@ def _timeline(document: Document, view: ReceiverView, now: datetime) -> tuple[En
     open_ends: list[Entry] = []
     for travel in view.travels:
         dated += _hops(travel, now)
-        if travel.consignment.state in _STOPPED:
-            open_ends.append(_stopped(travel, now))
+        if travel.consignment.state in _OPEN:
+            open_ends.append(_open(travel, now))
     if not view.travels and view.delivery.place is Place.ELSEWHERE:
         title = "Trục khác chuyển văn bản cho nơi nhận này; trục này không có thông tin"
         open_ends.append(Entry(at=None, look=words.OTHER_AXIS, title=title))
@@ -139,10 +139,13 @@ def _hops(travel: Travel, now: datetime) -> list[tuple[datetime, Entry]]:
     return hops
 
 
-def _stopped(travel: Travel, now: datetime) -> Entry:
-    """A package that does not get on, and why."""
-    look = travel_look(travel, now)
-    return Entry(at=None, look=look, title=look.word, text=travel.consignment.last_error or "")
+def _open(travel: Travel, now: datetime) -> Entry:
+    """A package that is not on its way, and why."""
+    gone, look = travel.consignment, travel_look(travel, now)
+    title = look.word
+    if gone.state is TransportState.QUEUED and gone.place is Place.LOCAL:
+        title = "Chờ hệ thống của bên nhận đến lấy gói tin"
+    return Entry(at=None, look=look, title=title, text=gone.last_error or "")
 
 
 def _status(view: EventView, now: datetime) -> Entry:

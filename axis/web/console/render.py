@@ -19,7 +19,7 @@ from markupsafe import Markup
 from axis.errors import Code
 from axis.messages import SENTENCES
 from axis.web.console import moments
-from axis.web.console.sessions import Visitor
+from axis.web.console.sessions import VISITOR, Visitor
 from axis.web.middleware import ErrorNotice
 
 _ODD: Final = dict.fromkeys(
@@ -108,8 +108,8 @@ class Pages:
         status: int,
         **values: Any,  # noqa: ANN401 - page values
     ) -> web.Response:
-        """A page that answers a form or an error: nobody is logged in as far as it knows."""
-        text = self._text(request, name, None, values)
+        """A page that answers a form or an error."""
+        text = self._text(request, name, request.get(VISITOR), values)
         return web.Response(text=text, content_type="text/html", charset="utf-8", status=status)
 
     def error(self, request: web.Request, notice: ErrorNotice) -> web.Response:

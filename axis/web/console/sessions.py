@@ -57,6 +57,10 @@ class Visitor:
         return Scope.ALL if self.roles & _SEES_ALL else Scope.NOTHING
 
 
+VISITOR: Final = web.RequestKey("visitor", Visitor)
+"""Who makes a request, once that was asked: for the error page's head."""
+
+
 class Sessions:
     """Opens, finds and closes sessions."""
 
@@ -112,6 +116,7 @@ class Sessions:
         if visitor is None:
             back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
             raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
+        request[VISITOR] = visitor
         return visitor
 
     async def close(self, response: web.StreamResponse, visitor: Visitor) -> None:

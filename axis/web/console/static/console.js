@@ -103,16 +103,17 @@ function startLive() {
   note.setAttribute("role", "status");
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "live";
+  button.className = "quiet live";
   button.textContent = "Tự cập nhật";
   button.title = "Tạm dừng hoặc tiếp tục tự cập nhật";
   button.setAttribute("aria-pressed", "false");
   button.addEventListener("click", () => {
     paused = !paused;
     button.setAttribute("aria-pressed", String(paused));
-    button.textContent = paused ? "Đã tạm dừng cập nhật" : "Tự cập nhật";
+    button.textContent = paused ? "Đã tạm dừng" : "Tự cập nhật";
   });
-  document.body.append(note, button);
+  document.body.append(note);
+  document.getElementById("account").prepend(button);
   setTimeout(watch, waitMs);
 }
 
