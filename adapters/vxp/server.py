@@ -143,11 +143,15 @@ class VxpFront:
 
     async def _send_edoc(self, call: _Call) -> web.StreamResponse:
         self._exchange.check_intake()
-        declared, hint = call.get("hash-file"), call.get("messagetype")
+        source = Source(system_id=call.caller.system_id, origin=Origin.LOCAL)
         async with self._make_spool(limit_bytes=self._options.package_bytes + len(CRLF)) as spool:
-            await self._receive(call.request, spool)
-            spooled = await self._finish(spool, declared)
-            source = Source(system_id=call.caller.system_id, origin=Origin.LOCAL)
+            try:
+                declared, hint = call.get("hash-file"), call.get("messagetype")
+                await self._receive(call.request, spool)
+                spooled = await self._finish(spool, declared)
+            except Malformed as e:
+                await self._exchange.record_refusal(source, e)
+                raise
             accepted = await self._exchange.accept(source, spooled)
         if hint is not None and _read_hint(hint) is not accepted.kind:
             log.warning("messagetype_differs", said=hint[:_LOGGED], kind=accepted.kind, package_id=accepted.package_id)

@@ -46,7 +46,7 @@ class Intake:
         except Busy:
             raise
         except AxisError as e:
-            await self._record_refusal(source, spooled, e)
+            await self.record_refusal(source, e, spooled)
             raise
         log.info(
             "package_accepted",
@@ -96,13 +96,14 @@ class Intake:
         )
         return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id=PackageId(""), document_uid=None)
 
-    async def _record_refusal(self, source: Source, spooled: Spooled, error: AxisError) -> None:
+    async def record_refusal(self, source: Source, error: AxisError, spooled: Spooled | None = None) -> None:
+        """Write the audit line of a refusal. spooled: None when the package never came in whole."""
         fields = {
             "code": error.code,
             "at": error.at,
             "detail": "" if error.code is Code.SECRET_MARKING else error.detail,
-            "sha256": spooled.sha256_hex,
-            "size_bytes": spooled.size_bytes,
+            "sha256": spooled.sha256_hex if spooled else None,
+            "size_bytes": spooled.size_bytes if spooled else None,
         }
         await self._context.store.submit(
             Hot(inserts=(self._context.audit("package_refused", source.system_id, fields),))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from axis.delivery.directory import CurrentDirectory
-from axis.errors import Code, NotAllowed, NotFound
+from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.context import Context
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
@@ -36,6 +36,10 @@ class Exchange:
         """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
         self._check_intake()
         return await self._intake.accept(source, spooled)
+
+    async def record_refusal(self, source: Source, error: AxisError) -> None:
+        """Audit what a front refuses by itself: an upload that broke off, is empty, too large, or not what was hashed."""
+        await self._intake.record_refusal(source, error)
 
     async def pending(
         self, system_id: str, limit: int, kind: PackageKind | None = None
