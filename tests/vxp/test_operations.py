@@ -328,10 +328,10 @@ async def test_registering_needs_the_right(city: City) -> None:
 async def test_a_hand_over_is_recorded_before_its_acknowledgement(city: City) -> None:
     for number in range(10):
         await city.client().send_edoc(to_bytes(a_document("H24.15", number=str(number))))
-    receiver = city.client(XD)
-    for item in await receiver.received_list():
-        await receiver.get_edoc(item.doc_id, lambda _: None)
-        await receiver.update_status(item.doc_id, "done")
+    fetching, acknowledging = city.client(XD), city.client(XD)  # a connection each
+    for item in await fetching.received_list():
+        await fetching.get_edoc(item.doc_id, lambda _: None)
+        await acknowledging.update_status(item.doc_id, "done")
     kinds = await city.node.store.read(
         lambda c: c.exec_driver_sql("SELECT kind FROM leaf ORDER BY leaf_id").scalars().all()
     )
