@@ -261,9 +261,9 @@ _CALLER: dict[Code, Sentences] = {
     ),
     Code.PORT_BUSY: _say(
         "Cổng mạng cần dùng đang bị một chương trình khác chiếm.",
-        "Hãy dừng chương trình đó hoặc chọn cổng khác, ví dụ `make run PORT=9000` hay `axis city --port 9000`.",
+        "Hãy dừng chương trình đó hoặc chọn cổng khác: `make run PORT=9000`, hoặc khóa server.port trong axis.toml.",
         "Another program uses the port that is needed.",
-        "Stop it, or choose another port, as in `make run PORT=9000` or `axis city --port 9000`.",
+        "Stop it, or choose another port: `make run PORT=9000`, or the key server.port in axis.toml.",
     ),
 }
 

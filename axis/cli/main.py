@@ -10,7 +10,7 @@ import typer
 from axis import __version__
 from axis.cli import demo, node, organs, packages, systems
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
-from axis.errors import AxisError, Internal
+from axis.errors import AxisError, Code, Internal, Malformed
 
 app = typer.Typer(
     name="axis",
@@ -55,6 +55,10 @@ def run() -> None:
         # Whoever read our output has gone (`axis org list | head`); Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _trace()
+        say_error(Malformed(Code.BAD_FILE, error.strerror or str(error), at=error.filename and str(error.filename)))
+        sys.exit(WRONG_USE)
     except Exception as error:  # noqa: BLE001 - a person at a terminal never gets a trace unasked
         _trace()
         say_error(Internal(f"{type(error).__name__}: {error}. `axis --debug …` shows where"))

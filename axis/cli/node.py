@@ -1,5 +1,6 @@
 """`axis init`, `serve`, `migrate` and `config`: the node itself."""
 
+import errno
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import typer
 
 from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say
 from axis.cli.systems import make_account
+from axis.errors import Code, WrongState
 from axis.terms import Role
 
 app = typer.Typer()
@@ -65,7 +67,12 @@ def serve(
     settings = read_settings(find_config(config))
     if while_stdin_open:
         threading.Thread(target=_stop_when_stdin_closes, daemon=True).start()
-    run_node(settings)
+    try:
+        run_node(settings)
+    except OSError as e:
+        if e.errno != errno.EADDRINUSE:
+            raise
+        raise WrongState(Code.PORT_BUSY, at=f"{settings.server.host}:{settings.server.port}") from e
 
 
 def _stop_when_stdin_closes() -> None:

@@ -32,7 +32,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-_WRONG_USE_CODES = frozenset({Code.BAD_SETTINGS, Code.BAD_FILE, Code.BAD_REQUEST, Code.DATABASE_OLD})
+_WRONG_USE_CODES = frozenset({Code.BAD_SETTINGS, Code.BAD_FILE, Code.BAD_REQUEST, Code.PORT_BUSY})
 
 
 def exit_code(error: AxisError) -> int:

@@ -19,7 +19,7 @@ from axis.cli.options import (
     say_error,
     with_access,
 )
-from axis.errors import Code, Malformed, NotFound
+from axis.errors import Code, Malformed, NotFound, PeerUnreachable
 from axis.messages import sentence
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ app = typer.Typer()
 
 _FRESH_BYTES = 64 << 20  # a package under a fresh id is built in memory
 _PAGE = 500
+_KEYS = (
+    "kind", "from", "to", "document_id", "code", "subject", "business", "status_code", "attachments", "problems",
+)  # fmt: skip
+"""What `axis inspect --json` prints, in this order."""
 
 FileArgument = Annotated[Path, typer.Argument(help="An edXML package.")]
 
@@ -56,9 +60,9 @@ def inspect(
     try:
         package = _read(file)
     except Malformed as error:
-        _show(_unreadable(error), json=json)
         if not json:
-            say_error(error)
+            raise
+        print_json(dict.fromkeys(_KEYS) | {"to": [], "attachments": [], "problems": [_problem(error)]})
         raise typer.Exit(WRONG_USE) from error
     if strict:
         try:
@@ -85,22 +89,6 @@ def _read(file: Path, *, strict: bool = False) -> "Package":
         raise Malformed(Code.BAD_FILE, e.strerror or str(e), at=str(file)) from e
 
 
-def _unreadable(error: Malformed) -> dict[str, Any]:
-    """The same keys as for a package that can be read."""
-    return {
-        "kind": None,
-        "from": None,
-        "to": [],
-        "document_id": None,
-        "code": None,
-        "subject": None,
-        "business": None,
-        "status_code": None,
-        "attachments": [],
-        "problems": [_problem(error)],
-    }
-
-
 def _problem(error: Malformed) -> dict[str, str | None]:
     message = sentence(error.code, "en") + (f" ({error.detail})" if error.detail else "")
     return {"code": str(error.code), "at": error.at, "message": message}
@@ -116,21 +104,20 @@ def _is_same(problem: dict[str, Any], error: Malformed) -> bool:
 
 def _show(shown: dict[str, Any], *, json: bool) -> None:
     if json:
-        print_json(shown)
+        print_json({key: shown[key] for key in _KEYS})
         return
-    if shown["kind"] is not None:
-        print_fields(
-            {
-                "Loại gói tin": shown["kind"],
-                "Nghiệp vụ": shown["business"] or "-",
-                "Trạng thái": shown["status_code"] or "-",
-                "Nơi gửi": shown["from"],
-                "Nơi nhận": ", ".join(filter(None, shown["to"])),
-                "DocumentId": shown["document_id"] or "-",
-                "Số, ký hiệu": shown["code"] or "-",
-                "Trích yếu": shown["subject"] or "-",
-            }
-        )
+    print_fields(
+        {
+            "Loại gói tin": shown["kind"],
+            "Nghiệp vụ": shown["business"] or "-",
+            "Trạng thái": shown["status_code"] or "-",
+            "Nơi gửi": shown["from"],
+            "Nơi nhận": ", ".join(filter(None, shown["to"])),
+            "DocumentId": shown["document_id"] or "-",
+            "Số, ký hiệu": shown["code"] or "-",
+            "Trích yếu": shown["subject"] or "-",
+        }
+    )
     if shown["attachments"]:
         print_table(
             "Tệp đính kèm",
@@ -167,7 +154,14 @@ def send(
         package, document_id = _renumbered(file)
         say(f"Mã định danh văn bản mới: {document_id}", f"The document's new DocumentId: {document_id}")
     options = asyncio.run(_client_options(system, url, secret_file, config))
-    typer.echo(asyncio.run(_send(package, file, options)))
+    try:
+        typer.echo(asyncio.run(_send(package, file, options)))
+    except PeerUnreachable as error:
+        say(
+            f"Không kết nối được với nút tại {options.endpoint}; nút đã chạy chưa (`axis serve`)? {error.detail}",
+            f"The node at {options.endpoint} cannot be reached; is it running (`axis serve`)? {error.detail}",
+        )
+        raise typer.Exit(WRONG_USE) from error
 
 
 def _renumbered(file: Path) -> tuple[bytes, str]:

@@ -7,6 +7,7 @@ package that it is handed twice it takes once.
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from axis.exchange.values import Acknowledgement
 from axis.terms import BusinessType, PackageKind, StatusCode
 
 _TRY_AGAIN_S = 0.5
+_REMEMBERED = 1_000
 _STEPS = (
     StatusCode.ARRIVED,
     StatusCode.ACCEPTED,
@@ -69,8 +71,8 @@ class Dms:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._taken: set[str] = set()  # ids of items that were taken: a list may show them once more
-        self._completed: set[tuple[str, str]] = set()  # (organisation, DocumentId) that it has finished
+        self._taken: dict[PackageKind, set[str]] = {}  # listed items that were taken, and wait for acknowledgement
+        self._completed: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)  # (organisation, DocumentId), finished
         self._open: dict[int, Answer] = {}
         self._next_number = 0
         self._tasks = asyncio.TaskGroup()
@@ -112,14 +114,16 @@ class Dms:
 
     async def _look(self, kind: PackageKind) -> None:
         client = self._office.client
-        for item in await client.received_list(kind):
-            if item.doc_id not in self._taken:
+        listed = [item.doc_id for item in await client.received_list(kind)]
+        taken = self._taken[kind] = self._taken.get(kind, set()).intersection(listed)
+        for doc_id in listed:
+            if doc_id not in taken:
                 content = bytearray()
-                await client.get_edoc(item.doc_id, content.extend)
+                await client.get_edoc(doc_id, content.extend)
                 # Taken before it is acknowledged: should the acknowledgement get lost, the item is not taken twice.
-                await self._take(item.doc_id, bytes(content))
-                self._taken.add(item.doc_id)
-            await client.update_status(item.doc_id, Acknowledgement.DONE)
+                await self._take(doc_id, bytes(content))
+                taken.add(doc_id)
+            await client.update_status(doc_id, Acknowledgement.DONE)
 
     async def _take(self, doc_id: str, content: bytes) -> None:
         try:
@@ -204,7 +208,7 @@ class Dms:
                 said = f"{answer.organ} {first} on {answer.subject.document_id}"
                 self._office.ledger.add_trouble(f"{said} was refused: {refused.detail}")
             if first is StatusCode.COMPLETED:
-                self._completed.add((answer.organ, answer.subject.document_id))
+                self._completed.append((answer.organ, answer.subject.document_id))
             self._open[number] = Answer(organ=answer.organ, subject=answer.subject, statuses=tuple(rest))
             self._write_journal()
         del self._open[number]

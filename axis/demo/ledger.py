@@ -4,7 +4,7 @@ Kept apart from the nodes on purpose: the demo says "arrived" only of what an ag
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from datetime import datetime
 from axis.terms import StatusCode
 
 _MOST_TROUBLES = 20  # more of them say no more
+_MOST_ENTRIES = 10_000  # of a city that is kept open the latest; a play has about a hundred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ class Expected:
 class Ledger:
     """The record of one demo; every agency writes into it."""
 
-    arrivals: list[Arrival] = field(default_factory=list)
-    statuses: list[StatusArrival] = field(default_factory=list)
+    arrivals: deque[Arrival] = field(default_factory=lambda: deque(maxlen=_MOST_ENTRIES))
+    statuses: deque[StatusArrival] = field(default_factory=lambda: deque(maxlen=_MOST_ENTRIES))
     troubles: list[str] = field(default_factory=list)  # what no agency should have met
     on_status: Callable[[StatusArrival], None] = lambda _: None
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)

@@ -5,11 +5,13 @@ samples/, demo.json (how far the preparation came) and demo-login.txt.
 """
 
 import asyncio
+import fcntl
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +100,21 @@ def organ_names() -> dict[str, str]:
     return {line.organ.code: line.organ.name for file in files for line in read_organ_file(resource(file)).lines}
 
 
+@contextmanager
+def held(folder: DemoFolder) -> Iterator[None]:
+    """Keep a demo's folder to one process. Raises Malformed(BAD_FILE) when another one has it."""
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(folder.path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise Malformed(Code.BAD_FILE, "another demo runs on this folder", at=str(folder.path)) from e
+        yield
+    finally:
+        os.close(handle)
+
+
 async def prepare(folder: DemoFolder, ports: Ports, clock: Clock, on_step: Callable[[str], None]) -> None:
     """Make what is missing; a preparation that was cut off is done anew.
 
@@ -119,9 +136,8 @@ async def prepare(folder: DemoFolder, ports: Ports, clock: Clock, on_step: Calla
 
 def _clear(folder: DemoFolder) -> None:
     """Take away what a preparation that was cut off has left; nothing else is ever removed."""
-    if folder.path.exists() and any(folder.path.iterdir()) and folder.state != "preparing":
+    if any(folder.path.iterdir()) and folder.state != "preparing":
         raise Malformed(Code.BAD_FILE, "the folder is neither empty nor a demo's", at=str(folder.path))
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.set_state("preparing")
     for made in (CITY, NATIONAL, "pki", "agencies", "samples"):
         shutil.rmtree(folder.path / made, ignore_errors=True)

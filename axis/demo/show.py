@@ -15,13 +15,13 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from axis.clock import SystemClock
+from axis.clock import SystemClock, to_local
 from axis.demo.cast import CITY, CONSTRUCTION, agency_of
 from axis.demo.city import Crew, Running, running
 from axis.demo.dms import Pace
-from axis.demo.ledger import Ledger
+from axis.demo.ledger import Ledger, StatusArrival
 from axis.demo.play import Stage, play
-from axis.demo.prepare import LOGIN_NAME, DemoFolder, Ports, organ_names, prepare
+from axis.demo.prepare import LOGIN_NAME, DemoFolder, Ports, held, organ_names, prepare
 from axis.demo.processes import HOST, check_port_free, free_port
 from axis.demo.report import Report
 from axis.errors import AxisError, Internal
@@ -29,6 +29,7 @@ from axis.ops.access import open_access
 from axis.settings import read_settings
 from axis.store.views import ListQuery, Scope, list_documents
 from axis.terms import Origin
+from axis.web.console.words import STATUS
 
 T = TypeVar("T")
 
@@ -57,7 +58,8 @@ def run_demo(data: Path | None, *, keep: bool) -> Outcome:
     """Play the demo in `data`, else in a temporary folder, which goes afterwards unless it is to be kept."""
     folder = data or Path(tempfile.mkdtemp(prefix="axis-demo-"))
     try:
-        return asyncio.run(_unwrapped(_demo(DemoFolder(path=folder))))
+        with held(DemoFolder(path=folder)):
+            return asyncio.run(_unwrapped(_demo(DemoFolder(path=folder))))
     finally:
         if data is None and not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +110,8 @@ def run_city(data: Path, ports: Ports) -> int:
     """
     for port in (ports.city, ports.national):
         check_port_free(port)
-    return asyncio.run(_unwrapped(_city(DemoFolder(path=data), ports)))
+    with held(DemoFolder(path=data)):
+        return asyncio.run(_unwrapped(_city(DemoFolder(path=data), ports)))
 
 
 async def _city(folder: DemoFolder, ports: Ports) -> int:
@@ -127,6 +130,7 @@ async def _city(folder: DemoFolder, ports: Ports) -> int:
                 folder.set_state("played")
         if not stopping.is_set():
             await _say_where(folder, ports)
+            crew.ledger.on_status = _say_status
             code = await _serve(city, stopping)
         Console(stderr=True).print("\nĐang dừng… / Stopping…")
     return code
@@ -206,6 +210,12 @@ def _shown(path: Path) -> str:
     absolute = path.absolute()
     here = Path.cwd()
     return shlex.quote(str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute))
+
+
+def _say_status(status: StatusArrival) -> None:
+    """What comes back while the city is open: of documents that the visitor sends."""
+    at, word = f"{to_local(status.at):%H:%M:%S}", STATUS[status.status].word
+    Console().print(Text(f"{at}  {status.document_id}  {status.organ}: {status.status} {word}"), soft_wrap=True)
 
 
 def _say_step(step: str) -> None:
