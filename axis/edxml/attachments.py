@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axis.edxml.content import Content, Measure
-from axis.edxml.findings import Findings, Odd
+from axis.edxml.findings import Findings, Odd, shown
 from axis.edxml.media import PDF, ZIP
 from axis.edxml.model import Attachment, Limits
 from axis.edxml.zips import Unusable, Unzipped, Unzipper
@@ -17,7 +17,6 @@ from axis.errors import Code, Malformed
 
 MANIFEST = "edXMLBody/edXMLManifest"
 _CHUNK_BYTES = 64 << 10
-_DETAIL_CHARACTERS = 100
 _SURE_TYPES = frozenset({ZIP, PDF, "image/png", "image/jpeg", "image/gif"})  # the bytes confirm these or contradict
 
 
@@ -92,7 +91,7 @@ def _key(content_id: str) -> str:
 
 
 def _refused(code: Code, declared: Declared, at: str) -> Malformed:
-    return Malformed(code, declared.content_id[:_DETAIL_CHARACTERS], at=f"{at}/ContentId")
+    return Malformed(code, shown(declared.content_id), at=f"{at}/ContentId")
 
 
 def _attachment(held: Held, reference: Declared, unzipper: Unzipper, findings: Findings) -> Attachment:

@@ -20,8 +20,19 @@ from axis.errors import Code, Malformed
 _DECODE_BYTES = 48 << 10  # base64 text is gathered until it is worth a call
 _BLANK = b" \t\r\n"
 _SCRATCH_IN_MEMORY = 1 << 20
+_ZIP_MAGIC = b"PK\x03\x04"
 
-Source = bytes | Path | IO[bytes]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Part of an open file."""
+
+    file: IO[bytes]
+    start: int
+    size_bytes: int
+
+
+Source = bytes | Path | Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +88,27 @@ class Shelf:
         """in_memory: keep as bytes; else in files of spool_dir; else not at all, ZIPs excepted while they are read."""
         self._in_memory = in_memory
         self._spool_dir = spool_dir
-        self._scratch_dir = scratch_dir
-        self._keepers: list[_InFile | _InScratch] = []
+        self._scratch_dir = str(scratch_dir) if scratch_dir else None
+        self._in_files: list[_InFile] = []
+        self._scratch: IO[bytes] | None = None
 
     def keeper(self) -> Keeper:
-        """A place for one more file."""
+        """A place for one more file, after the one before is finished."""
         if self._in_memory:
             return _InMemory()
-        keeper = _InScratch(self._scratch_dir) if self._spool_dir is None else _InFile(self._spool_dir)
-        self._keepers.append(keeper)
+        if self._spool_dir is None:
+            if self._scratch is None:
+                self._scratch = tempfile.SpooledTemporaryFile(_SCRATCH_IN_MEMORY, dir=self._scratch_dir)  # noqa: SIM115
+            return _InScratch(self._scratch)
+        keeper = _InFile(self._spool_dir)
+        self._in_files.append(keeper)
         return keeper
 
     def close(self, *, refused: bool) -> None:
         """Nothing is read any more. refused: remove the files too."""
-        for keeper in self._keepers:
+        if self._scratch:
+            self._scratch.close()
+        for keeper in self._in_files:
             keeper.close(refused=refused)
 
 
@@ -125,35 +143,29 @@ class _InFile:
 
 
 class _InScratch:
-    """Only measured. What begins like a ZIP goes to a nameless file, so that it can be unpacked."""
+    """Only measured. What begins like a ZIP goes to the package's one nameless file, so that it can be unpacked."""
 
-    def __init__(self, scratch_dir: Path | None) -> None:
-        self._dir = str(scratch_dir) if scratch_dir else None
+    def __init__(self, scratch: IO[bytes]) -> None:
+        self._scratch = scratch
+        self._start = scratch.tell()
         self._head = b""
-        self._file: IO[bytes] | None = None
         self._is_zip: bool | None = None
 
     def write(self, chunk: bytes) -> None:
         if self._is_zip is None:
             self._head += chunk
-            if len(self._head) < len(b"PK\x03\x04"):
+            if len(self._head) < len(_ZIP_MAGIC):
                 return
             chunk, self._head = self._head, b""
-            self._is_zip = chunk.startswith(b"PK\x03\x04")
-            if self._is_zip:
-                self._file = tempfile.SpooledTemporaryFile(_SCRATCH_IN_MEMORY, dir=self._dir)  # noqa: SIM115 - closed below
-        if self._file:
-            self._file.write(chunk)
+            self._is_zip = chunk.startswith(_ZIP_MAGIC)
+        if self._is_zip:
+            self._scratch.write(chunk)
 
-    def finish(self, sniffer: Sniffer) -> IO[bytes] | None:
-        if self._file and not sniffer.is_plain_zip:
-            self._file.close()
-            self._file = None
-        return self._file
-
-    def close(self, *, refused: bool) -> None:  # noqa: ARG002 - the file has no name and goes in any case
-        if self._file:
-            self._file.close()
+    def finish(self, sniffer: Sniffer) -> Slice | None:
+        if self._is_zip and sniffer.is_plain_zip:
+            return Slice(file=self._scratch, start=self._start, size_bytes=self._scratch.tell() - self._start)
+        self._scratch.seek(self._start)
+        return None
 
 
 class Decoder:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from axis.edxml.model import Finding
 
 _MOST = 100  # a hostile package could be wrong a hundred thousand times
+_SHOWN_CHARACTERS = 200
 
 
 class Odd(StrEnum):
@@ -104,9 +105,14 @@ NOTES = frozenset(
 """Findings that strict mode accepts too."""
 
 
+def shown(text: str) -> str:
+    """A stranger's words in a form that is fit for a log line."""
+    return "".join(c if c.isprintable() else " " for c in text[:_SHOWN_CHARACTERS]).strip()
+
+
 def finding(odd: Odd, at: str) -> Finding:
     """The finding `odd` at an element path."""
-    return Finding(code=odd, at=at, message=SENTENCES[odd])
+    return Finding(code=odd, at=shown(at), message=SENTENCES[odd])
 
 
 class Findings:

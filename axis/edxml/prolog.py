@@ -7,6 +7,7 @@ there. Only UTF-8 is read.
 import re
 from dataclasses import dataclass
 
+from axis.edxml.findings import shown
 from axis.errors import Code, Malformed
 
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -77,5 +78,5 @@ def _check_encoding(xml: bytes) -> None:
         return  # without one it is UTF-8; a broken one is for the parser to refuse
     encoding = _ENCODING.search(declaration[0])
     if encoding and encoding[1].lower() not in (b"utf-8", b"utf8"):
-        name = encoding[1][:40].decode("ascii", "replace")
+        name = shown(encoding[1].decode("ascii", "replace"))
         raise Malformed(Code.ENCODING_UNSUPPORTED, f"declared as {name}; only UTF-8 is read", at="line 1")

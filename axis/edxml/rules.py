@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from axis.edxml.dates import read_date, read_timestamp
 from axis.edxml.fields import MESSAGE
-from axis.edxml.findings import Odd, finding
+from axis.edxml.findings import Odd, finding, shown
 from axis.edxml.model import Attachment, DocumentHeader, Finding, ResponseFor, StatusHeader
 from axis.errors import Code, Malformed
 from axis.terms import BusinessType, StatusCode, Urgency
 from axis.text import comparison_form
 
 _BUSINESS = "edXMLHeader/TraceHeaderList/Bussiness"
-_DETAIL_CHARACTERS = 20
 
 
 def status_code(raw: str) -> StatusCode:
@@ -25,16 +24,16 @@ def status_code(raw: str) -> StatusCode:
     try:
         return StatusCode(text.rjust(2, "0"))
     except ValueError as e:
-        raise Malformed(Code.BAD_STATUS_CODE, text[:_DETAIL_CHARACTERS], at=f"{MESSAGE}/StatusCode") from e
+        raise Malformed(Code.BAD_STATUS_CODE, shown(text), at=f"{MESSAGE}/StatusCode") from e
 
 
 def business_type(header: DocumentHeader) -> BusinessType:
     """What the package does; NEW when it does not say. Raises Malformed(BAD_BUSINESS_TYPE)."""
     raw = header.business.business_doc_type if header.business else None
-    text = (raw or "0").strip()
+    text = (raw or "").strip() or "0"
     if text.lstrip("0") in ("", "1", "2", "3") and text.isascii():
         return BusinessType(int(text))
-    raise Malformed(Code.BAD_BUSINESS_TYPE, text[:_DETAIL_CHARACTERS], at=f"{_BUSINESS}/BussinessDocType")
+    raise Malformed(Code.BAD_BUSINESS_TYPE, shown(text), at=f"{_BUSINESS}/BussinessDocType")
 
 
 def urgency(header: DocumentHeader) -> Urgency:

@@ -10,6 +10,7 @@ from functools import cache
 
 from lxml import etree
 
+from axis.edxml.findings import shown
 from axis.edxml.model import NAMESPACE, Finding
 from axis.edxml.skeleton import Node
 from axis.resources import resource
@@ -17,7 +18,6 @@ from axis.terms import PackageKind
 
 _QCVN = f"{{{NAMESPACE}}}"
 _STEP = re.compile(r"/\*(?:\[(\d+)\])?")
-_DETAIL_CHARACTERS = 300
 
 
 @cache
@@ -33,7 +33,11 @@ def explain_schema(root: Node, kind: PackageKind) -> tuple[Finding, ...]:
     if schema.validate(element):
         return ()
     return tuple(
-        Finding(code="schema_invalid", at=_path(root, entry.path or ""), message=_message(entry.message))
+        Finding(
+            code="schema_invalid",
+            at=shown(_path(root, entry.path or "")),
+            message=shown(entry.message.replace(_QCVN, "")),
+        )
         for entry in schema.error_log  # type: ignore[attr-defined] # the stubs do not know its entries
     )
 
@@ -54,10 +58,8 @@ def _path(root: Node, xpath: str) -> str:
     """The element path for libxml2's `/*/*[2]/*`; steps without a number mean an only child."""
     node, names = root, []
     for step in _STEP.findall(xpath)[1:]:
-        node = node.children[int(step or 1) - 1]
-        names.append(node.name)
+        siblings = node.children
+        node = siblings[int(step or 1) - 1]
+        same = [sibling for sibling in siblings if sibling.name == node.name]
+        names.append(node.name if len(same) == 1 else f"{node.name}[{same.index(node) + 1}]")
     return "/".join(name for name in names if name != "edXMLEnvelope")
-
-
-def _message(message: str) -> str:
-    return message.replace(_QCVN, "")[:_DETAIL_CHARACTERS]

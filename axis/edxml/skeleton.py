@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from axis.edxml.content import Content, Decoder
-from axis.edxml.findings import Findings, Odd
+from axis.edxml.findings import Findings, Odd, shown
 from axis.edxml.model import NAMESPACE, Limits
-from axis.edxml.names import NAMES, OLD_SPELLINGS, TAGS
+from axis.edxml.names import OLD_SPELLINGS, TAGS
 from axis.errors import Code, Malformed
 
 CHUNK_BYTES = 64 << 10
@@ -24,7 +24,6 @@ _SIGNATURE_PATHS = ("Signature", "edXMLHeader/Signature")
 _LINE = re.compile(r"\bline (\d+)")
 _POSITION = re.compile(r", line \d+, column \d+$")
 _INVALID_BYTES = 81  # libxml2's XML_ERR_INVALID_ENCODING
-_DETAIL_CHARACTERS = 200
 _QCVN = f"{{{NAMESPACE}}}"
 _CONTENT_PATH = ["edXML", "AttachmentEncoded", "Attachment"]
 
@@ -67,7 +66,8 @@ class _Target:
         self._limits = limits
         self._findings = findings
         self._new_decoder = decoder
-        self._decoder: Decoder | None = None
+        self._decoder: Decoder | None = None  # of the file that is passing
+        self._content_at = ""
         self._stack: list[Node] = []
         self._passing = 0  # how deep inside a Signature: its inside is not ours to read
         self._elements = 0
@@ -85,7 +85,7 @@ class _Target:
             self._passing += 1
             return
         if self._decoder:
-            raise Malformed(Code.BAD_BASE64, "an element stands in the text", at=self._path())
+            raise Malformed(Code.BAD_BASE64, "an element stands in the text", at=self._content_at)
         node = Node(TAGS.get(tag) or self._unusual(tag), attributes or None)
         if self._stack:
             self._stack[-1].children.append(node)
@@ -133,7 +133,7 @@ class _Target:
 
     def _begin(self, tag: str, node: Node) -> None:
         if tag != _QCVN + "edXML":
-            raise Malformed(Code.WRONG_ROOT, f"the root is {_shown(tag)}")
+            raise Malformed(Code.WRONG_ROOT, f"the root is {shown(tag)}")
         self.root = node
 
     def _begin_content(self) -> None:
@@ -141,9 +141,10 @@ class _Target:
             return
         self._files += 1
         if self._files > self._limits.attachments:
-            raise Malformed(Code.TOO_MANY, f"more than {self._limits.attachments} files", at=self._path())
+            raise Malformed(Code.TOO_MANY, f"more than {self._limits.attachments} files", at="AttachmentEncoded")
         position = len(self._stack[1].children)
-        self._decoder = self._new_decoder(f"AttachmentEncoded/Attachment[{position}]/ContentTransferEncoded")
+        self._content_at = f"AttachmentEncoded/Attachment[{position}]/ContentTransferEncoded"
+        self._decoder = self._new_decoder(self._content_at)
 
     def _unusual(self, tag: str) -> str:
         """The name of an element that is not written as it should be."""
@@ -152,11 +153,10 @@ class _Target:
             return name
         if name == tag and not self._named_bare:
             self._named_bare = True
-            self._findings.add(Odd.NO_NAMESPACE, f"{self._path()}/{_shown(name)}")
+            self._findings.add(Odd.NO_NAMESPACE, f"{self._path()}/{name}")
         if name in OLD_SPELLINGS:
             self._findings.add(Odd.OLD_SPELLING, f"{self._path()}/{name}")
-            return OLD_SPELLINGS[name]
-        return name if name in NAMES else _shown(name)
+        return OLD_SPELLINGS.get(name, name)
 
     def _path(self) -> str:
         return "/".join(node.name for node in self._stack if node.name not in ("edXML", "edXMLEnvelope"))
@@ -223,9 +223,4 @@ def _broken(message: str, line: int, code: int, lines_before: int) -> Malformed:
         return Malformed(Code.ENCODING_UNSUPPORTED, "bytes that are not UTF-8", at=at)
     message = _POSITION.sub("", message)
     message = _LINE.sub(lambda match: f"line {int(match[1]) + lines_before}", message)
-    return Malformed(Code.XML_BROKEN, _shown(message), at=at)
-
-
-def _shown(text: str) -> str:
-    """A stranger's words in a form fit for a log line."""
-    return "".join(c if c.isprintable() else " " for c in text[:_DETAIL_CHARACTERS]).strip()
+    return Malformed(Code.XML_BROKEN, shown(message), at=at)

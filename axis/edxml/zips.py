@@ -59,9 +59,9 @@ class Unzipper:
         at: the attachment's element path.
         Raises Malformed(ZIP_BOMB); Unusable when it is broken, empty, encrypted or packed in an unusual way.
         """
-        with _opened(source) as file, _archive(file) as archive:
+        with _opened(source) as window, _archive(window) as archive:
             entries = self._entries(archive, at)
-            allowance = _Allowance(self, packed_bytes=file.seek(0, io.SEEK_END), at=at)
+            allowance = _Allowance(self, packed_bytes=window.size_bytes, at=at)
             digests = []
             sniffer = Sniffer()
             for entry in entries:
@@ -77,11 +77,11 @@ class Unzipper:
 
         Raises, also while it streams: Malformed(ZIP_BOMB), and Unusable as `measure` or when there are several files.
         """
-        with _opened(source) as file, _archive(file) as archive:
+        with _opened(source) as window, _archive(window) as archive:
             entries = self._entries(archive, at)
             if len(entries) != 1:
                 raise Unusable(f"{len(entries)} files")
-            yield from _chunks(archive, entries[0], _Allowance(self, packed_bytes=file.seek(0, io.SEEK_END), at=at))
+            yield from _chunks(archive, entries[0], _Allowance(self, packed_bytes=window.size_bytes, at=at))
 
     def _entries(self, archive: zipfile.ZipFile, at: str) -> list[zipfile.ZipInfo]:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -124,22 +124,21 @@ def _bomb(detail: str, at: str) -> NoReturn:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[IO[bytes]]:
+def _opened(source: Source) -> Iterator["_Window"]:
     if isinstance(source, bytes):
-        yield io.BytesIO(source)
+        yield _Window(io.BytesIO(source), 0, len(source))
     elif isinstance(source, Path):
         with source.open("rb") as file:
-            yield file
+            yield _Window(file, 0, file.seek(0, io.SEEK_END))
     else:
-        source.seek(0)
-        yield source
+        yield _Window(source.file, source.start, source.size_bytes)
 
 
 @contextmanager
-def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+def _archive(window: "_Window") -> Iterator[zipfile.ZipFile]:
     """The archive in a file; whatever zipfile stumbles over makes it Unusable."""
     try:
-        with zipfile.ZipFile(_Guarded(file)) as archive:
+        with zipfile.ZipFile(window) as archive:
             yield archive
     except (
         zipfile.BadZipFile,
@@ -154,11 +153,14 @@ def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
         raise Unusable(str(e)) from e
 
 
-class _Guarded(io.RawIOBase):
-    """A file of which no more than a directory's worth can be read at once."""
+class _Window(io.RawIOBase):
+    """Part of a file, of which no more than a directory's worth can be read at once."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], start: int, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self._file = file
+        self._start = start
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -167,16 +169,21 @@ class _Guarded(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET and offset < 0:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size_bytes}[whence]
+        if base + offset < 0:
             raise zipfile.BadZipFile("an offset before the file")
-        return self._file.seek(offset, whence)
+        self._position = base + offset
+        return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        wanted = _DIRECTORY_BYTES + 1 if size is None or size < 0 else size
-        found = b"" if wanted > _DIRECTORY_BYTES + 1 else self._file.read(wanted)
-        if wanted > _DIRECTORY_BYTES + 1 or len(found) > _DIRECTORY_BYTES:
+        left = max(0, self.size_bytes - self._position)
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > _DIRECTORY_BYTES:
             raise zipfile.BadZipFile("a directory of unlikely length")
+        self._file.seek(self._start + self._position)
+        found = self._file.read(wanted)
+        self._position += len(found)
         return found
