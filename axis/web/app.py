@@ -15,7 +15,7 @@ from axis.settings import Limits
 from axis.web.console.render import Pages
 from axis.web.console.site import ConsoleParts, console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
-from axis.web.middleware import catch_errors, identify, log_access, mark_started, safe_headers
+from axis.web.middleware import catch_errors, identify, limit_time, log_access, mark_started, safe_headers
 
 FORM_BYTES: Final = 64 * 1024  # a body that is read whole; fronts stream theirs
 
@@ -29,6 +29,7 @@ class WebParts:
     node_name: str
     limits: Limits
     more_limits: Mapping[str, float] = field(default_factory=dict)  # published beside them, the unit in the name
+    longest_request_s: float = 600.0
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
 
@@ -45,10 +46,11 @@ def build_app(parts: WebParts) -> web.Application:
     """
     app = web.Application(client_max_size=FORM_BYTES)
     pages = Pages(app, parts.node_name)
-    app.middlewares.extend((identify(parts.clock), log_access, catch_errors(pages.error)))
+    app.middlewares.extend((identify(parts.clock), log_access, catch_errors(pages.error), limit_time(parts.longest_request_s)))
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)
     health = Health(checks, parts.disk, parts.clock)
+    app.on_cleanup.append(health.close)
     app.add_routes(
         (
             web.get("/health/live", health.live),
