@@ -23,6 +23,8 @@ def routes(parts: FrontParts) -> list[web.RouteDef]:
         timestamp_window=timedelta(seconds=parts.settings.vxp.timestamp_window_s),
         pending_items=parts.settings.vxp.pending_items,
         package_bytes=parts.settings.limits.package_bytes,
+        body_idle_s=parts.settings.server.idle_timeout_s,
+        body_s=parts.settings.server.request_timeout_s,
     )
     return server.routes(VxpFront(parts.exchange, parts.store.spool, parts.clock, options))
 

@@ -64,6 +64,7 @@ class VxpOptions:
     pending_items: int  # most items in a list
     package_bytes: int  # largest package
     body_idle_s: float = 60.0  # a body that stays silent for so long counts as broken off
+    body_s: float = 600.0  # and one that takes so long altogether
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +167,13 @@ class VxpFront:
             # Unpacked bytes are not the bytes that were hashed, and may be a thousand times as many.
             raise Malformed(Code.BAD_REQUEST, "a body is sent as it is", at=hdrs.CONTENT_ENCODING)
         received = 0
-        while chunk := await self._next_chunk(request):
-            received += len(chunk)
-            await spool.write(chunk)
+        try:
+            async with asyncio.timeout(self._options.body_s):
+                while chunk := await self._next_chunk(request):
+                    received += len(chunk)
+                    await spool.write(chunk)
+        except TimeoutError as e:
+            raise Malformed(Code.TRUNCATED_UPLOAD, f"not complete within {self._options.body_s:g} s") from e
         if declared is not None and received != declared:
             raise Malformed(Code.TRUNCATED_UPLOAD, f"{received} of {declared} bytes")
 
