@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 _MOST_ASK_S = 14_400.0
 _DAY_S = 86_400
+_HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
+_AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -66,7 +68,8 @@ class Node:
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
-    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE), OSError when the port is taken.
+    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE), OSError when the port
+    is taken.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -146,9 +149,7 @@ def _limits(settings: Settings) -> Limits:
 
 def _backoff(settings: Settings) -> Backoff:
     exchange = settings.exchange
-    return Backoff(
-        delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter
-    )
+    return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
 
 
 def _uplink_loops(
@@ -203,6 +204,7 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         node_name=settings.node.name or settings.node.code,
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
+        longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
         extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
         extra_checks=[
             Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
@@ -218,6 +220,7 @@ async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Applicatio
         access_log=None,
         handle_signals=False,
         keepalive_timeout=server.idle_timeout_s,
+        max_field_size=_HEADER_BYTES,
         shutdown_timeout=_LAST_REQUESTS_S,
     )
     await runner.setup()

@@ -95,7 +95,10 @@ class Role(StrEnum):
 
 
 SECRET_PHRASES = ("tuyệt mật", "tối mật", "mật")
-"""Levels of state secrets; a document that bears one is refused. Norm: Luật BVBMNN 117/2025 (second-hand: configurable)."""
+"""Levels of state secrets; a document that bears one is refused.
+
+Norm: Luật BVBMNN 117/2025 (second-hand: configurable).
+"""
 
 SECRET_EXCEPTIONS = (
     *("mật độ", "mật ong", "mật khẩu", "mật mã", "mật thiết", "mật mía", "mật gấu", "mật hoa", "mật tông", "mật danh"),

@@ -133,13 +133,9 @@ def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, 
         )
         for consignment in known.reopen
     )
-    pushes = {
-        (c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None
-    }
+    pushes = {(c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None}
     pushed = tuple(
-        rows.push_row(
-            context, Shipment(package_id=package_id, urgency=parcel.urgency, at=parcel.at, to=(), deliveries={}), uplink_id
-        )
+        rows.push_row(context, package_id, uplink_id, parcel.urgency, parcel.at)
         for package_id, uplink_id in sorted(pushes)
     )
     return pushed, changes

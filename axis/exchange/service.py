@@ -38,13 +38,13 @@ class Exchange:
         return await self._intake.accept(source, spooled)
 
     async def record_refusal(self, source: Source, error: AxisError) -> None:
-        """Audit what a front refuses by itself: an upload that broke off, is empty, too large, or not what was hashed."""
+        """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""
         await self._intake.record_refusal(source, error)
 
     async def pending(
         self, system_id: str, limit: int, kind: PackageKind | None = None
     ) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, of one kind or of both, by urgency and age, at most `limit` items."""
+        """What waits for a system, of one kind or both, by urgency and age, at most `limit` items."""
         return await self._hand_over.pending(system_id, limit, kind)
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:

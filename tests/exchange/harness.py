@@ -126,10 +126,8 @@ class Node:
 
     async def audit_kinds(self) -> list[str]:
         """Kinds of the audit trail, oldest first, configuration left out."""
-        rows = await self.store.read(
-            lambda c: c.exec_driver_sql("SELECT kind FROM audit WHERE actor <> 'test' ORDER BY audit_id").scalars().all()
-        )
-        return list(rows)
+        query = "SELECT kind FROM audit WHERE actor <> 'test' ORDER BY audit_id"
+        return list(await self.store.read(lambda c: c.exec_driver_sql(query).scalars().all()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +140,7 @@ class Plan:
     uplinks: tuple[UplinkPrefixes, ...] = (UplinkPrefixes(uplink_id=UPLINK),)
 
 
-async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:  # noqa: B008 - frozen
+async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
     """A node's exchange on an empty store; the demo city's unless the plan says otherwise."""
     clock = HeldClock()
     key = NodeKey.create(folder / "node.key")
@@ -218,5 +216,3 @@ def a_status(of: DocumentPackage, code: str, sender: str, to: str | None = None,
         timestamp="2026/11/24 09:00:00",
     )
     return StatusPackage(header=replace(value, **header))  # type: ignore[arg-type]
-
-

@@ -126,9 +126,7 @@ async def test_a_document_goes_up_and_its_statuses_come_down(
     assert await national.listed(CITY) == []
 
 
-async def test_the_partner_is_asked_until_each_receiver_has_it(
-    city: Node, national: Node, outbox: Outbox
-) -> None:
+async def test_the_partner_is_asked_until_each_receiver_has_it(city: Node, national: Node, outbox: Outbox) -> None:
     accepted = await city.send("dms-yte", a_document("G22", "G17"))
     await outbox.work()
     await national.take("vpcp")
@@ -276,7 +274,8 @@ async def test_a_package_that_cannot_be_accepted_is_answered_fail_and_the_next_o
     await national.send("vpcp", raw_ok)
     assert await inbox.poll() == 1
     assert await city.count("document") == 1
-    states = await national.store.read(lambda c: c.exec_driver_sql("SELECT state FROM consignment ORDER BY consignment_id").scalars().all())
+    query = "SELECT state FROM consignment ORDER BY consignment_id"
+    states = await national.store.read(lambda c: c.exec_driver_sql(query).scalars().all())
     assert list(states) == ["retrying", "acknowledged"]
 
 
