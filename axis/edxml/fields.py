@@ -78,6 +78,11 @@ _BODY = _shape({}, ones=("edXMLManifest",))
 _REFERENCE = _shape(names.REFERENCE)
 _ATTACHMENT = _shape(names.REFERENCE, ones=("ContentTransferEncoded",))
 
+_LISTS = {
+    name: _shape({}, many=(name,))
+    for name in ("Appendix", "TaskCode", "Place", "OrganId", "Receiver", "ReplacementInfo", "Reference", "Attachment")
+}
+
 _ORDER = {name: position for position, name in enumerate(names.MESSAGE_ORDER)}
 _DOCUMENT_MARKS = frozenset(names.MESSAGE_ORDER) - frozenset(names.STATUS_ORDER)  # one of them tells a document
 _STATUS_MARKS = frozenset(names.STATUS_ORDER) - frozenset(names.MESSAGE_ORDER)  # one of them, and no such, a status
@@ -221,12 +226,12 @@ class Fields:
     def listed(self) -> tuple[Declared, ...]:
         """The files that the manifest lists."""
         body = self._section(self._body, "edXMLBody", _BODY)
-        references = self._section(body.one("edXMLManifest"), MANIFEST, _shape({}, many=("Reference",)))
+        references = self._section(body.one("edXMLManifest"), MANIFEST, _LISTS["Reference"])
         return tuple(self._declared(self._section(node, at, _REFERENCE)) for node, at in references.many("Reference"))
 
     def held(self) -> tuple[Held, ...]:
         """The files that the package holds, in its order."""
-        encoded = self._section(self._encoded, "AttachmentEncoded", _shape({}, many=("Attachment",)))
+        encoded = self._section(self._encoded, "AttachmentEncoded", _LISTS["Attachment"])
         return tuple(self._held(node, at) for node, at in encoded.many("Attachment"))
 
     def _held(self, node: Node, at: str) -> Held:
@@ -251,7 +256,7 @@ class Fields:
 
     def _list(self, node: Node | None, at: str, name: str) -> tuple[str, ...]:
         """The texts of an element that holds a list of one kind."""
-        children = self._section(node, at, _Shape(many=frozenset({name}))).many(name)
+        children = self._section(node, at, _LISTS[name]).many(name)
         return tuple(_text(child, child_at, self._findings) for child, child_at in children)
 
     def _party(self, node: Node | None, at: str, missing: Code) -> Party:
@@ -282,7 +287,7 @@ class Fields:
         at = f"{_TRACES}/Bussiness"
         section = self._section(node, at, _BUSINESS)
         replacements = self._section(
-            section.one("ReplacementInfoList"), f"{at}/ReplacementInfoList", _shape({}, many=("ReplacementInfo",))
+            section.one("ReplacementInfoList"), f"{at}/ReplacementInfoList", _LISTS["ReplacementInfo"]
         )
         return Business(
             document_info=self._document_info(section.one("BussinessDocumentInfo"), f"{at}/BussinessDocumentInfo"),
@@ -297,9 +302,9 @@ class Fields:
         if node is None:
             return None
         section = self._section(node, at, _DOCUMENT_INFO)
-        receivers = self._section(
-            section.one("ReceiverList"), f"{at}/ReceiverList", _shape({}, many=("Receiver",))
-        ).many("Receiver")
+        receivers = self._section(section.one("ReceiverList"), f"{at}/ReceiverList", _LISTS["Receiver"]).many(
+            "Receiver"
+        )
         return BusinessDocumentInfo(
             receivers=tuple(
                 Receiver(**self._section(child, child_at, _RECEIVER).texts) for child, child_at in receivers

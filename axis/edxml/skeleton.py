@@ -36,15 +36,33 @@ class Node:
     def __init__(self, name: str, attributes: Mapping[str, str] | None = None) -> None:
         self.name = name  # without its namespace; with it, if that is foreign
         self.attributes = attributes
-        self.children: list[Node] = []
-        self.parts: list[str] = []
+        self.children: list[Node] = _NO_NODES  # replaced when there is one: most elements have none
+        self.parts: list[str] = _NO_PARTS
         self.is_split = False  # a comment or processing instruction stands in it
         self.content: Content | None = None  # of a ContentTransferEncoded
+
+    def add_child(self, node: "Node") -> None:
+        """One more element in it."""
+        if self.children:
+            self.children.append(node)
+        else:
+            self.children = [node]
+
+    def add_text(self, text: str) -> None:
+        """More text in it."""
+        if self.parts:
+            self.parts.append(text)
+        else:
+            self.parts = [text]
 
     @property
     def text(self) -> str:
         """Its own text, trimmed."""
         return "".join(self.parts).strip()
+
+
+_NO_NODES: list[Node] = []
+_NO_PARTS: list[str] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +106,7 @@ class _Target:
             raise Malformed(Code.BAD_BASE64, "an element stands in the text", at=self._content_at)
         node = Node(TAGS.get(tag) or self._unusual(tag), attributes or None)
         if self._stack:
-            self._stack[-1].children.append(node)
+            self._stack[-1].add_child(node)
         else:
             self._begin(tag, node)
         self._stack.append(node)
@@ -104,7 +122,7 @@ class _Target:
             self.content_characters += len(text)
             self._decoder.feed(text)
         elif self._stack and not self._passing:
-            self._stack[-1].parts.append(text)
+            self._stack[-1].add_text(text)
 
     def end(self, _tag: str) -> None:
         self.events += 1
