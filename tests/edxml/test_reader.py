@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from axis.edxml import content as content_module
+from axis.edxml.content import Shelf, Slice
 from axis.edxml.findings import NOTES, SENTENCES, Odd
+from axis.edxml.media import Sniffer
 from axis.edxml.model import DocumentPackage, Limits, Package, StatusPackage
 from axis.edxml.reader import read
 from axis.errors import Busy, Code, Malformed
@@ -207,7 +209,8 @@ def test_an_unknown_element_is_ignored_and_noted() -> None:
 
 @pytest.mark.parametrize("namespace", [NS, "http://www.w3.org/2000/09/xmldsig#"])
 def test_a_signature_is_noticed_and_not_read(namespace: str) -> None:
-    signature = f'<Signature xmlns="{namespace}"><SignedInfo><DocumentId>x</DocumentId></SignedInfo></Signature>'
+    inside = f'<DocumentId>x</DocumentId><a xmlns="{NS}"><Business/></a><b xmlns=""/><!-- x -->'
+    signature = f'<Signature xmlns="{namespace}">{inside}</Signature>'
     package = read_document(edited(document_bytes(), ("</edXML:edXMLHeader>", signature + "</edXML:edXMLHeader>")))
     assert package.has_signature
     assert found(package) == []
@@ -218,6 +221,12 @@ def test_a_signature_elsewhere_is_no_signature_of_the_package() -> None:
     package = read(edited(document_bytes(), ("<ContentId>", "<Signature/><ContentId>")))
     assert not package.has_signature
     assert found(package) == [(Odd.UNKNOWN_ELEMENT, "AttachmentEncoded/Attachment[1]/Signature")]
+
+
+def test_encoded_content_elsewhere_is_no_file() -> None:
+    extra = "<edXML:ContentTransferEncoded>no base64</edXML:ContentTransferEncoded><edXML:Subject>"
+    package = read_document(edited(document_bytes(), ("<edXML:Subject>", extra)))
+    assert found(package) == [(Odd.UNKNOWN_ELEMENT, f"{MESSAGE}/ContentTransferEncoded")]
 
 
 def test_reply_fors_of_any_inner_form_are_read_as_text() -> None:
@@ -481,6 +490,7 @@ ENCODED_AT = "AttachmentEncoded/Attachment[1]/ContentTransferEncoded"
         ENCODED[:8] + "<x/>" + ENCODED[8:],
         "QUJD" * 20_000 + "=" + "QUJD",
         "QQ==" + "QUJD" * 20_000,
+        "QUJD" * 13_000 + "QQ==<!-- -->QUJD",
     ],
 )
 def test_broken_base64_is_refused_naming_the_file(text: str) -> None:
@@ -567,6 +577,9 @@ def test_the_skeletons_size_counts_without_the_files() -> None:
     assert read(large, limits=Limits(skeleton_bytes=len(small)))
     assert refusal(large, limits=Limits(skeleton_bytes=10_000)) == (Code.TOO_LARGE, None)
     assert refusal(small, limits=Limits(skeleton_bytes=len(small) - 1)) == (Code.TOO_LARGE, None)
+    in_lines = large.replace(b"eHh4" * 16, b"eHh4" * 16 + b"\r\n")
+    assert in_lines.count(b"\r") > 6000
+    assert read(in_lines, limits=Limits(skeleton_bytes=len(small)))
 
 
 def test_more_junk_than_allowed_is_refused() -> None:
@@ -657,6 +670,22 @@ def test_a_full_disk_is_busy_and_leaves_no_file_behind(
 def test_an_unreadable_package_is_the_callers_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "missing.edxml")
+
+
+def test_files_that_are_no_clients_zips_take_no_room_on_disk(tmp_path: Path) -> None:
+    shelf = Shelf(in_memory=False, spool_dir=None, scratch_dir=tmp_path)
+    for content in (b"%PDF-1.7", b"PK\x03\x04" + bytes(26) + b"word/document.xml", b"PK"):
+        keeper, sniffer = shelf.keeper(), Sniffer()
+        keeper.write(content)
+        sniffer.feed(content)
+        assert keeper.finish(sniffer) is None
+    keeper, sniffer = shelf.keeper(), Sniffer()
+    keeper.write(b"PK\x03\x04 a ZIP")
+    sniffer.feed(b"PK\x03\x04 a ZIP")
+    kept = keeper.finish(sniffer)
+    assert isinstance(kept, Slice)
+    assert (kept.start, kept.size_bytes) == (0, 10)
+    shelf.close(refused=False)
 
 
 # The table of findings
