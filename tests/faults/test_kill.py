@@ -10,6 +10,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ QUICK = {
     "exchange.lease_s": 1.5,
     "exchange.retry_delays_s": [1],
     "exchange.poll_interval_s": 0.1,
-    "exchange.ask_first_s": 0.3,
+    "exchange.ask_first_s": 0.1,
     "exchange.ask_per_minute": 6_000,
     "log.format": "json",
 }
@@ -127,12 +128,22 @@ async def _survive(nodes: Nodes, kills: int, victims: tuple[str, ...]) -> World:
             tries += 1
             assert tries - hits <= VAIN, "kills that hit nothing"
         await world.finish(SETTLES_S)
+        await _until_settled(nodes.settings["city"])
     finally:
         await world.close()
     await asyncio.gather(nodes.city.stop(), nodes.national.stop())
     world.ledger.check()
     assert world.ledger.problems == []
     return world
+
+
+async def _until_settled(settings: Settings) -> None:
+    """Wait until the city has heard from the national node who has what. What never settles, the autopsy names."""
+    async with open_access(settings) as access:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_S):
+                while await rows_of(access.store, "queue"):  # noqa: ASYNC110 - the other process empties it
+                    await asyncio.sleep(0.1)
 
 
 async def _check_city(settings: Settings, ledger: Ledger) -> None:
