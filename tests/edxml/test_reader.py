@@ -224,7 +224,7 @@ def test_a_signature_elsewhere_is_no_signature_of_the_package() -> None:
 
 
 def test_encoded_content_elsewhere_is_no_file() -> None:
-    extra = "<edXML:ContentTransferEncoded>no base64</edXML:ContentTransferEncoded><edXML:Subject>"
+    extra = "<edXML:ContentTransferEncoded>not base64!</edXML:ContentTransferEncoded><edXML:Subject>"
     package = read_document(edited(document_bytes(), ("<edXML:Subject>", extra)))
     assert found(package) == [(Odd.UNKNOWN_ELEMENT, f"{MESSAGE}/ContentTransferEncoded")]
 
