@@ -138,6 +138,16 @@ async def test_an_old_code_is_no_succession(operator: Client, archive: Archive) 
     assert "Nhận thay" not in words
 
 
+async def test_a_delivery_to_another_than_the_named_one_calls_nobody_closed_who_is_not(
+    operator: Client, archive: Archive
+) -> None:
+    await archive.organ("H24.99", "UBND huyện Đông Hà")
+    document = await archive.document([To("H24.12", addressed_as="H24.99")])
+    words = words_of(await page_of(operator, path_of(document.document_uid)))
+    assert "Văn bản ghi nơi nhận là H24.99" in words
+    assert "ngừng hoạt động" not in words
+
+
 async def test_acts_show_their_answers_reason_and_files(operator: Client, archive: Archive, clock: Clock) -> None:
     await archive.organ("H24.2", "Sở Y tế")
     document = await archive.document([To("H24.2", T.ACKNOWLEDGED), To("H24.3"), To("H24.4")])
