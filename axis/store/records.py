@@ -256,7 +256,17 @@ class Leaf:
 
 
 Row = (
-    Blob | Document | Package | Attachment | Delivery | Consignment | Act | ActReceiver | StatusEvent
-    | QueueRow | Audit | Leaf
+    Blob
+    | Document
+    | Package
+    | Attachment
+    | Delivery
+    | Consignment
+    | Act
+    | ActReceiver
+    | StatusEvent
+    | QueueRow
+    | Audit
+    | Leaf
 )
 """What a hot write may insert."""
