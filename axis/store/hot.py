@@ -91,6 +91,33 @@ class DocumentFlagged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentJudged:
+    """The latest verdict on a document's package is `verdict`."""
+
+    document_uid: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckMoved:
+    """The claimer of a due check puts it off; guarded by its fence."""
+
+    package_id: str
+    fence: int
+    cause: str
+    due_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDone:
+    """The claimer of a due check removes it; guarded by its fence."""
+
+    package_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMoved:
     """The claimer of a queue row puts it back (another task, or later); guarded by its fence."""
 
@@ -118,6 +145,9 @@ Change = (
     | ActAnswered
     | OrphanMatched
     | DocumentFlagged
+    | DocumentJudged
+    | CheckMoved
+    | CheckDone
     | QueueMoved
     | QueueDone
 )

@@ -46,7 +46,9 @@ def build_app(parts: WebParts) -> web.Application:
     """
     app = web.Application(client_max_size=FORM_BYTES)
     pages = Pages(app, parts.node_name)
-    app.middlewares.extend((identify(parts.clock), log_access, catch_errors(pages.error), limit_time(parts.longest_request_s)))
+    app.middlewares.extend(
+        (identify(parts.clock), log_access, catch_errors(pages.error), limit_time(parts.longest_request_s))
+    )
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)
     health = Health(checks, parts.disk, parts.clock)
