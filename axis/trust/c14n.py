@@ -172,11 +172,11 @@ def _write_element(element: etree._Element, tags: _Tags, out: list[str]) -> None
     if element.text:
         out.append(_text(element.text))
     for child in element:
-        if isinstance(child.tag, str):
+        tag: object = child.tag  # the stubs know no other nodes than elements
+        if isinstance(tag, str):
             _write_element(child, tags, out)
-        elif child.tag is not etree.Comment:
-            # the stubs know no other nodes than elements
-            raise Uncanonical("unsupported", "processing instruction or entity")  # type: ignore[unreachable]
+        elif tag is not etree.Comment:
+            raise Uncanonical("unsupported", "processing instruction or entity")
         if child.tail:
             out.append(_text(child.tail))
     out.append(tags.end(name))

@@ -108,9 +108,9 @@ def _parse(raw: bytes, depth: int) -> etree._Element:
 
 
 def _checked(root: etree._Element, depth: int) -> etree._Element:
-    info = root.getroottree().docinfo
-    if info.internalDTD is not None:
-        raise Uncanonical("dtd", "DOCTYPE")  # type: ignore[unreachable] # the stubs say that it is always None
+    dtd: object = root.getroottree().docinfo.internalDTD  # the stubs say that there always is one
+    if dtd is not None:
+        raise Uncanonical("dtd", "DOCTYPE")
     if _deeper(root, depth):
         raise Uncanonical("too_deep", f"more than {depth} levels")
     return root

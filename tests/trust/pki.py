@@ -238,6 +238,7 @@ def crl(issuer: str, at: datetime = NOW) -> bytes:
     return _architecture().service_registry.get_crl(ServiceLabel(issuer), at_time=at).dump()
 
 
+@cache
 def crls(at: datetime = NOW) -> RevocationData:
     """All current CRLs."""
     return RevocationData(crls=tuple(crl(issuer, at) for issuer in ("root", "root2", "interm", "interm2")))
@@ -281,8 +282,9 @@ def token(digest: bytes, authority: str = "tsa", at: datetime = NOW) -> bytes:
     return reply["time_stamp_token"].dump()
 
 
+@cache
 def judge(policy: Policy = SOFT, revocation: RevocationData | None = None, trust: TrustStore | None = None) -> Judge:
-    """A judge that trusts both roots and knows the city's organisations."""
+    """A judge that trusts both roots and knows the city's organisations; one for each set of rules and data."""
     return Judge(trust or trust_store(), policy, ORGANISATIONS, revocation)
 
 
