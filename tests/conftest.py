@@ -73,6 +73,14 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 
 
 @pytest.fixture
+def postgres_database(postgres: Postgres, postgres_template: str, tmp_path: Path) -> Iterator[Database]:
+    """A new PostgreSQL database with tables, for what only a server can do."""
+    name = postgres.create(postgres_template)
+    yield Database(kind="postgresql", url=postgres.url(name), data_dir=tmp_path)
+    postgres.drop(name)
+
+
+@pytest.fixture
 def database(new_database: Callable[[str], Database]) -> Database:
     """A new database with tables, of each kind in turn."""
     return new_database("data")

@@ -1,5 +1,6 @@
 """Whole nodes for tests: laid out in a folder, run inside the test or as `axis serve` in a process of their own."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -52,7 +53,7 @@ def secret_of(system_id: str) -> str:
 
 async def lay_out(folder: Path, plan: Blueprint) -> Settings:
     """Make a node's folder with its organisations and systems."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     uplink = None
     if plan.above is not None:
         secret_file = folder / "uplink.secret"

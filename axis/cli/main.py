@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -37,14 +38,21 @@ def _common(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from axis.ops.logs import configure_logs
+
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+    configure_logs("console", "warning")  # standard output is for results; `serve` configures its own
 
 
-def run() -> None:
-    """Run one command. The only catch point of the command line: every error becomes a sentence and an exit code."""
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run one command, and end the process.
+
+    The only catch point of the command line: every error becomes a sentence and an exit code.
+    arguments: without the program's name; None: those of the process.
+    """
     try:
-        app()
+        app(arguments)
     except AxisError as error:
         _trace()
         say_error(error)

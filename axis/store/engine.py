@@ -32,6 +32,13 @@ _POSTGRES_CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # a server that vanished is noticed, not waited for
 }
+_POSTGRES_SETTINGS = """
+    SELECT set_config('lock_timeout', %s, false),
+           set_config('statement_timeout', %s, false),
+           set_config('idle_in_transaction_session_timeout', '60000', false),
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)
+"""
 
 
 class Use(Enum):
@@ -90,13 +97,15 @@ def _sqlite_engine(url: URL, use: Use, size: int) -> Engine:
     # IMMEDIATE: a transaction that reads first and writes then could not go on once another process wrote.
     begin = "BEGIN" if use is Use.READ else "BEGIN IMMEDIATE"
 
+    own = "PRAGMA query_only=ON" if use is Use.READ else "PRAGMA journal_mode=WAL"
+
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        if use is Use.WRITE:
-            connection.execute("PRAGMA journal_mode=WAL")
-        for pragma in _SQLITE_PRAGMAS:
-            connection.execute(pragma)
-        if use is Use.READ:
-            connection.execute("PRAGMA query_only=ON")
+        try:
+            for pragma in (*_SQLITE_PRAGMAS, own):
+                connection.execute(pragma)
+        except sqlite3.Error:
+            connection.close()  # SQLAlchemy does not know it yet
+            raise
 
     def begin_transaction(connection: Connection) -> None:
         # On the driver itself: SQLAlchemy's execution would cost more than a small query.
@@ -114,14 +123,12 @@ def _postgres_engine(url: URL, use: Use, size: int) -> Engine:
     statement_ms = 30_000 if use is Use.READ else 120_000
 
     def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
-        connection.execute(
-            """SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false),
-                      set_config('idle_in_transaction_session_timeout', '60000', false),
-                      set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                                 WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)""",
-            (str(_BUSY_MS), str(statement_ms)),
-        )
-        connection.commit()
+        try:
+            connection.execute(_POSTGRES_SETTINGS, (str(_BUSY_MS), str(statement_ms)))
+            connection.commit()
+        except psycopg.Error:
+            connection.close()  # SQLAlchemy does not know it yet
+            raise
         if use is Use.READ:
             connection.read_only = True
             connection.isolation_level = IsolationLevel.REPEATABLE_READ

@@ -265,4 +265,4 @@ def _receiver_names(conn: Connection, document_uids: Sequence[str]) -> dict[str,
 def _file_counts(conn: Connection, package_ids: Sequence[str]) -> dict[str, int]:
     a = s.attachment.c
     rows = conn.execute(select(a.package_id, func.count()).where(a.package_id.in_(package_ids)).group_by(a.package_id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

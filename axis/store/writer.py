@@ -128,11 +128,14 @@ class Writer:
             if fault in (Fault.LOST, Fault.BROKEN):
                 self._drop_connection()
             if len(group) > 1 and fault not in _ALL_ALIKE:
-                log.info("store_group_split", units=len(group), fault=fault.value)
+                log.debug("store_group_split", units=len(group), fault=fault.value)
                 return [outcome for unit in group for outcome in self._settle([unit])]
             if pause_s is None or fault not in _WORTH_ANOTHER_TRY:
                 break
             time.sleep(pause_s)
+        if fault in _ALL_ALIKE:
+            log.error("store_unavailable", fault=fault.value, units=len(group), exc_info=error)
+            return [_Outcome(error=error_for(fault)) for _ in group]
         return [_failed(unit, error, fault) for unit in group]
 
     def _settle_unknown(self, group: Sequence[_Unit]) -> list[_Outcome]:

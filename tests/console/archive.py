@@ -9,6 +9,7 @@ from typing import Any
 
 from axis.ids import new_id
 from axis.organ.model import Organ
+from axis.store import schema
 from axis.store.hot import Hot
 from axis.store.records import (
     Act,
@@ -24,7 +25,6 @@ from axis.store.records import (
     StatusEvent,
 )
 from axis.store.rows import values_of
-from axis.store import schema
 from axis.store.store import Store
 from axis.terms import Origin, PackageKind, Place, TransportState
 
@@ -103,13 +103,28 @@ class Archive:
         """One more status of a receiver, as a row only: the delivery stays as it is."""
         await self.store.submit(Hot(inserts=tuple(self._event(document, delivery_id, "H24.9", code, **more))))
 
+    async def delivery_of(self, document: Document, organ: str) -> Any:
+        v = schema.delivery.c
+        wanted = schema.delivery.select().where(v.document_uid == document.document_uid, v.receiver_organ == organ)
+        return await self.store.read(lambda conn: conn.execute(wanted).one())
+
+    async def forward_statuses(self, document: Document, state: TransportState) -> None:
+        """Consignments of the document's status packages to its sender."""
+        e = schema.status_event.c
+        wanted = schema.status_event.select().where(e.document_uid == document.document_uid)
+        events = await self.store.read(lambda conn: conn.execute(wanted).all())
+        to = To(document.from_organ, state)
+        rows = tuple(self._consignment(event.package_id, None, to) for event in events)
+        await self.store.submit(Hot(inserts=rows))
+
     async def act(self, document: Document, kind: str, answers: dict[str, str | None], **more: Any) -> str:
         """A recall, update or replacement of a document."""
-        act_id, package_id = self.id(), self.id()
+        delivery_id = more.pop("delivery_id", None)
+        act_id, known = self.id(), more.pop("package_id", None)  # known: of a replacement that is there already
+        package_id = known or self.id()
         number = {"recall": 1, "update": 2, "replace": 3}[kind]
-        carried = more.pop("carries", document)
         files = more.pop("files", ())
-        package = replace(self._package(carried, package_id, None), business_type=number, package_id=package_id)
+        package = replace(self._package(document, package_id, None), business_type=number)
         act = Act(
             act_id=act_id,
             package_id=package_id,
@@ -120,12 +135,13 @@ class Archive:
             reason=more.pop("reason", None),
             received_at=self.clock.at,
         )
-        rows: list[Row] = [self.blob(package.sha256_hex, None), package, act]
+        rows: list[Row] = [act] if known else [self.blob(package.sha256_hex, None), package, act]
         rows += [replace(file, package_id=package_id, position=i) for i, file in enumerate(files)]
         for organ, answer in answers.items():
             at = None if answer is None else self.clock.at
             rows.append(ActReceiver(act_id=act_id, receiver_organ=organ, answer=answer, answered_at=at))
-            rows.append(self._consignment(package_id, None, To(organ)))
+            if not known:
+                rows.append(self._consignment(package_id, delivery_id, To(organ)))
         await self.store.submit(Hot(inserts=tuple(rows)))
         return act_id
 

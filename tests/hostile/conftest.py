@@ -1,5 +1,6 @@
 """A whole node that listens on loopback, with small limits."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from axis.settings import Settings, read_settings
 from tests.exchange.harness import SYSTEMS
 from tests.hostile.door import LIMIT_BYTES, Door
-from tests.nodes import Blueprint, Above, lay_out, running
+from tests.nodes import Above, Blueprint, lay_out, running
 
 MORE = {"limits.package_bytes": LIMIT_BYTES, "server.idle_timeout_s": 2.0}
 """The second makes a silent connection's end worth waiting for."""
@@ -18,8 +19,6 @@ MORE = {"limits.package_bytes": LIMIT_BYTES, "server.idle_timeout_s": 2.0}
 @pytest.fixture(scope="session")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A node's folder, to be copied."""
-    import asyncio
-
     folder = tmp_path_factory.mktemp("hostile") / "city"
     systems = {**SYSTEMS, "dms-cu": ("H24.77",)}
     above = Above(endpoint="http://127.0.0.1:9/vxp", system_id="city")

@@ -173,9 +173,7 @@ XML = (
         PACKAGE.replace(b"http://www.mic.gov.vn/TBT/QCVN_102_2016", b"http://www.e-doc.vn/Schema/"),
     ),
     _edxml("too deep", Code.TOO_DEEP, "21", _with("<edXML:Subject>", "<edXML:Subject>" + "<a>" * 100)),
-    _edxml(
-        "too many elements", Code.TOO_MANY, "21", _with("<edXML:Subject>", "<edXML:Subject>" + "<a/>" * 200_001)
-    ),
+    _edxml("too many elements", Code.TOO_MANY, "21", _with("<edXML:Subject>", "<edXML:Subject>" + "<a/>" * 200_001)),
 )
 FIELDS = (
     _edxml("no From", Code.MISSING_FROM, "22", _without("From")),
@@ -189,7 +187,10 @@ FIELDS = (
         lambda: to_bytes(a_document("H24.15", document_id="x" * 100_000)),
     ),
     _edxml(
-        "an unknown act", Code.BAD_BUSINESS_TYPE, "22", lambda: to_bytes(a_document("H24.15", business=Business(business_doc_type="9")))
+        "an unknown act",
+        Code.BAD_BUSINESS_TYPE,
+        "22",
+        lambda: to_bytes(a_document("H24.15", business=Business(business_doc_type="9"))),
     ),
     _edxml(
         "a status that is none",
@@ -197,12 +198,22 @@ FIELDS = (
         "22",
         lambda: to_bytes(a_status(DOCUMENT, "99", "H24.11", to="H24.15")),
     ),
-    _edxml("a status on nothing", Code.STATUS_UNMATCHED, "21", lambda: to_bytes(a_status(DOCUMENT, "03", "H24.11", to="H24.15"))),
+    _edxml(
+        "a status on nothing",
+        Code.STATUS_UNMATCHED,
+        "21",
+        lambda: to_bytes(a_status(DOCUMENT, "03", "H24.11", to="H24.15")),
+    ),
 )
 FILES = (
     _edxml("broken base64", Code.BAD_BASE64, "22", _with("JVBER", "JV*ER")),
     _edxml("base64 that ends early", Code.BAD_BASE64, "22", _with("JVBER", "JVBE")),
-    _edxml("a file that is listed and absent", Code.ATTACHMENT_ABSENT, "22", lambda: _cut("<AttachmentEncoded>", "</AttachmentEncoded>")),
+    _edxml(
+        "a file that is listed and absent",
+        Code.ATTACHMENT_ABSENT,
+        "22",
+        lambda: _cut("<AttachmentEncoded>", "</AttachmentEncoded>"),
+    ),
     _edxml(
         "a file that is there and not listed",
         Code.ATTACHMENT_UNLISTED,
@@ -310,7 +321,9 @@ async def test_another_content_under_a_known_id_is_a_conflict_and_changes_nothin
     before = await door.left()
     for name, package in {
         "other files": to_bytes(a_document("H24.15", files=(a_file(b"%PDF-1.7 khac"),))),
-        "another number": to_bytes(replace(DOCUMENT, header=replace(DOCUMENT.header, code=replace(DOCUMENT.header.code, code_number="102")))),
+        "another number": to_bytes(
+            replace(DOCUMENT, header=replace(DOCUMENT.header, code=replace(DOCUMENT.header.code, code_number="102")))
+        ),
     }.items():
         await _refuse(door, _edxml(name, Code.DOCUMENT_CONFLICT, "21", package), await door.left())
     after = await door.left()
@@ -338,7 +351,15 @@ async def test_five_thousand_receivers_are_served(door: Door) -> None:
 
 
 SCRIPT = "<script>alert(1)</script>"
-NAMES = ("../../../../tmp/axis-hostile", "/etc/passwd", "..\\..\\boot.ini", "a\u202efdp.exe", "CON", SCRIPT, "x" * 5_000)
+NAMES = (
+    "../../../../tmp/axis-hostile",
+    "/etc/passwd",
+    "..\\..\\boot.ini",
+    "a\u202efdp.exe",
+    "CON",
+    SCRIPT,
+    "x" * 5_000,
+)
 
 
 async def test_names_of_files_never_become_paths(door: Door) -> None:
@@ -371,9 +392,7 @@ async def test_script_in_every_field_is_stored_as_the_text_that_it_is(door: Door
     raw = to_bytes(package)
     sent = await door.call(door.sending(raw))
     assert sent.json["status"] == "OK", sent.json
-    (row,) = await door.node.store.read(
-        lambda c: c.exec_driver_sql("SELECT document_id, subject FROM document").all()
-    )
+    (row,) = await door.node.store.read(lambda c: c.exec_driver_sql("SELECT document_id, subject FROM document").all())
     assert tuple(row) == (package.header.document_id, package.header.subject)
     listed = await door.call(door.asking("getReceivedEdocList", "dms-xd"))
     assert listed.headers["content-type"] == "application/json"

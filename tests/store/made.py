@@ -252,6 +252,11 @@ async def make_city(store: Store) -> None:
         await store.write(lambda c, system=system: add_system(c, system, NOW, "test"))  # type: ignore[misc]
 
 
-def data_files(data_dir: Path) -> list[Path]:
-    """Every file of packages, temporary or kept."""
-    return [path for part in ("blobs", "tmp") for path in (data_dir / part).rglob("*") if path.is_file()]
+def temporary_files(data_dir: Path) -> list[Path]:
+    """Every file that waits for its end."""
+    return [path for path in (data_dir / "tmp").rglob("*") if path.is_file()]
+
+
+def kept_files(data_dir: Path) -> list[Path]:
+    """Every file of a package's bytes."""
+    return [path for path in (data_dir / "blobs").rglob("*") if path.is_file()]

@@ -8,7 +8,7 @@ from axis.store.document_view import ActView, AnswerView, Related
 from axis.web.console import words
 from axis.web.console.moments import Moment, moment, number
 from axis.web.console.packages import Carrier
-from axis.web.console.receivers import travel_look
+from axis.web.console.receivers import travel_words
 from axis.web.console.words import Look
 
 _OPEN = Look(word="Chưa trả lời", tone="grey", icon="clock", outline=True)
@@ -31,7 +31,7 @@ class Answer:
     name: str
     code: str
     look: Look
-    way: Look | None  # how the act travels to it, while it has not answered
+    way: str  # how the act travels to it, while it has not answered
     at: Moment | None
 
 
@@ -84,6 +84,6 @@ def _answer(view: AnswerView, now: datetime) -> Answer:
         name=view.name or given.receiver_organ,
         code=given.receiver_organ,
         look=look,
-        way=travel_look(view.travel, now) if view.travel and given.answer is None else None,
+        way=travel_words(view.travel, now, taken="Bên nhận đã lấy") if view.travel and given.answer is None else "",
         at=moment(given.answered_at, now) if given.answered_at else None,
     )

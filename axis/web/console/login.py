@@ -87,7 +87,7 @@ class LoginPages:
         response = web.HTTPSeeOther(local_path(next_path))
         await self._sessions.open(response, account)
         log.info("logged_in", account_id=account.account_id)
-        return response
+        raise response
 
     async def log_out(self, request: web.Request) -> web.StreamResponse:
         """POST /logout."""
@@ -96,7 +96,7 @@ class LoginPages:
         check_csrf(request, form.get(CSRF_FIELD, ""), visitor.csrf_token)
         response = web.HTTPSeeOther("/login")
         await self._sessions.close(response, visitor)
-        return response
+        raise response
 
     def _form(
         self, request: web.Request, *, next_path: str, username: str = "", problem: str = ""

@@ -66,9 +66,11 @@ def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded:
     )
 
 
-def travel_look(travel: Travel, now: datetime) -> Look:
-    """How far one package has come on its way to one receiver."""
-    return words.transport(_way(travel.consignment.place, travel), now)
+def travel_words(travel: Travel, now: datetime, *, taken: str) -> str:
+    """How far an act or a status has come on its way; taken: what to say once it has been fetched."""
+    if travel.consignment.state is TransportState.ACKNOWLEDGED:
+        return taken
+    return words.transport(_way(travel.consignment.place, travel), now).word
 
 
 def _way(place: Place, travel: Travel | None) -> Transport:
@@ -141,7 +143,8 @@ def _hops(travel: Travel, now: datetime) -> list[tuple[datetime, Entry]]:
 
 def _open(travel: Travel, now: datetime) -> Entry:
     """A package that is not on its way, and why."""
-    gone, look = travel.consignment, travel_look(travel, now)
+    gone = travel.consignment
+    look = words.transport(_way(gone.place, travel), now)
     title = look.word
     if gone.state is TransportState.QUEUED and gone.place is Place.LOCAL:
         title = "Chờ hệ thống của bên nhận đến lấy gói tin"
@@ -155,7 +158,8 @@ def _status(view: EventView, now: datetime) -> Entry:
     if event.reported_at:
         notes.append(f"Giờ ghi trong trạng thái: {event.reported_at}")
     if view.travel is not None:
-        notes.append(f"Chuyển về bên gửi: {_first_lower(travel_look(view.travel, now).word)}")
+        way = travel_words(view.travel, now, taken="Hệ thống của bên gửi đã lấy")
+        notes.append(f"Chuyển về bên gửi: {way[:1].lower()}{way[1:]}")
     return Entry(
         at=moment(event.received_at, now),
         look=look,
@@ -164,7 +168,3 @@ def _status(view: EventView, now: datetime) -> Entry:
         text=event.description or "",
         notes=tuple(notes),
     )
-
-
-def _first_lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
