@@ -105,7 +105,7 @@ class HotSql:
             shared = {record: postgresql.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED}
         for record in INSERT_ORDER:
             columns = columns_of(record)
-            statement = shared.get(record) or insert(columns[0].table).inline()
+            statement = shared[record] if record in shared else insert(columns[0].table).inline()
             sql, order = _compile(statement, dialect, [column.name for column in columns])
             if order != [column.name for column in columns]:
                 raise TypeError(f"fields of {record.__name__} are not in its table's order")

@@ -408,7 +408,7 @@ revocation = Table(
     Column("next_update", UtcMicros),
     Column("fetched_at", UtcMicros, nullable=False),
     Column("superseded_at", UtcMicros),  # a newer one from the same place came; kept for the verdicts that rest on it
-    Index("ix_revocation_current", "kind", "url", "certificate_sha256"),
+    Index("ix_revocation_current", "kind", "certificate_sha256"),
 )
 
 certificate = Table(

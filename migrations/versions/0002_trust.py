@@ -83,7 +83,7 @@ def _revocation() -> None:
         sa.ForeignKeyConstraint(["sha256_hex"], ["blob.sha256_hex"], name=op.f("fk_revocation_sha256_hex")),
         sa.PrimaryKeyConstraint("sha256_hex", name=op.f("pk_revocation")),
     )
-    op.create_index("ix_revocation_current", "revocation", ["kind", "url", "certificate_sha256"], unique=False)
+    op.create_index("ix_revocation_current", "revocation", ["kind", "certificate_sha256"], unique=False)
 
 
 def _check_due() -> None:
