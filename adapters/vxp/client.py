@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -66,15 +67,12 @@ class VxpClient:
     async def send_edoc(self, package: bytes | Path, kind: PackageKind = PackageKind.DOCUMENT) -> str:
         """Hand in a package from memory or from a file. Returns the axis's id for it."""
         if isinstance(package, bytes):
-            return await self._send_edoc(kind, hashlib.sha256(package).hexdigest(), package + CRLF)
+            sha256_hex = hashlib.sha256(package).hexdigest()
+            small = len(package) <= _FILE_BYTES
+            body = package + CRLF if small else Upload(len(package), partial(_in_pieces, package))
+            return await self._send_edoc(kind, sha256_hex, body)
         size_bytes, sha256_hex = await asyncio.to_thread(_measure, package)
-
-        async def content() -> AsyncGenerator[bytes]:
-            with package.open("rb") as file:
-                while chunk := await asyncio.to_thread(file.read, _FILE_BYTES):
-                    yield chunk
-
-        return await self._send_edoc(kind, sha256_hex, Upload(size_bytes, content))
+        return await self._send_edoc(kind, sha256_hex, Upload(size_bytes, partial(_from_file, package)))
 
     async def _send_edoc(self, kind: PackageKind, sha256_hex: str, body: bytes | Upload, request_id: str = "") -> str:
         reply = await self._calls.reply(
@@ -265,6 +263,17 @@ async def _rejoined(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator
         yield first
     async for piece in rest:
         yield piece
+
+
+async def _in_pieces(package: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(package), _FILE_BYTES):
+        yield package[start : start + _FILE_BYTES]
+
+
+async def _from_file(path: Path) -> AsyncGenerator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _FILE_BYTES):
+            yield chunk
 
 
 def _measure(path: Path) -> tuple[int, str]:

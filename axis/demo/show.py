@@ -24,7 +24,7 @@ from axis.demo.play import Stage, play
 from axis.demo.prepare import LOGIN_NAME, DemoFolder, Ports, held, organ_names, prepare
 from axis.demo.processes import HOST, check_port_free, free_port
 from axis.demo.report import Report
-from axis.errors import AxisError, Internal
+from axis.errors import AxisError, Code, Internal, Malformed
 from axis.ops.access import open_access
 from axis.settings import read_settings
 from axis.store.views import ListQuery, Scope, list_documents
@@ -108,6 +108,8 @@ def run_city(data: Path, ports: Ports) -> int:
 
     Raises WrongState(PORT_BUSY) before anything is touched.
     """
+    if ports.city == ports.national:
+        raise Malformed(Code.BAD_REQUEST, "the two nodes need a port each", at="--national-port")
     for port in (ports.city, ports.national):
         check_port_free(port)
     with held(DemoFolder(path=data)):

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,8 +123,10 @@ class Blobs:
         names = await self._thread(self._old_files, older_than)
         for start in range(0, len(names), _SWEEP_ROWS):
             some = names[start : start + _SWEEP_ROWS]
-            for name in await self._unknown(some):
+            unknown = await self._unknown(some)
+            for name in unknown:
                 files += await self._sweep_file(name, older_than)
+            await self._thread(self._put_all_back, set(some).difference(unknown))
         if rows or files:
             log.info("blobs_swept", rows=rows, files=files)
         return Swept(files=files, rows=rows)
@@ -209,6 +211,12 @@ class Blobs:
             for path in self._directory.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")
             if _DIGEST.match(path.stem) and _older(path, older_than)
         ]
+
+    def _put_all_back(self, names: Iterable[str]) -> None:
+        """Of files that rows refer to, those that a sweep left aside that was cut off."""
+        for path in map(self.path, names):
+            if _aside(path).exists():
+                self._put_back(_aside(path), path)
 
     def _put_back(self, aside: Path, path: Path) -> None:
         with suppress(FileExistsError, FileNotFoundError):  # the upload has made its own meanwhile; or there is none

@@ -114,8 +114,12 @@ class Spool:
         self._waiting.clear()
         if self._work is not None and not self._work.done():
             # The task was cancelled while the thread writes: only when it is done can the file go.
-            with suppress(Exception):
-                await asyncio.shield(self._work)
+            try:
+                with suppress(Exception):
+                    await asyncio.shield(self._work)
+            except asyncio.CancelledError:
+                self._work.add_done_callback(lambda _: self._remove_file())
+                raise
         if self._path is not None:
             await self._in_thread(self._remove_file)
             self._path = None

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from axis.edxml.model import DocumentPackage
+from axis.edxml.reader import read
 from axis.ids import new_id
 from axis.organ.model import Organ
 from axis.store import schema
@@ -64,6 +66,7 @@ class Archive:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self._blob: Blob | None = None  # of the next document's package, when it is a real one
 
     def id(self) -> str:
         return new_id(self.clock.at)
@@ -89,7 +92,7 @@ class Archive:
         document = replace(self._blank(uid, package_id), **more)
         package = self._package(document, package_id, content)
         rows: list[Row] = [
-            self.blob(package.sha256_hex, content),
+            self._blob or self.blob(package.sha256_hex, content),
             document,
             replace(package, findings=json.dumps(list(findings))),
             *(replace(file, package_id=package_id, position=i) for i, file in enumerate(files)),
@@ -97,6 +100,7 @@ class Archive:
         for one in to:
             rows += self._delivered(document, one)
         await self.store.submit(Hot(inserts=tuple(rows)))
+        self._blob = None
         return document
 
     async def status(self, document: Document, delivery_id: str, code: str, **more: Any) -> None:
@@ -107,6 +111,31 @@ class Archive:
         v = schema.delivery.c
         wanted = schema.delivery.select().where(v.document_uid == document.document_uid, v.receiver_organ == organ)
         return await self.store.read(lambda conn: conn.execute(wanted).one())
+
+    async def real(self, content: bytes, *, files: Iterable[Attachment] | None = None, **more: Any) -> Document:
+        """A document whose package has these bytes, with the files that the reader finds in them."""
+        package = read(content)
+        assert isinstance(package, DocumentPackage)
+        found = [
+            file(
+                one.name,
+                media_type=one.media_type,
+                size_bytes=one.size_bytes,
+                sha256_hex=one.sha256_hex,
+                zipped_by_client=one.zipped_by_client,
+            )
+            for one in package.attachments
+        ]
+        async with self.store.spool(limit_bytes=1 << 30) as spool:
+            await spool.write(content)
+            self._blob = await self.store.blobs.record(await spool.finish(drop_crlf=False), self.clock.at)
+        return await self.document(content=content, files=found if files is None else files, **more)
+
+    async def status_package_of(self, delivery_id: str) -> str:
+        """The package of a delivery's first status."""
+        e = schema.status_event.c
+        wanted = schema.status_event.select().where(e.delivery_id == delivery_id)
+        return str((await self.store.read(lambda conn: conn.execute(wanted).first())).package_id)
 
     async def forward_statuses(self, document: Document, state: TransportState) -> None:
         """Consignments of the document's status packages to its sender."""

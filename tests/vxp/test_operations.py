@@ -350,3 +350,10 @@ async def test_calls_at_once_do_not_mix(city: City) -> None:
         return buffer.getvalue()
 
     assert await asyncio.gather(*(fetch(ref) for ref in refs)) == packages
+
+
+async def test_a_large_package_in_memory_goes_out_in_pieces(city: City) -> None:
+    large = to_bytes(a_document("H24.15", files=(a_file(bytes(1_500_000)),)))
+    await city.client().send_edoc(large)  # in one piece aiohttp would warn, and warnings are errors here
+    (item,) = await city.client(XD).received_list()
+    assert await city.client(XD).download_edoc(item.doc_id, lambda _: None) == len(large)

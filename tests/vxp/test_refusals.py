@@ -228,6 +228,10 @@ async def test_an_empty_body_is_refused(city: City, body: bytes, hashed: bool) -
     await refused(city, raw, Code.EMPTY_BODY, "10")
 
 
+async def test_a_body_that_did_not_come_is_empty_whatever_its_hash(city: City) -> None:
+    await refused(city, sending(city, body=b""), Code.EMPTY_BODY, "10")
+
+
 @pytest.mark.parametrize("body", [PACKAGE[:-1] + b"\r\n", PACKAGE + b"\n", PACKAGE + b"\r\n\r\n", b"x", b" " + PACKAGE])
 async def test_a_body_that_is_not_the_hashed_file_is_refused(city: City, body: bytes) -> None:
     await refused(city, sending(city, body=body), Code.HASH_MISMATCH, "10")
@@ -250,15 +254,20 @@ async def test_a_body_that_grows_too_large_is_refused(city: City) -> None:
 
 
 async def test_a_file_of_the_largest_size_fits_with_the_crlf_of_the_wire(city: City) -> None:
-    largest = to_bytes(a_document("H24.15", files=(a_file(bytes(PACKAGE_BYTES // 4 * 3 - 9_000)),)))
-    largest += b" " * (PACKAGE_BYTES - len(largest))
+    largest = _of_size(PACKAGE_BYTES)
     reply = await call(city, sending(city, body=largest + b"\r\n", hash_file=file_hash(largest)))
     assert reply.json["status"] == "OK"
 
 
+def _of_size(size_bytes: int) -> bytes:
+    """A good package of so many bytes."""
+    package = to_bytes(a_document("H24.15", files=(a_file(bytes(size_bytes // 4 * 3 - 9_000)),)))
+    return package + b" " * (size_bytes - len(package))
+
+
 @pytest.mark.parametrize("over", [1, 2])
 async def test_a_file_is_measured_without_the_crlf_of_the_wire(city: City, over: int) -> None:
-    larger = PACKAGE + b" " * (PACKAGE_BYTES - len(PACKAGE) + over)
+    larger = _of_size(PACKAGE_BYTES + over)
     await refused(city, sending(city, body=larger, hash_file=file_hash(larger)), Code.TOO_LARGE, "21")
 
 
@@ -280,8 +289,9 @@ async def _is_told(lines: list) -> bool:
     return any(line["event"] == "call_refused" for line in lines)
 
 
-async def test_an_upload_that_falls_silent_is_refused(node: Node, city: City) -> None:
-    async with serving(front_of(node.exchange, node, body_idle_s=0.05)) as endpoint:
+@pytest.mark.parametrize("limit", ["body_idle_s", "body_s"])
+async def test_an_upload_that_falls_silent_is_refused(node: Node, city: City, limit: str) -> None:
+    async with serving(front_of(node.exchange, node, **{limit: 0.05})) as endpoint:
         silent = City(node, endpoint, city.data_dir)
         raw = sending(silent)
         raw.content_length = len(raw.body) + 1
@@ -404,7 +414,9 @@ async def test_a_busy_node_says_when_to_come_again(city: City) -> None:
 
     busy = Exchange(city.node.context, check_intake=full)
     async with serving(front_of(busy, city.node)) as endpoint:
-        reply = await call(City(city.node, endpoint, city.data_dir), sending(city))
+        raw = sending(city, body=b"")
+        raw.content_length = 1_000  # told before the body is sent
+        reply = await call(City(city.node, endpoint, city.data_dir), raw)
         assert reply.status == 503
         assert reply.headers["retry-after"] == "120"
         assert reply.code == Code.DISK_FULL

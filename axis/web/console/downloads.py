@@ -10,6 +10,7 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -17,8 +18,10 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from axis.edxml.media import ZIP
 from axis.edxml.model import Attachment, DocumentPackage, Limits
 from axis.edxml.reader import read
+from axis.edxml.zips import Unusable, Unzipper
 from axis.errors import Busy, Code, Internal, NotFound
 from axis.store.document_view import PackageView, find_package
 from axis.store.store import Store
@@ -82,11 +85,12 @@ class Downloads:
             raise NotFound(Code.NOT_FOUND, "no such file")
         async with self._room() as folder:
             file = await self._unpack(view, position, folder)
-            if file.sha256_hex != row.sha256_hex or file.content is None:
+            if file.sha256_hex != row.sha256_hex or not isinstance(file.content, Path):
                 raise Internal("a stored package gives another file than when it came in")
-            media_type = row.media_type if row.media_type in SAFE_TYPES else "application/octet-stream"
-            response = _attachment(row.name, media_type, file.size_bytes)
-            return await _send(request, response, _chunks(file.content))
+            opened = await asyncio.to_thread(_as_it_was, file, file.content, self._limits)
+            media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
+            response = _attachment(opened.name, media_type, opened.path.stat().st_size)
+            return await _send(request, response, _chunks(opened.path))
 
     async def _find(self, request: web.Request) -> PackageView:
         visitor = await self._sessions.require(request)
@@ -104,24 +108,49 @@ class Downloads:
         self._waiting += 1
         try:
             async with self._turn:
-                folder = await asyncio.to_thread(TemporaryDirectory, prefix="download-", dir=self._scratch)
+                folder = TemporaryDirectory(prefix="download-", dir=self._scratch)
                 try:
                     yield Path(folder.name)
                 finally:
-                    await asyncio.to_thread(folder.cleanup)
+                    # In a thread, for large files go slowly; shielded, for a node that stops still cleans up.
+                    await asyncio.shield(asyncio.to_thread(folder.cleanup))
         finally:
             self._waiting -= 1
 
     async def _unpack(self, view: PackageView, position: int, folder: Path) -> Attachment:
         """Read the package again, from bytes that are copied out of the store a block at a time."""
         source = folder / "package"
-        with await asyncio.to_thread(source.open, "wb") as copy:
+        # Opened here: a thread's handle would be lost when the wait for it is cancelled.
+        with source.open("wb") as copy:
             async for chunk in self._store.blobs.chunks(view.package.sha256_hex):
                 await asyncio.to_thread(copy.write, chunk)
         package = await asyncio.to_thread(read, source, limits=self._limits, spool_dir=folder)
         if not isinstance(package, DocumentPackage) or position >= len(package.attachments):
             raise Internal("a stored package has fewer files than when it came in")
         return package.attachments[position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A file as it goes out."""
+
+    path: Path
+    name: str
+    media_type: str
+
+
+def _as_it_was(file: Attachment, content: Path, limits: Limits) -> _Opened:
+    """The file before the sender's software packed it; a ZIP of several files stays one, and says so in its name."""
+    if not file.zipped_by_client:
+        return _Opened(path=content, name=file.name, media_type=file.media_type)
+    inner = content.with_suffix(".inner")
+    try:
+        with inner.open("wb") as out:
+            for chunk in Unzipper(limits).open_inner(content, at="AttachmentEncoded/Attachment"):
+                out.write(chunk)
+    except Unusable:
+        return _Opened(path=content, name=f"{file.name}.zip", media_type=ZIP)
+    return _Opened(path=inner, name=file.name, media_type=file.media_type)
 
 
 def disposition(name: str) -> str:
@@ -161,10 +190,7 @@ async def _send(request: web.Request, response: web.StreamResponse, chunks: Asyn
     return response
 
 
-async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-        return
-    with await asyncio.to_thread(content.open, "rb") as file:
+async def _chunks(content: Path) -> AsyncIterator[bytes]:
+    with content.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield chunk
