@@ -15,7 +15,7 @@ from pathlib import Path
 from adapters.vxp.client import VxpClient
 from axis.clock import Clock
 from axis.demo.cast import Agency
-from axis.demo.documents import About, Desk, about, act_targets
+from axis.demo.documents import About, Desk, about, act_targets, is_added
 from axis.demo.ledger import Arrival, Ledger, StatusArrival
 from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
@@ -148,7 +148,7 @@ class Dms:
             )
         )
         for organ in self._addressed(party.organ_id for party in header.receivers):
-            for subject, statuses in self._response(package, kind):
+            for subject, statuses in self._response(package, kind, organ):
                 self._begin(Answer(organ=organ, subject=subject, statuses=statuses))
 
     def _addressed(self, codes: Iterable[str]) -> tuple[str, ...]:
@@ -156,16 +156,18 @@ class Dms:
         named = set(codes)
         return tuple(code for code in self.agency.serves if code in named) or self.agency.serves[:1]
 
-    def _response(self, package: DocumentPackage, kind: BusinessType) -> Iterator[tuple[About, tuple[StatusCode, ...]]]:
-        """What to say about which documents."""
+    def _response(
+        self, package: DocumentPackage, kind: BusinessType, organ: str
+    ) -> Iterator[tuple[About, tuple[StatusCode, ...]]]:
+        """What one organisation says about which documents."""
         subject = about(package)
-        if not kind.makes_document:
+        if not kind.makes_document and not is_added(package, organ):
             for document_id in act_targets(package, kind):
                 yield subject.of(document_id), (StatusCode.AGREED,)
         elif self.agency.refuses and self.agency.refuses in (package.header.subject or ""):
             yield subject, (StatusCode.ARRIVED, StatusCode.REFUSED)
         else:
-            yield subject, _STEPS
+            yield subject, _STEPS  # a receiver that an update adds has the document for the first time
 
     async def _take_status(self, package: StatusPackage) -> None:
         header = package.header

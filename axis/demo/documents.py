@@ -281,6 +281,13 @@ def act_targets(package: DocumentPackage, kind: BusinessType) -> tuple[str, ...]
     return (header.document_id,)
 
 
+def is_added(package: DocumentPackage, organ: str) -> bool:
+    """Whether an update adds this receiver."""
+    business = package.header.business
+    info = business.document_info if business else None
+    return info is not None and any(one.organ_id == organ and one.receiver_type == "0" for one in info.receivers)
+
+
 def _attachment(position: int, name: str, content: bytes) -> Attachment:
     declared = Declared(content_id=f"cid:{position}", name=name, description=name, content_type=_PDF)
     return attach(declared, content)

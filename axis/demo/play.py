@@ -239,21 +239,28 @@ async def _samples(stage: Stage, desk: Desk) -> None:
     def sample(name: str) -> DocumentPackage:
         return desk.sample(name, GOVERNMENT_OFFICE, receivers)
 
-    async def act(package: DocumentPackage, organs: Iterable[str]) -> None:
+    async def act(package: DocumentPackage, added: tuple[str, ...] = ()) -> None:
         """Acts carry the DocumentId of what they act on, so their answers stand in that document's rows."""
         document_id = package.header.document_id
-        answers = [Expected(document_id=document_id, organ=organ, status=StatusCode.AGREED) for organ in organs]
+        answers = [Expected(document_id=document_id, organ=organ, status=StatusCode.AGREED) for organ in receivers]
+        answers += [
+            Expected(document_id=document_id, organ=organ, status=status) for organ in added for status in HANDLED
+        ]
         stage.expected.update(answers)
         await stage.dms(GOVERNMENT_OFFICE).send(package)
         await stage.ledger.wait_for(answers)
 
-    new = Sending(package=sample("new"), answers=_all(receivers, HANDLED), note="gói mẫu: văn bản mới, rồi cập nhật")
+    new = Sending(
+        package=sample("new"),
+        answers=(*_all(receivers, HANDLED), (CONSTRUCTION, ())),  # whom the update adds
+        note="gói mẫu: văn bản mới, rồi cập nhật",
+    )
     target = await _send_and_wait(stage, new)
-    await act(update(sample("update"), target, added=CONSTRUCTION), (*receivers, CONSTRUCTION))
+    await act(update(sample("update"), target, added=CONSTRUCTION), added=(CONSTRUCTION,))
     successor = Sending(
         package=replacement(sample("replace"), target, receivers),
         answers=_all(receivers, HANDLED),
         note="gói mẫu: thay thế, rồi thu hồi",
     )
     target = await _send_and_wait(stage, successor)
-    await act(recall(sample("recall"), target, receivers), receivers)
+    await act(recall(sample("recall"), target, receivers))

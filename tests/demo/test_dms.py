@@ -172,6 +172,15 @@ async def test_what_is_not_its_business_is_refused() -> None:
     assert [code for _, code, _ in node.said()] == ["01", "02"]
 
 
+async def test_a_receiver_that_an_update_adds_handles_the_document() -> None:
+    target = about(letter(people.LE_CHAN))
+    sample = desk().sample("update", people.GOVERNMENT_OFFICE, [people.LE_CHAN])
+    node = FakeNode(to_bytes(update(sample, target, added=people.CONSTRUCTION)))
+    dms, _ = system(agency_of(people.CONSTRUCTION), node)
+    await works_until(dms, lambda: len(node.sent) == 5)
+    assert node.said() == [(people.CONSTRUCTION, code, target.document_id) for code in FIVE]
+
+
 async def test_acts_are_agreed_to_on_the_document_that_they_are_about() -> None:
     target = about(letter(people.LE_CHAN))
     samples = {name: desk().sample(name, people.GOVERNMENT_OFFICE, [people.LE_CHAN]) for name in ("update", "recall")}
