@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy
-from pyhanko.sign.diff_analysis.policies import FormUpdatingRule
+from pyhanko.sign.diff_analysis.form_rules_api import FormUpdatingRule
 from pyhanko.sign.diff_analysis.rules.file_structure_rules import (
     CatalogModificationRule,
     ObjectStreamRule,
@@ -72,16 +72,17 @@ _WHITE = b" \t\r\n\x0c\x00"
 # What may follow a signature: signatures, timestamps, validation data, and the bookkeeping that goes with them.
 _AFTERWARDS = StandardDiffPolicy(
     global_rules=[
-        CatalogModificationRule(),
+        CatalogModificationRule(),  # type: ignore[no-untyped-call] # pyHanko leaves some constructors without types
         DocInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
         XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),  # type: ignore[no-untyped-call] # as above
     ],
     form_rule=FormUpdatingRule(
         field_rules=[
-            SigFieldCreationRule(allow_new_visible_after_certify=True),  # the agency's seal, after the person certified
+            # the agency's seal may come after the person certified
+            SigFieldCreationRule(allow_new_visible_after_certify=True),  # type: ignore[no-untyped-call] # as above
             SigFieldModificationRule(allow_in_place_appearance_stream_changes=False),
         ]
     ),
@@ -118,6 +119,8 @@ class _File:
     size: int
     reader: PdfFileReader
     fields: list[_Field]
+    judge: Judge
+    occasion: Occasion
     security: RevocationData = field(default_factory=RevocationData)  # the file's own validation data
     helpers: tuple[Certificate, ...] = ()
     stamps: list[tuple[int, datetime]] = field(default_factory=list)  # document timestamps: (end of coverage, moment)
@@ -171,14 +174,15 @@ def _verify(stream: BinaryIO, size: int, judge: Judge, occasion: Occasion) -> Fo
     reader = PdfFileReader(stream, strict=False)
     if reader.encrypted:
         raise Flaw(Reason.NOT_CHECKED, "encrypted")
-    file = _File(stream=stream, size=size, reader=reader, fields=list(_signature_fields(reader)))
+    fields = list(_signature_fields(reader))
+    file = _File(stream=stream, size=size, reader=reader, fields=fields, judge=judge, occasion=occasion)
     filled = [f for f in file.fields if f.filled]
     if len(filled) > judge.policy.bounds.signatures:
         raise Flaw(Reason.NOT_CHECKED, f"{len(filled)} signatures")
     file.security, file.helpers = _security_store(reader, judge.policy.bounds.certificates)
     read = [(f, *_read(f, file)) for f in filled]
-    stamps = [_judge_stamp(f, s, w, file, judge, occasion) for f, s, w in read if _is_stamp(s)]
-    others = [_judge_signature(f, s, w, file, judge, occasion) for f, s, w in read if not _is_stamp(s)]
+    stamps = [_judge_stamp(f, s, w, file) for f, s, w in read if _is_stamp(s)]
+    others = [_judge_signature(f, s, w, file) for f, s, w in read if not _is_stamp(s)]
     rows = stamps + others
     checks = [*_unlisted(file, len(filled)), *_completeness(others, judge, occasion)]
     return Found(
@@ -209,7 +213,7 @@ def _signature_fields(reader: PdfFileReader) -> Iterator[_Field]:
         if seen > _FIELDS or depth > _FIELD_DEPTH:
             raise Flaw(Reason.NOT_CHECKED, "form with too many fields")
         reference = item.reference if isinstance(item, generic.IndirectObject) else None
-        node = item.get_object()
+        node = item.get_object()  # type: ignore[no-untyped-call] # as above
         if not isinstance(node, generic.DictionaryObject):
             continue
         kind = str(_entry(node, "/FT") or kind)
@@ -244,9 +248,7 @@ def _read(found: _Field, file: _File) -> tuple[_Signature | None, _Working]:
     working = _Working(name=found.name)
     try:
         embedded = EmbeddedPdfSignature(file.reader, found.dictionary, found.name)
-        sub_filter = str(_entry(embedded.sig_object, "/SubFilter") or "")
-        if sub_filter not in _CMS_FILTERS | {_STAMP_FILTER}:
-            raise Flaw(Reason.SUBFILTER_UNKNOWN, sub_filter or "no SubFilter")
+        sub_filter = _known_filter(embedded)
         ranges = _ranges(embedded, file)
         signature = _Signature(
             embedded=embedded,
@@ -266,6 +268,13 @@ def _read(found: _Field, file: _File) -> tuple[_Signature | None, _Working]:
         return None, working
     working.end = signature.end
     return signature, working
+
+
+def _known_filter(embedded: EmbeddedPdfSignature) -> str:
+    sub_filter = str(_entry(embedded.sig_object, "/SubFilter") or "")
+    if sub_filter not in _CMS_FILTERS | {_STAMP_FILTER}:
+        raise Flaw(Reason.SUBFILTER_UNKNOWN, sub_filter or "no SubFilter")
+    return sub_filter
 
 
 def _sub_filter(found: _Field) -> str:
@@ -344,9 +353,7 @@ def _streams(store: generic.DictionaryObject, key: str, limit: int) -> tuple[byt
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def _judge_stamp(
-    found: _Field, signature: _Signature | None, working: _Working, file: _File, judge: Judge, occasion: Occasion
-) -> _Working:
+def _judge_stamp(found: _Field, signature: _Signature | None, working: _Working, file: _File) -> _Working:
     """A document timestamp: a token over everything before it."""
     if signature is None:
         return working
@@ -354,8 +361,8 @@ def _judge_stamp(
     finding = verify_token(
         signature.der,
         lambda name: _digest(file.stream, signature.ranges, name),
-        judge,
-        occasion.at,
+        file.judge,
+        file.occasion.at,
         file.security,
     )
     _add_stamps(working, [finding])
@@ -367,15 +374,12 @@ def _judge_stamp(
     return working
 
 
-def _judge_signature(  # noqa: PLR0913 - what one signature is judged from
-    found: _Field, signature: _Signature | None, working: _Working, file: _File, judge: Judge, occasion: Occasion
-) -> _Working:
+def _judge_signature(found: _Field, signature: _Signature | None, working: _Working, file: _File) -> _Working:
     if signature is None:
         return working
     try:
-        cms = read_cms(signature.der, judge.policy.bounds)
-        if cms.content is not None or cms.content_type != "data":
-            raise Flaw(Reason.SIGNATURE_FORMAT, "content inside the CMS structure")
+        cms = read_cms(signature.der, file.judge.policy.bounds)
+        _refuse_content(cms)
         intact, valid = cms.holds(_digest(file.stream, signature.ranges, cms.hash_name))
     except Flaw as e:
         working.fail(CheckName.FORM, e.reason, e.detail)
@@ -386,34 +390,42 @@ def _judge_signature(  # noqa: PLR0913 - what one signature is judged from
         (CheckName.SIGNATURE, valid, Reason.SIGNATURE_WRONG),
     ):
         working.checks.append(passed(name, found.name) if holds else check(name, found.name, reason))
-    who = signatory(cms.leaf, judge.organisations)
+    who = signatory(cms.leaf, file.judge.organisations)
     if intact and valid:
         _check_changes(found, signature, working, file)
-        _judge_signer(signature, cms, working, file, judge, occasion)
+        _judge_signer(signature, cms, working, file)
     else:
         working.verdict = _start(working, signature, who)
-    working.verdict = replace(working.verdict or _start(working, signature, who), signatory=who, algorithm=cms.algorithm)
+    working.verdict = replace(
+        working.verdict or _start(working, signature, who), signatory=who, algorithm=cms.algorithm
+    )
     return working
 
 
-def _judge_signer(  # noqa: PLR0913 - as above
-    signature: _Signature, cms: CmsSignature, working: _Working, file: _File, judge: Judge, occasion: Occasion
-) -> None:
+def _refuse_content(cms: CmsSignature) -> None:
+    """A PDF's signature is detached; content in the structure would be signed instead of the file."""
+    if cms.content is not None or cms.content_type != "data":
+        raise Flaw(Reason.SIGNATURE_FORMAT, "content inside the CMS structure")
+
+
+def _judge_signer(signature: _Signature, cms: CmsSignature, working: _Working, file: _File) -> None:
     revocation = file.security + cms.revocation
-    stamps = [verify_token(t, cms_imprint(cms), judge, occasion.at, revocation) for t in cms.tokens]
+    stamps = [verify_token(t, cms_imprint(cms), file.judge, file.occasion.at, revocation) for t in cms.tokens]
     _add_stamps(working, stamps)
     proofs = [s.proven_at for s in stamps if s.proven_at] + [at for end, at in file.stamps if end >= signature.end]
     proven = min(proofs, default=None)
     stated = cms.claimed_at or _stated(signature)
-    claimed, about_time = check_times(stated, proven, occasion.at, judge.policy.time_tolerance)
-    finding = judge.judge(
+    claimed, about_time = check_times(stated, proven, file.occasion.at, file.judge.policy.time_tolerance)
+    finding = file.judge.judge(
         Use(
-            leaf=cms.leaf, others=(*cms.others, *file.helpers), purpose=occasion.purpose, at=occasion.at,
+            leaf=cms.leaf, others=(*cms.others, *file.helpers), purpose=file.occasion.purpose, at=file.occasion.at,
             claimed_at=claimed, proven_at=proven, revocation=revocation,
         )
     )  # fmt: skip
     hash_names = (cms.hash_name,)
-    working.checks += check_strength(cms.leaf.public_key, hash_names, judge.policy.algorithms, proven or occasion.at)
+    working.checks += check_strength(
+        cms.leaf.public_key, hash_names, file.judge.policy.algorithms, proven or file.occasion.at
+    )
     working.checks += [*about_time, *finding.checks]
     working.needs += finding.needs
     working.evidence += finding.evidence
@@ -421,7 +433,7 @@ def _judge_signer(  # noqa: PLR0913 - as above
         _start(working, signature, None),
         claimed_at=stated,
         proven_at=proven,
-        judged_at=proven or occasion.at,
+        judged_at=proven or file.occasion.at,
         chain=finding.chain,
     )
 
@@ -458,16 +470,17 @@ def _check_changes(found: _Field, signature: _Signature, working: _Working, file
     """Coverage of the revision, and what came after it."""
     embedded = signature.embedded
     try:
-        embedded.compute_integrity_info(diff_policy=_AFTERWARDS)
+        embedded.compute_integrity_info(diff_policy=_AFTERWARDS)  # type: ignore[no-untyped-call] # as above
         allowed = embedded.summarise_integrity_info()["docmdp_ok"]
     except Exception as e:  # noqa: BLE001 - the catch point for pyHanko, which raises on files made to confuse it
         working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, _word(e))
         return
-    if embedded.coverage not in (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION):
-        working.fail(CheckName.COVERAGE, Reason.REVISION_UNCOVERED, str(embedded.coverage))
+    coverage: object = embedded.coverage  # None until computed, say the types
+    if coverage not in (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION):
+        working.fail(CheckName.COVERAGE, Reason.REVISION_UNCOVERED, str(coverage))
         return
     working.checks.append(passed(CheckName.COVERAGE, found.name))
-    result = embedded.diff_result
+    result: object = embedded.diff_result
     if not isinstance(result, DiffResult):
         working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, str(result))
     elif result.modification_level.value > ModificationLevel.FORM_FILLING.value or not allowed:
@@ -497,9 +510,7 @@ def _failed(working: _Working) -> bool:
     return any(c.outcome is Outcome.FAILED for c in working.checks)
 
 
-def _start(
-    working: _Working, signature: _Signature, who: Signatory | None, algorithm: str = ""
-) -> SignatureVerdict:
+def _start(working: _Working, signature: _Signature, who: Signatory | None, algorithm: str = "") -> SignatureVerdict:
     embedded = signature.embedded
     reasons = {c.reason for c in working.checks}
     whole = embedded.coverage is SignatureCoverageLevel.ENTIRE_FILE

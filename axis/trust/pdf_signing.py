@@ -1,7 +1,7 @@
 """Signs PDF files: PAdES, in a new revision, with an optional visible stamp.
 
-The stamp bears text only, in Times, as NĐ 30/2020 has it for separate appendices and copies (number, symbol, moment). The
-PDF standard's own fonts have no Vietnamese letters, and no font file travels with the node: marks are dropped (Đ → D).
+The stamp bears text only, in Times, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). The PDF
+standard's own fonts have no Vietnamese letters, and no font file travels with the node: marks are dropped (Đ → D).
 
 pyHanko signs in an event loop of its own here: call it from a thread when a loop is running.
 
@@ -18,12 +18,12 @@ from typing import Any
 
 from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it ships no types
 from cryptography.hazmat.primitives import serialization
+from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.sign import fields, signers
-from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.sign import fields, signers
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.stamp import TextStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
@@ -94,7 +94,9 @@ class _MomentSigner(signers.PdfSigner):
     moment: datetime
 
     def init_signing_session(
-        self, pdf_out: BasePdfFileWriter, existing_fields_only: bool = False  # noqa: FBT001, FBT002 - pyHanko's own
+        self,
+        pdf_out: BasePdfFileWriter,
+        existing_fields_only: bool = False,  # noqa: FBT001, FBT002 - pyHanko's own
     ) -> PdfSigningSession:
         """A session at the given moment."""
         session = super().init_signing_session(pdf_out, existing_fields_only=existing_fields_only)
@@ -110,7 +112,7 @@ def _engine(signer: KeySigner) -> Any:  # noqa: ANN401 - pyHanko's signer has no
     return signers.SimpleSigner(
         signing_cert=chain[0],
         signing_key=asn1_keys.PrivateKeyInfo.load(der),
-        cert_registry=SimpleCertificateStore.from_certs(chain),
+        cert_registry=SimpleCertificateStore.from_certs(chain),  # type: ignore[no-untyped-call] # pyHanko leaves it so
         prefer_pss=signer.scheme.family == "rsa-pss",
     )
 
