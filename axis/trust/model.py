@@ -196,6 +196,9 @@ class SignatureVerdict:
     coverage: Coverage = Coverage.UNKNOWN
     covered: str = ""  # coverage in words
     changed_after_signing: bool = False
+    certification: str = (
+        ""  # of a PDF, what its author allows afterwards: none | signing | annotations; "" when nothing
+    )
     chain: tuple[CertificateLine, ...] = ()  # leaf first
     checks: tuple[Check, ...] = ()
     evidence: tuple[Evidence, ...] = ()

@@ -19,13 +19,15 @@ class Occasion:
 
     at: when it was received, aware; certificates are judged at this moment unless a timestamp proves an earlier one.
     name: the file's name, for people. senders: codes of the organisations whose certificates may sign here, empty when
-    any may. purpose: AGENCY for what agencies and persons sign, SYSTEM for what nodes sign.
+    any may. purpose: AGENCY for what agencies and persons sign, SYSTEM for what nodes sign. appendix: a separate
+    appendix of a document, which only the agency signs (NĐ 30/2020, Annex I).
     """
 
     at: datetime
     name: str = ""
     senders: frozenset[str] = frozenset()
     purpose: Purpose = Purpose.AGENCY
+    appendix: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     CHANGED_AFTER_SIGNING = "changed_after_signing"
     PERSON_MISSING = "person_missing"
     AGENCY_MISSING = "agency_missing"
+    SENDER_NOT_AMONG_SIGNERS = "sender_not_among_signers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ _FORM: dict[Reason, Meaning] = {
         "there.",
     ),
     Reason.SIGNATURE_UNLISTED: _means(
-        _F, _S.FORMAT_FAILURE,
+        _U, _S.FORMAT_FAILURE,
         "Trong tệp có dữ liệu chữ ký không gắn với trường chữ ký nào ({detail}). Đề nghị yêu cầu gửi lại bản gốc.",
         "The file holds signature data that belongs to no signature field ({detail}). Ask for the original.",
     ),
@@ -401,6 +402,11 @@ _TIME_AND_FILES: dict[Reason, Meaning] = {
         _W, None,
         "Thiếu chữ ký số của cơ quan. Đề nghị đơn vị gửi bổ sung chữ ký số của cơ quan.",
         "The agency's signature is missing. The sender should add it.",
+    ),
+    Reason.SENDER_NOT_AMONG_SIGNERS: _means(
+        _W, None,
+        "Không có chữ ký nào trong tệp thuộc cơ quan gửi ({detail}). Đề nghị kiểm tra đây là văn bản của cơ quan nào.",
+        "None of the file's signatures belongs to the sender ({detail}). Check whose document it is.",
     ),
 }  # fmt: skip
 

@@ -114,7 +114,7 @@ def read_signature(element: etree._Element, bounds: Bounds) -> XmlSignature:
     form, scheme, references = _read_signed_info(signed_info)
     properties = _read_object(children["Object"], element, bounds)
     whole, own = _sort_references(references, properties)
-    certificates, unverified = _read_key_info(children["KeyInfo"][0], bounds)
+    certificates, unverified = read_key_info(children["KeyInfo"][0], bounds)
     return XmlSignature(
         element=element,
         signed_info=signed_info,
@@ -222,7 +222,7 @@ def read_form(element: etree._Element, what: str) -> Form:
 # --- KeyInfo ----------------------------------------------------------------------------------------------------------
 
 
-def _read_key_info(element: etree._Element, bounds: Bounds) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
+def read_key_info(element: etree._Element, bounds: Bounds) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
     """The certificates, the signer's first, and statements that nothing can be done with."""
     _attributes(element, {"Id"})
     certificates: list[Certificate] = []

@@ -61,7 +61,9 @@ def resigned(raw: bytes, change: Callable[[bytes], bytes], label: str = "agency"
         name = algorithm.rpartition("-")[2]
         canonical = etree.tostring(element, method="c14n", exclusive=True)
         signer = pki.signer(label)
-        signer = replace(signer, scheme=replace(signer.scheme, hash_name=name)) if name in ("sha1", "sha512") else signer
+        signer = (
+            replace(signer, scheme=replace(signer.scheme, hash_name=name)) if name in ("sha1", "sha512") else signer
+        )
         value = base64.b64encode(signer.sign(canonical))
         changed = re.sub(rb"(<SignatureValue>)[^<]*", lambda m: m.group(1) + value, changed)  # noqa: B023 - used at once
     return changed
@@ -102,7 +104,16 @@ def test_resigning_without_a_change_stays_valid() -> None:
         (b"<edXML:To>", b"<edXML:To xmlns:n='urn:n' n:a='1'>"),
         (b"</edXML:MessageHeader>", b"<edXML:To/></edXML:MessageHeader>"),
     ],
-    ids=["receiver", "attachment", "file-name", "attribute", "white-space", "attachment-added", "attribute-added", "receiver-added"],
+    ids=[
+        "receiver",
+        "attachment",
+        "file-name",
+        "attribute",
+        "white-space",
+        "attachment-added",
+        "attribute-added",
+        "receiver-added",
+    ],
 )
 def test_changed_content_is_found(old: bytes, new: bytes) -> None:
     raw = signed()
@@ -128,7 +139,9 @@ def partial(identifier: str, target: Callable[[bytes], bytes]) -> bytes:
 
     def change(signature: bytes) -> bytes:
         signature = signature.replace(b'URI=""', f'URI="#{identifier}"'.encode())
-        signature = signature.replace(b'<Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>', b"")
+        signature = signature.replace(
+            b'<Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>', b""
+        )
         return re.sub(rb"(<DigestValue>)[^<]*", lambda m: m.group(1) + base64.b64encode(digest), signature)
 
     return resigned(body, change)
@@ -138,7 +151,7 @@ def with_id(raw: bytes) -> bytes:
     return raw.replace(b"<edXML:MessageHeader>", b'<edXML:MessageHeader Id="m">')
 
 
-FORGED = b'<edXML:MessageHeader%s><edXML:From><edXML:OrganId>H24.66</edXML:OrganId></edXML:From></edXML:MessageHeader>'
+FORGED = b"<edXML:MessageHeader%s><edXML:From><edXML:OrganId>H24.66</edXML:OrganId></edXML:From></edXML:MessageHeader>"
 _HEADER = re.compile(rb"<edXML:MessageHeader.*</edXML:MessageHeader>", re.DOTALL)
 
 
@@ -212,7 +225,11 @@ def test_a_signature_taken_to_another_document_fails() -> None:
 
 @pytest.mark.parametrize("name", ["Id", "ID", "id", "xml:id"])
 def test_an_id_twice_is_refused(name: str) -> None:
-    raw = envelope().replace(b"<edXML:From>", b'<edXML:From Id="a">').replace(b"<edXML:To>", f'<edXML:To {name}="a">'.encode())
+    raw = (
+        envelope()
+        .replace(b"<edXML:From>", b'<edXML:From Id="a">')
+        .replace(b"<edXML:To>", f'<edXML:To {name}="a">'.encode())
+    )
     fails(sign_envelope(raw, pki.signer("agency")), "duplicate_id")
 
 
@@ -280,7 +297,11 @@ def test_a_dtd_is_refused(dtd: bytes) -> None:
 
 
 def test_an_entity_in_place_of_a_text_is_refused() -> None:
-    raw = signed().replace(b"H24.15", b"&o;").replace(b"<edXML xmlns", b'<!DOCTYPE e [<!ENTITY o "H24.15">]><edXML xmlns', 1)
+    raw = (
+        signed()
+        .replace(b"H24.15", b"&o;")
+        .replace(b"<edXML xmlns", b'<!DOCTYPE e [<!ENTITY o "H24.15">]><edXML xmlns', 1)
+    )
     fails(raw, "dtd_present")
 
 
@@ -325,7 +346,12 @@ def test_parameters_inside_a_transform_are_refused() -> None:
 
 def test_a_void_canonicalisation_is_refused() -> None:
     """An algorithm that a library may treat as "the empty string": then any two SignedInfo are equal."""
-    raw = resigned(signed(), lambda s: s.replace(b'CanonicalizationMethod Algorithm="' + EXC.encode(), b'CanonicalizationMethod Algorithm="urn:void'))
+    raw = resigned(
+        signed(),
+        lambda s: s.replace(
+            b'CanonicalizationMethod Algorithm="' + EXC.encode(), b'CanonicalizationMethod Algorithm="urn:void'
+        ),
+    )
     fails(raw, "transform_refused")
 
 
@@ -433,7 +459,10 @@ def test_no_certificate_leaves_the_signer_unknown() -> None:
 
 
 def test_hmac_with_the_public_key_is_no_signature() -> None:
-    raw = resigned(signed(), lambda s: re.sub(rb'(SignatureMethod Algorithm=")[^"]*', rb"\1http://www.w3.org/2000/09/xmldsig#hmac-sha1", s))
+    raw = resigned(
+        signed(),
+        lambda s: re.sub(rb'(SignatureMethod Algorithm=")[^"]*', rb"\1http://www.w3.org/2000/09/xmldsig#hmac-sha1", s),
+    )
     fails(raw, "algorithm_unknown")
 
 
@@ -451,7 +480,9 @@ def test_properties_that_no_reference_signs_are_refused() -> None:
 # --- place and number -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", [b"<edXML:MessageHeader>", b"</edXML:edXMLBody>", b"<Attachment>", b"<edXML:edXMLHeader>"])
+@pytest.mark.parametrize(
+    "place", [b"<edXML:MessageHeader>", b"</edXML:edXMLBody>", b"<Attachment>", b"<edXML:edXMLHeader>"]
+)
 def test_a_moved_signature_is_not_valid(place: bytes) -> None:
     raw = signed()
     signature = signature_of(raw)
@@ -491,7 +522,9 @@ def test_more_signatures_than_anyone_needs_are_refused() -> None:
 
 def sha1_signed() -> bytes:
     def weaker(signature: bytes) -> bytes:
-        return signature.replace(b"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", b"http://www.w3.org/2000/09/xmldsig#rsa-sha1")
+        return signature.replace(
+            b"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", b"http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+        )
 
     return resigned(signed(), weaker)
 
