@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -20,17 +22,22 @@ from axis.delivery.directory import DirectoryCache
 from axis.delivery.peer import Peer
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
+from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.context import Context, Policy
 from axis.exchange.inbox import Inbox, InboxPolicy
+from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
 from axis.keys import NodeKey
 from axis.ops.disk import DiskWatch, Watermark, probe_of
+from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
 from axis.settings import Settings, Uplink
 from axis.store.engine import StoreOptions
 from axis.store.store import Store
+from axis.trust.policy import Algorithms, Revocation
+from axis.trust.policy import Policy as Rules
 from axis.web.app import WebParts, build_app
 from axis.web.console.site import ConsoleParts
 from axis.web.health import Check
@@ -79,8 +86,11 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
         directory = await DirectoryCache.load(store, key)
         context = _context(settings, store, clock, directory)
-        exchange = Exchange(context, check_intake=disk.check_intake)
-        loops = [directory.keep_fresh(), disk.run()]
+        judges = Judges(store, directory, trust_folder(settings), _rules(settings))
+        await judges.refresh()
+        exchange = Exchange(context, judges, check_intake=disk.check_intake)
+        loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
+        loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
             stack.push_async_callback(peers[uplink.id].close)
@@ -141,6 +151,29 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         receiver_backoff=_backoff(settings),
     )
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+
+
+def trust_folder(settings: Settings) -> Path:
+    """Where the certificates lie that this node trusts."""
+    return settings.trust.folder or settings.store.data_dir / "trust"
+
+
+def _rules(settings: Settings) -> Rules:
+    trust = settings.trust
+    max_age = timedelta(hours=trust.revocation_max_age_hours) if trust.revocation_max_age_hours else None
+    return Rules(
+        algorithms=Algorithms(weak_until=trust.weak_until),
+        revocation=Revocation(hard=trust.hard_revocation, max_age=max_age),
+        both_signatures=trust.both_signatures,
+    )
+
+
+def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:
+    trust = settings.trust
+    bounds = FetchBounds(
+        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
+    )
+    return Fetching(context.store, context.clock, judges, bounds)
 
 
 def _limits(settings: Settings) -> Limits:

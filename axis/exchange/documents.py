@@ -27,7 +27,6 @@ from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import Document, StatusEvent
-from axis.store.spool import Spooled
 from axis.terms import BusinessType, Origin, PackageKind, Place
 
 
@@ -47,11 +46,10 @@ class DocumentIntake:
         self._context = context
         self._acts = ActIntake(context)
 
-    async def accept(self, source: Source, spooled: Spooled, package: DocumentPackage, from_organ: str) -> Accepted:
+    async def accept(self, entry: Entry, package: DocumentPackage) -> Accepted:
         """Store the package and send it on its way, or find that it is known."""
         self._refuse_secret(package)
-        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=self._context.clock.now())
-        parcel = rows.make_parcel(entry, package, self._destinations(source, package))
+        parcel = rows.make_parcel(entry, package, self._destinations(entry.source, package))
         decide = self._decide if parcel.business.makes_document else self._acts.decide
         accepted = await self._context.settle(partial(decide, parcel))
         for uplink_id in {destination.uplink_id for destination in parcel.destinations if destination.uplink_id}:

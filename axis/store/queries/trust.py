@@ -20,6 +20,7 @@ _evidence = Query(VerdictEvidence, schema.verdict_evidence.c.verdict_id == bindp
 _policies = Query(SignaturePolicy, order=(schema.signature_policy.c.organ_id,))
 _current = Query(Revocation, _revocation.superseded_at.is_(None), order=(_revocation.fetched_at,))
 _certificates = Query(CertificateRow, order=(_certificate.not_after, _certificate.sha256_hex))
+_certificate_by_digest = Query(CertificateRow, _certificate.sha256_hex == bindparam("sha256_hex"))
 _checks = Query(CheckDue, _check.package_id.in_(bindparam("ids", expanding=True)), order=(_check.due_at,))
 _needs = Query(NeedRow, _need.need_id.in_(bindparam("ids", expanding=True)), order=(_need.due_at,))
 
@@ -126,3 +127,27 @@ def owed_checks(conn: Connection) -> dict[str, int]:
 def certificates(conn: Connection) -> tuple[CertificateRow, ...]:
     """Every certificate that the node has met, the first to expire first."""
     return _certificates.all(conn)
+
+
+def has_check_due(conn: Connection, now: datetime) -> bool:
+    """Whether `claim_checks` would find anything now."""
+    free = or_(_check.lease_until.is_(None), _check.lease_until <= now)
+    return conn.execute(select(_check.package_id).where(_check.due_at <= now, free).limit(1)).first() is not None
+
+
+def recheck(conn: Connection, package_id: str, at: datetime) -> None:
+    """Have a package's signatures looked at now, whatever was found before. A write unit."""
+    conn.execute(delete(schema.check_due).where(_check.package_id == package_id))
+    due = CheckDue(package_id=package_id, cause="manual", due_at=at, queued_at=at)
+    conn.execute(schema.check_due.insert(), values_of(due))
+
+
+def has_need_due(conn: Connection, now: datetime) -> bool:
+    """Whether `claim_needs` would find anything now."""
+    free = or_(_need.lease_until.is_(None), _need.lease_until <= now)
+    return conn.execute(select(_need.need_id).where(_need.due_at <= now, free).limit(1)).first() is not None
+
+
+def certificate(conn: Connection, sha256_hex: str) -> CertificateRow | None:
+    """A certificate that the node has met."""
+    return _certificate_by_digest.one(conn, sha256_hex=sha256_hex)
