@@ -198,7 +198,7 @@ class Trust(Section):
     )
     weak_until: datetime | None = Field(
         None,
-        description="Signatures up to this moment may use SHA-1 and small keys, with a remark. Left out: none may.",
+        description="Signatures up to then may use SHA-1 and small keys, with a remark. Left out: none may.",
     )
     both_signatures: bool = Field(
         default=True, description="A PDF without both the person's and the agency's signature gets a remark."

@@ -128,7 +128,7 @@ class Judge:
         return PathFinding(
             checks=(*checks, *revocation.checks),
             chain=tuple(c.line for c in certificates),
-            evidence=revocation.evidence,
+            evidence=(*(_as_evidence(c) for c in certificates), *revocation.evidence),
             needs=revocation.needs,
             trusted=True,
         )
@@ -231,6 +231,11 @@ class Judge:
         else:
             reason = Reason.REVOKED
         return [check(name, certificate.name, reason, certificate.name, when=when)]
+
+
+def _as_evidence(certificate: Certificate) -> Evidence:
+    """A certificate of the path, kept with the verdict: in ten years the trust store is another one."""
+    return Evidence(kind="certificate", sha256=certificate.sha256, content=certificate.der)
 
 
 def check_organisation(leaf: Certificate, organisations: Organisations, senders: frozenset[str]) -> list[Check]:
