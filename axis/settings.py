@@ -400,6 +400,16 @@ def _section(field: FieldInfo) -> tuple[type[BaseModel], bool]:
     return get_args(field.annotation)[0], True
 
 
+_TYPE_NAMES = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true | false",
+    "Path": "path",
+    "datetime": "date and time",
+}
+
+
 def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a generic
     """`int`, `a list of str`, `city | national`."""
     arguments = get_args(annotation)
@@ -409,7 +419,7 @@ def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a ge
         return f"list of {_type_name(arguments[0])}"
     if arguments:  # X | None
         return _type_name(arguments[0])
-    return {"str": "text", "int": "whole number", "float": "number", "Path": "path"}[annotation.__name__]
+    return _TYPE_NAMES[annotation.__name__]
 
 
 def _default(field: FieldInfo) -> str:
@@ -423,6 +433,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 

@@ -88,7 +88,8 @@ class Dms:
     async def send(self, package: DocumentPackage | StatusPackage, *, signed: bool = True) -> str:
         """Hand a package in, trying until the node takes or refuses it. Returns the axis's id for it.
 
-        signed: whether its envelope is signed, a document's by the agency, a status by the software. Raises PeerRefused.
+        signed: whether its envelope is signed: a document's by the agency, a status by the software.
+        Raises PeerRefused.
         """
         content = await asyncio.to_thread(self._pack, package, signed=signed)
         kind = PackageKind.STATUS if isinstance(package, StatusPackage) else PackageKind.DOCUMENT

@@ -159,7 +159,7 @@ class _Office:
         return self._authorities[name]
 
     def _until(self) -> datetime:
-        return self.now + self._validity["revocation_years"] * _YEAR
+        return self.now + int(self._validity["revocation_years"]) * _YEAR
 
     def _crl(self, authority: Authority) -> bytes:
         """A CRL on which nobody stands."""

@@ -265,6 +265,7 @@ async def _samples(stage: Stage, desk: Desk) -> None:
         package=sample("new"),
         answers=(*_all(receivers, HANDLED), (CONSTRUCTION, ())),  # whom the update adds
         note="gói mẫu: văn bản mới, rồi cập nhật",
+        verdict=Overall.UNSIGNED,
     )
     target = await _send_and_wait(stage, new)
     await act(update(sample("update"), target, added=CONSTRUCTION), added=(CONSTRUCTION,))

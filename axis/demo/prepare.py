@@ -1,7 +1,7 @@
 """Prepares the demo city in a folder: two nodes with their organisations, connected systems and accounts.
 
-The folder: city/ and national/ (a node's directory each, with trust/), pki/, agencies/ (what each system still has to answer),
-samples/, demo.json (how far the preparation came) and demo-login.txt.
+The folder: city/ and national/ (a node's directory each, with the demo's trust folder), pki/, agencies/ (what each
+system still has to answer), samples/, demo.json (how far the preparation came) and demo-login.txt.
 """
 
 import asyncio
@@ -128,16 +128,16 @@ async def prepare(folder: DemoFolder, ports: Ports, clock: Clock, on_step: Calla
     """
     if folder.state not in ("prepared", "played"):
         await asyncio.to_thread(_clear, folder)
-        on_step("chứng thư số cho các cơ quan")
-        await asyncio.to_thread(make_demo_pki, folder.pki, clock.now())
         on_step("nút trục quốc gia: tổ chức, hệ thống kết nối")
         uplink_secret = await _prepare_national(folder, ports, clock)
         on_step("nút thành phố: tổ chức, hệ thống kết nối, tài khoản")
         await _prepare_city(folder, ports, clock, uplink_secret)
-        for node in (CITY, NATIONAL):
-            await asyncio.to_thread(_trust, folder, node)
+        on_step("chứng thư số cho các cơ quan")
+        await asyncio.to_thread(_make_trust, folder, clock.now())
         await asyncio.to_thread(_write_sample, folder, clock)
         folder.set_state("prepared")
+    elif not (folder.config(CITY).parent / "trust").exists():  # prepared before the demo signed
+        await asyncio.to_thread(_make_trust, folder, clock.now())
     for node in (CITY, NATIONAL):
         _set_ports(folder.config(node), node, ports)
 
@@ -159,9 +159,11 @@ def make_demo_pki(folder: Path, now: datetime) -> Pki:
     return make_pki(folder, holders, now)
 
 
-def _trust(folder: DemoFolder, node: cast.NodeName) -> None:
-    """Whom the demo trusts, each node for itself: what an operator adds to one stays with it."""
-    shutil.copytree(Pki(folder=folder.pki).trust, folder.config(node).parent / "trust", dirs_exist_ok=True)
+def _make_trust(folder: DemoFolder, now: datetime) -> None:
+    """The certificates, and whom the demo trusts: a copy for each node, so that what is added to one stays with it."""
+    pki = make_demo_pki(folder.pki, now)
+    for node in (CITY, NATIONAL):
+        shutil.copytree(pki.trust, folder.config(node).parent / "trust", dirs_exist_ok=True)
 
 
 async def _prepare_national(folder: DemoFolder, ports: Ports, clock: Clock) -> str:

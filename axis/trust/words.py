@@ -1,4 +1,4 @@
-"""What people read of a verdict besides its sentences: the words for verdicts, checks, coverage and signers, vi and en."""
+"""What people read of a verdict besides its sentences: words for verdicts, checks, coverage and signers, vi and en."""
 
 from collections.abc import Mapping
 
