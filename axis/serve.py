@@ -30,11 +30,11 @@ from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
 from axis.keys import NodeKey
+from axis.ops.access import store_options
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
 from axis.settings import Settings, Uplink
-from axis.store.engine import StoreOptions
 from axis.store.store import Store
 from axis.trust.policy import Algorithms, Revocation
 from axis.trust.policy import Policy as Rules
@@ -118,18 +118,6 @@ async def _serve(settings: Settings) -> None:
     log.info("node_stopping")
     await node.stop()
     log.info("node_stopped")
-
-
-def store_options(settings: Settings) -> StoreOptions:
-    """How the settings say that the store is opened."""
-    store = settings.store
-    return StoreOptions(
-        url=store.url,
-        data_dir=store.data_dir,
-        inline_blob_bytes=store.inline_blob_bytes,
-        group_size=store.group_size,
-        readers=store.read_pool,
-    )
 
 
 def _watermark(settings: Settings) -> Watermark:

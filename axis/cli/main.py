@@ -42,7 +42,8 @@ def _common(
 
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
-    configure_logs("console", "warning")  # standard output is for results; `serve` configures its own
+    # Standard output is for results, and what a person needs to know comes as a sentence; `serve` configures its own.
+    configure_logs("console", "info" if wants_trace() else "critical")
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -59,10 +60,6 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`axis org list | head`); Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _trace()
         say_error(Malformed(Code.BAD_FILE, error.strerror or str(error), at=error.filename and str(error.filename)))

@@ -38,7 +38,7 @@ DEMO_WITHIN_S = 27.0  # the whole demo, nodes' start and stop included, ends wit
 _STOPPING_S = 2.0
 _FIRST_PLAY_WITHIN_S = 60.0
 _DEMO_PACE = Pace(poll_s=0.2, step_s=0.15)
-_CITY_PACE = Pace(poll_s=0.4, step_s=1.0)  # slow enough to be watched
+_CITY_PACE = Pace(poll_s=0.4, step_s=0.6)  # slow enough to be watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 A client that repeats a package often rebuilds it: new trace times, new cids, another ZIP around the same file, another
 clerk. None of that counts. The texts themselves are stored and shown as they came.
 
-The norm is silent on this; the rule stands in docs/protocols/edxml.md.
+The norm is silent on this; the rule stands in docs/protocols/business.md.
 """
 
 import hashlib

@@ -51,7 +51,7 @@ def find_beginning(head: bytes, junk_bytes: int) -> Beginning:
         raise Malformed(Code.EMPTY_BODY)
     junk = len(body) - len(stripped)
     if not stripped.startswith(b"<"):  # whatever begins as markup is never skipped
-        junk = _skip_junk(body, junk_bytes)
+        junk = _find_declaration(body)
     if junk > junk_bytes:
         raise Malformed(Code.XML_BROKEN, f"more than {junk_bytes} bytes stand before the XML", at="line 1")
     _check_encoding(body[junk:])
@@ -59,10 +59,10 @@ def find_beginning(head: bytes, junk_bytes: int) -> Beginning:
     return Beginning(offset=offset, lines=head.count(b"\n", 0, offset), has_junk=junk > 0)
 
 
-def _skip_junk(body: bytes, junk_bytes: int) -> int:
-    """How many bytes stand in front of the declaration."""
+def _find_declaration(body: bytes) -> int:
+    """How many bytes of junk stand in front of the declaration."""
     declaration = _DECLARATION.search(body)
-    if declaration is None or declaration.start() > junk_bytes:
+    if declaration is None:
         raise Malformed(Code.XML_BROKEN, "the file does not begin with XML", at="line 1")
     junk = body[: declaration.start()]
     if b"<!DOCTYPE" in junk or b"<!ENTITY" in junk:

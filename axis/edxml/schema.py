@@ -7,6 +7,8 @@ Norm: QCVN 102:2016/BTTTT, as read from vendor packages.
 
 import re
 from functools import cache
+from threading import Lock
+from typing import Any
 
 from lxml import etree
 
@@ -17,6 +19,7 @@ from axis.resources import resource
 from axis.terms import PackageKind
 
 _QCVN = f"{{{NAMESPACE}}}"
+_LOCK = Lock()  # a schema keeps the log of its last validation; two threads would read each other's
 _STEP = re.compile(r"/\*(?:\[(\d+)\])?")
 
 
@@ -30,15 +33,17 @@ def explain_schema(root: Node, kind: PackageKind) -> tuple[Finding, ...]:
     schema = _schema(kind)
     element = etree.Element(_tag(root.name), nsmap={None: NAMESPACE})  # type: ignore[dict-item] # the default namespace
     _copy(root, element)
-    if schema.validate(element):
-        return ()
+    with _LOCK:
+        if schema.validate(element):
+            return ()
+        log: tuple[Any, ...] = tuple(schema.error_log)  # type: ignore[arg-type] # the stubs cannot walk it
     return tuple(
         Finding(
             code="schema_invalid",
             at=shown(_path(root, entry.path or "")),
             message=shown(entry.message.replace(_QCVN, "")),
         )
-        for entry in schema.error_log  # type: ignore[attr-defined] # the stubs do not know its entries
+        for entry in log
     )
 
 

@@ -287,12 +287,19 @@ class _Plan:
             # Their links come after all of them, since they may lead to each other in any order.
             bare = [replace(organ, parent_id=None, successor_id=None) for organ in added]
             conn.execute(insert(schema.organ), [values_of(organ) for organ in bare])
-        for code in (*self._added, *sorted(self.changed)):
+            o = schema.organ.c
+            linked = update(schema.organ).where(o.organ_id == bindparam("of"))
+            links = linked.values(parent_id=bindparam("parent"), successor_id=bindparam("successor"))
+            rows = [
+                {"of": organ.organ_id, "parent": organ.parent_id, "successor": organ.successor_id} for organ in added
+            ]
+            conn.execute(links, rows)
+        for code in sorted(self.changed):
             values = values_of(self.organs[code])
             conn.execute(update(schema.organ).where(schema.organ.c.organ_id == code).values(values))
         if self._new_aliases:
-            rows = [{"alias": alias, "organ_id": organ_id} for alias, organ_id in self._new_aliases.items()]
-            conn.execute(insert(schema.organ_alias), rows)
+            aliases = [{"alias": alias, "organ_id": organ_id} for alias, organ_id in self._new_aliases.items()]
+            conn.execute(insert(schema.organ_alias), aliases)
 
 
 def _changed(known: Organ, row: OrganRow, at: datetime) -> Organ:

@@ -187,7 +187,7 @@ def catch_errors(page: ErrorPage) -> Middleware:
 
 
 def limit_time(longest_s: float) -> Middleware:
-    """End what takes longer, bodies in and out included: whoever sends or reads a byte a minute holds nothing for ever."""
+    """End what takes longer, bodies in and out included: who sends or reads a byte a minute holds nothing for ever."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -14,7 +14,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from axis.settings import describe_settings, read_settings
-from tests.cli.conftest import Home, Ran, environment
+from tests.cli.conftest import Home, Ran, environment, run_axis
 
 Axis = Callable[..., Ran]
 
@@ -125,6 +125,14 @@ def test_a_database_of_another_version_is_not_served_until_it_is_migrated(home: 
     for command in (("serve",), ("org", "list")):
         ran = home.axis(*command)
         assert (ran.code, "database_old" in ran.err, "axis migrate" in ran.err) == (2, True, True)
+
+
+def test_a_database_that_cannot_be_read_is_said_without_a_trace(home: Home) -> None:
+    (home.path / "axis.db").write_bytes(b"no database" * 1000)
+    ran = run_axis("org", "list", "--json", "--config", home.config)
+    assert (ran.code, ran.out, "Traceback" in ran.err, "Error [" in ran.err) == (2, "", False, True)
+    traced = run_axis("--debug", "org", "list", "--json", "--config", home.config)
+    assert (traced.code, traced.out, "Traceback" in traced.err) == (2, "", True)
 
 
 def test_migrate_says_that_there_is_nothing_to_do(home: Home) -> None:

@@ -1,17 +1,15 @@
 """What real packages get wrong and is accepted, and what is refused, with the element path."""
 
 import base64
-import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from axis.edxml import content as content_module
 from axis.edxml.findings import NOTES, SENTENCES, Odd
 from axis.edxml.model import DocumentPackage, Limits, Package, StatusPackage
 from axis.edxml.reader import read
-from axis.errors import Busy, Code, Malformed
+from axis.errors import Code, Malformed
 from axis.terms import PackageKind
 from tests.packages import PDF, document_bytes, status_bytes
 
@@ -207,7 +205,8 @@ def test_an_unknown_element_is_ignored_and_noted() -> None:
 
 @pytest.mark.parametrize("namespace", [NS, "http://www.w3.org/2000/09/xmldsig#"])
 def test_a_signature_is_noticed_and_not_read(namespace: str) -> None:
-    signature = f'<Signature xmlns="{namespace}"><SignedInfo><DocumentId>x</DocumentId></SignedInfo></Signature>'
+    inside = f'<DocumentId>x</DocumentId><a xmlns="{NS}"><Business/></a><b xmlns=""/><!-- x -->'
+    signature = f'<Signature xmlns="{namespace}">{inside}</Signature>'
     package = read_document(edited(document_bytes(), ("</edXML:edXMLHeader>", signature + "</edXML:edXMLHeader>")))
     assert package.has_signature
     assert found(package) == []
@@ -218,6 +217,12 @@ def test_a_signature_elsewhere_is_no_signature_of_the_package() -> None:
     package = read(edited(document_bytes(), ("<ContentId>", "<Signature/><ContentId>")))
     assert not package.has_signature
     assert found(package) == [(Odd.UNKNOWN_ELEMENT, "AttachmentEncoded/Attachment[1]/Signature")]
+
+
+def test_encoded_content_elsewhere_is_no_file() -> None:
+    extra = "<edXML:ContentTransferEncoded>not base64!</edXML:ContentTransferEncoded><edXML:Subject>"
+    package = read_document(edited(document_bytes(), ("<edXML:Subject>", extra)))
+    assert found(package) == [(Odd.UNKNOWN_ELEMENT, f"{MESSAGE}/ContentTransferEncoded")]
 
 
 def test_reply_fors_of_any_inner_form_are_read_as_text() -> None:
@@ -481,6 +486,7 @@ ENCODED_AT = "AttachmentEncoded/Attachment[1]/ContentTransferEncoded"
         ENCODED[:8] + "<x/>" + ENCODED[8:],
         "QUJD" * 20_000 + "=" + "QUJD",
         "QQ==" + "QUJD" * 20_000,
+        "QUJD" * 13_000 + "QQ==<!-- -->QUJD",
     ],
 )
 def test_broken_base64_is_refused_naming_the_file(text: str) -> None:
@@ -567,6 +573,9 @@ def test_the_skeletons_size_counts_without_the_files() -> None:
     assert read(large, limits=Limits(skeleton_bytes=len(small)))
     assert refusal(large, limits=Limits(skeleton_bytes=10_000)) == (Code.TOO_LARGE, None)
     assert refusal(small, limits=Limits(skeleton_bytes=len(small) - 1)) == (Code.TOO_LARGE, None)
+    in_lines = large.replace(b"eHh4" * 16, b"eHh4" * 16 + b"\r\n")
+    assert in_lines.count(b"\r") > 6000
+    assert read(in_lines, limits=Limits(skeleton_bytes=len(small)))
 
 
 def test_more_junk_than_allowed_is_refused() -> None:
@@ -581,82 +590,6 @@ def test_junk_that_is_markup_is_never_skipped() -> None:
     assert refusal(b"<!-- junk -->" + document_bytes())[0] is Code.XML_BROKEN
     assert refusal(b"x<edXML/>" + document_bytes())[0] is Code.XML_BROKEN
     assert refusal(b"x<!DOCTYPE a>" + document_bytes()) == (Code.DTD_FORBIDDEN, "line 1")
-
-
-# Packages on disk
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    return folder
-
-
-def on_disk(tmp_path: Path, raw: bytes) -> Path:
-    path = tmp_path / "package.edxml"
-    path.write_bytes(raw)
-    return path
-
-
-def test_the_files_of_a_package_on_disk_go_to_files_of_our_naming(tmp_path: Path, spool: Path) -> None:
-    content = bytes(range(256)) * 1000
-    path = on_disk(tmp_path, document_bytes(files={"../../etc/passwd": content, "/abs": b"2"}))
-    package = read_document(path, spool_dir=spool)
-    first, second = (attachment.content for attachment in package.attachments)
-    assert isinstance(first, Path)
-    assert isinstance(second, Path)
-    assert {first, second} == set(spool.iterdir())
-    assert first.read_bytes() == content
-    assert second.read_bytes() == b"2"
-    assert first.stat().st_mode & 0o077 == 0
-    assert package.attachments[0].name == "../../etc/passwd"
-
-
-def test_a_package_on_disk_says_the_same_as_in_memory(tmp_path: Path) -> None:
-    raw = document_bytes(files={"a.pdf": PDF, "b": b"x" * 100_000})
-    measured = read_document(on_disk(tmp_path, raw))
-    in_memory = read_document(raw)
-    assert [a.content for a in measured.attachments] == [None, None]
-    assert measured.header == in_memory.header
-    assert [(a.size_bytes, a.sha256_hex, a.media_type, a.identity_digest) for a in measured.attachments] == [
-        (a.size_bytes, a.sha256_hex, a.media_type, a.identity_digest) for a in in_memory.attachments
-    ]
-    assert [path.name for path in tmp_path.iterdir()] == ["package.edxml"]
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("<ContentId>cid:1<", "<ContentId>cid:x<"),
-        ("<edXML:DocumentId>", "<edXML:DocumentId/><edXML:DocumentId>"),
-        ("</AttachmentEncoded>", "<x></AttachmentEncoded>"),
-        ("Mg==", "Mg="),
-    ],
-)
-def test_a_refused_package_leaves_no_file_behind(tmp_path: Path, spool: Path, old: str, new: str) -> None:
-    raw = edited(document_bytes(files={"a": b"x" * 100_000, "b": b"2"}), (old, new))
-    with pytest.raises(Malformed):
-        read(on_disk(tmp_path, raw), spool_dir=spool)
-    assert list(spool.iterdir()) == []
-
-
-def test_a_full_disk_is_busy_and_leaves_no_file_behind(
-    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_self: object, _chunk: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(content_module._InFile, "write", full)
-    with pytest.raises(Busy) as busy:
-        read(on_disk(tmp_path, document_bytes()), spool_dir=spool)
-    assert busy.value.code is Code.DISK_FULL
-    assert list(spool.iterdir()) == []
-
-
-def test_an_unreadable_package_is_the_callers_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read(tmp_path / "missing.edxml")
 
 
 # The table of findings

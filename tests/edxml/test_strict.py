@@ -83,6 +83,13 @@ def test_what_no_norm_forbids_is_accepted(fields: dict[str, Any]) -> None:
     assert package.findings
 
 
+def test_a_package_that_is_wrong_all_over_is_refused_without_a_list_of_everything() -> None:
+    raw = edited(document_bytes(), "<edXML:Subject>", "<edXML:Odd/>" * 1000 + "<edXML:Subject>")
+    code, at, detail = refusal(raw)
+    assert (code, at) == (Code.FIELD_INVALID, f"{MESSAGE}/Odd")
+    assert "99 more" in detail
+
+
 def test_signatures_are_not_judged() -> None:
     for namespace in ("http://www.mic.gov.vn/TBT/QCVN_102_2016", "http://www.w3.org/2000/09/xmldsig#"):
         signature = f'<Signature xmlns="{namespace}" Id="x"><Odd>1</Odd></Signature></edXML:edXMLHeader>'

@@ -184,8 +184,8 @@ def test_a_million_elements_in_a_signature_are_refused(victim: Victim) -> None:
     "tag",
     [
         f'<edXML:Subject a="{"x" * 20_000_000}">',
-        "<edXML:Subject " + " ".join(f'a{i}=""' for i in range(2_000_000)) + ">",
-        "<edXML:Subject " + " ".join(f'xmlns:a{i}="u{i}"' for i in range(500_000)) + ">",
+        "<edXML:Subject " + " ".join(f'a{i}=""' for i in range(600_000)) + ">",
+        "<edXML:Subject " + " ".join(f'xmlns:a{i}="u{i}"' for i in range(300_000)) + ">",
         f"<edXML:Subject{' ' * 20_000_000}>",
         f"<edXML:{'S' * 20_000_000}><edXML:Subject>",
         f"<!--{'x' * 20_000_000}--><edXML:Subject>",
@@ -195,15 +195,15 @@ def test_a_million_elements_in_a_signature_are_refused(victim: Victim) -> None:
 )
 def test_a_huge_tag_is_refused(victim: Victim, tag: str) -> None:
     raw = edited(document_bytes(), ("<edXML:Subject>", tag))
-    assert victim.read(raw, memory=256 * MEGABYTE) == ["too_large", None]
+    assert victim.read(raw, memory=32 * MEGABYTE) == ["too_large", None]
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 20_000_000, f"<![CDATA[{'x' * 20_000_000}]]>", "&#65;" * 3_000_000, "\r\n" * 6_000_000]
+    "text", ["x" * 60_000_000, f"<![CDATA[{'x' * 20_000_000}]]>", "&#65;" * 3_000_000, "\r\n" * 6_000_000]
 )
 def test_a_huge_text_is_refused(victim: Victim, text: str) -> None:
     raw = edited(document_bytes(), ("<edXML:Subject>", f"<edXML:Subject>{text}"))
-    assert victim.read(raw, memory=256 * MEGABYTE) == ["too_large", None]
+    assert victim.read(raw, memory=32 * MEGABYTE) == ["too_large", None]
 
 
 def test_a_file_hidden_in_references_to_characters_is_refused(victim: Victim) -> None:
@@ -276,15 +276,18 @@ def with_zip(content: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [zipped(bytes(60_000_000)), overlapping(100), overlapping(60_000)],
-    ids=["flat", "overlapping", "many overlapping"],
+    [overlapping(100), overlapping(60_000)],
+    ids=["overlapping", "many overlapping"],
 )
-def test_a_zip_bomb_is_refused(victim: Victim, content: bytes) -> None:
+def test_a_zip_of_overlapping_entries_does_no_harm(victim: Victim, content: bytes) -> None:
     answer = victim.read(with_zip(content))
-    if len(content) > MEGABYTE:  # its directory alone is longer than any client's: it is never opened
-        assert answer == ["read", [len(content)]]
-    else:
-        assert answer == ["zip_bomb", "AttachmentEncoded/Attachment[1]"]
+    # A directory longer than any client's is never opened, and newer Pythons refuse overlapping entries: plain files.
+    assert answer in (["zip_bomb", "AttachmentEncoded/Attachment[1]"], ["read", [len(content)]])
+
+
+def test_a_zip_bomb_is_refused(victim: Victim) -> None:
+    content = zipped(bytes(60_000_000))
+    assert victim.read(with_zip(content)) == ["zip_bomb", "AttachmentEncoded/Attachment[1]"]
 
 
 def test_a_nested_zip_bomb_does_not_go_off(victim: Victim) -> None:

@@ -40,8 +40,8 @@ class Documents:
             rows=self._rows,
         )
         found = await self._store.read(lambda conn: list_documents(conn, query))
-        page = list_page(found, query, self._clock.now())
-        return self._pages.page(request, "list.html", visitor, page=page)
+        now = self._clock.now()
+        return await self._pages.page(request, "list.html", visitor, lambda: list_page(found, query, now))
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /documents/{uid}."""
@@ -55,5 +55,5 @@ class Documents:
         detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document")
-        page = paper_page(detail, wanted, self._clock.now())
-        return self._pages.page(request, "document.html", visitor, page=page)
+        now = self._clock.now()
+        return await self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now))

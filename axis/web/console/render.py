@@ -5,7 +5,9 @@ the direction of a line around (so that `gpj.exe` reads `exe.jpg`), and control 
 script or style anywhere, and the content policy allows none.
 """
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
@@ -83,16 +85,15 @@ class Pages:
         )
         environment.filters["number"] = moments.number
         environment.globals["static"] = self._static.url
+        for template in environment.list_templates():
+            environment.get_template(template)  # compiled now: the first visitor need not wait for it
 
-    def page(
-        self,
-        request: web.Request,
-        name: str,
-        visitor: Visitor | None,
-        **values: Any,  # noqa: ANN401 - page values
-    ) -> web.Response:
-        """A page, or 304 when the caller (the page's own script) has the same one already."""
-        text = self._text(request, name, visitor, values)
+    async def page(self, request: web.Request, name: str, visitor: Visitor, make: Callable[[], object]) -> web.Response:
+        """A page, or 304 when the caller (the page's own script) has the same one already.
+
+        make: works out the page value. It and the template run in a thread: a long page would hold the event loop.
+        """
+        text = await asyncio.to_thread(lambda: self._text(request, name, visitor, {"page": make()}))
         tag = hashlib.sha256(text.encode()).hexdigest()[:32]
         if any(known.value == tag for known in request.if_none_match or ()):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={hdrs.ETAG: f'"{tag}"'})

@@ -83,9 +83,10 @@ async function look() {
 
 async function watch() {
   if (!paused && !document.hidden && !String(getSelection())) { // a replaced region would lose what is selected
+    const begun = performance.now();
     try {
       await look();
-      waitMs = EVERY_MS;
+      waitMs = Math.max(EVERY_MS, 20 * (performance.now() - begun)); // a page that is slow to make is asked for less
     } catch {
       waitMs = Math.min(waitMs * 2, AT_MOST_MS);
     }
