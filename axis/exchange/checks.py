@@ -131,7 +131,8 @@ def _carries_document(package: Package) -> bool:
 
 
 async def _source(context: Context, package: Package) -> bytes | Path:
-    """The package's bytes: in memory when small, else the file that holds them."""
-    if package.size_bytes <= context.policy.inline_bytes:
-        return await context.store.blobs.read_bytes(package.sha256_hex)
-    return context.store.blobs.path(package.sha256_hex)
+    """The file that holds the package's bytes, or the bytes themselves where they lie in the database."""
+    path = context.store.blobs.path(package.sha256_hex)
+    if await asyncio.to_thread(path.is_file):
+        return path
+    return await context.store.blobs.read_bytes(package.sha256_hex)

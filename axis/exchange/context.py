@@ -33,7 +33,7 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
-    inline_bytes: int = 1 << 20  # larger packages are read in a thread
+    inline_bytes: int = 128 << 10  # larger packages are read and verified in a thread
 
 
 class Wake:

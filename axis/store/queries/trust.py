@@ -121,7 +121,7 @@ def claim_checks(conn: Connection, now: datetime, lease_until: datetime, limit: 
 def owed_checks(conn: Connection) -> dict[str, int]:
     """How many packages wait for a check, by cause."""
     rows = conn.execute(select(_check.cause, func.count()).group_by(_check.cause))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def certificates(conn: Connection) -> tuple[CertificateRow, ...]:
