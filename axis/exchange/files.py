@@ -25,8 +25,11 @@ def verify_files(
         if not isinstance(package, DocumentPackage):
             return ()
         return tuple(
-            _verify(_content(file, Path(folder), limits), judge, replace(occasion, name=file.name))
-            for file in package.attachments
+            # The first file is the document; what comes after it are its separate appendices.
+            _verify(
+                _content(file, Path(folder), limits), judge, replace(occasion, name=file.name, appendix=position > 0)
+            )
+            for position, file in enumerate(package.attachments)
         )
 
 

@@ -283,12 +283,19 @@ class Organisations:
         return ""
 
 
+_CODE = re.compile(r"[A-Z][0-9]{2}(\.[0-9]{1,3}){0,3}")  # Norm: QĐ 20/2020/QĐ-TTg Art. 4 (form of codes)
 _SPACES = re.compile(r"\s+")
 
 
 def fold_name(name: str) -> str:
     """A name as it is compared: NFC, one space between words, capitals ignored."""
     return _SPACES.sub(" ", comparison_form(name)).casefold()
+
+
+def stated_codes(certificate: Certificate) -> tuple[str, ...]:
+    """The organisation codes that a certificate states by itself, whether we know the organisation or not."""
+    identifiers = (text.strip().upper() for text in certificate.attribute(_ORGANISATION_ID))
+    return tuple(text for text in identifiers if _CODE.fullmatch(text))
 
 
 def signatory(certificate: Certificate, organisations: Organisations) -> Signatory:
@@ -298,7 +305,7 @@ def signatory(certificate: Certificate, organisations: Organisations) -> Signato
         name=certificate.name,
         kind=_kind(certificate, organisations),
         organisation=organisation,
-        organ_code=organisations.code_of(certificate),
+        organ_code=organisations.code_of(certificate) or next(iter(stated_codes(certificate)), ""),
         certificate_sha256=certificate.sha256,
     )
 

@@ -33,7 +33,15 @@ from pyhanko_certvalidator.policy_decl import (
     DisallowWeakAlgorithmsPolicy,
 )
 
-from axis.trust.certs import Certificate, Organisations, Purpose, RevocationData, TrustStore, parse_certificate
+from axis.trust.certs import (
+    Certificate,
+    Organisations,
+    Purpose,
+    RevocationData,
+    TrustStore,
+    parse_certificate,
+    stated_codes,
+)
 from axis.trust.model import CertificateLine, Check, CheckName, Evidence, Need, NeedKind, moment_text
 from axis.trust.policy import Policy
 from axis.trust.reasons import Reason, check, passed, span
@@ -242,7 +250,7 @@ def check_organisation(leaf: Certificate, organisations: Organisations, senders:
     """Whether the certificate belongs to one of the organisations that may sign here; nothing when none is expected."""
     if not senders:
         return []
-    code = organisations.code_of(leaf)
+    code = organisations.code_of(leaf) or next((c for c in stated_codes(leaf) if c in senders), "")
     if not code:
         return [check(CheckName.ORGANISATION, leaf.name, Reason.ORGANISATION_UNKNOWN, leaf.name)]
     if code not in senders:

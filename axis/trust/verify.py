@@ -40,9 +40,11 @@ def verify_bytes(content: bytes, judge: Judge, occasion: Occasion) -> Verdict:
 def combine(envelope: Verdict, files: Sequence[Verdict]) -> Verdict:
     """The verdict on a package: the envelope's, with the files' as parts. The worst of them gives the word.
 
-    Unsigned files in a validly signed envelope are no fault, but are a reservation: they are "for information".
+    Unsigned files in a validly signed envelope are no fault, but are a reservation: they are "for information". A kind
+    of file whose signatures nobody here can read counts like an unsigned one; its own verdict says "not checked".
     """
-    words = {envelope.overall, *(file.overall for file in files)}
+    words = {envelope.overall}
+    words |= {Overall.UNSIGNED if file.kind is FileKind.OTHER else file.overall for file in files}
     for worst in (Overall.INVALID, Overall.INDETERMINATE):
         if worst in words:
             return replace(envelope, overall=worst, parts=tuple(files), needs=_needs(envelope, files))
