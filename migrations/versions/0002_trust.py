@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables; documents get a place for the word of their latest verdict."""
+    """Make the tables."""
     _certificate()
     _need()
     _signature_policy()
@@ -18,7 +18,6 @@ def upgrade() -> None:
     _check_due()
     _verdict()
     _verdict_evidence()
-    op.add_column("document", sa.Column("verdict", sa.String(length=24), nullable=True))
 
 
 def _certificate() -> None:

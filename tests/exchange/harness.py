@@ -36,7 +36,7 @@ from axis.trust.policy import Policy as Rules
 
 ORGANS = (
     OrganRow(code="H24", name="UBND thành phố"),
-    OrganRow(code="H24.11", name="Sở Y tế thành phố Hải Phòng", parent="H24", old_codes=("000.00.11.H24",)),
+    OrganRow(code="H24.11", name="Sở Y tế", parent="H24", old_codes=("000.00.11.H24",)),
     OrganRow(code="H24.11.3", name="Chi cục Dân số", parent="H24.11"),
     OrganRow(code="H24.15", name="Sở Xây dựng", parent="H24"),
     OrganRow(code="H24.88", name="UBND phường Gia Viên", parent="H24"),

@@ -17,7 +17,7 @@ from axis.store.hot import Hot
 from axis.store.records import Blob, Revocation, SignaturePolicy, Verdict
 from axis.store.store import Store
 from axis.trust.sealing import sign_envelope
-from tests.exchange.harness import Node, a_document, a_file, a_status, make_node
+from tests.exchange.harness import ORGANS, Node, Plan, a_document, a_file, a_status, make_node
 from tests.trust import pki
 from tests.trust.papers import paper, signed_twice
 
@@ -29,7 +29,8 @@ async def trusting(store: Store, tmp_path: Path) -> Node:
     folder.mkdir()
     for label in ("root", "root2", "interm", "interm2"):
         (folder / f"{label}.cer").write_bytes(pki.certificate(label).der)
-    return await make_node(store, tmp_path)
+    named = tuple(replace(row, name=pki.AGENCY_NAME) if row.code == "H24.11" else row for row in ORGANS)
+    return await make_node(store, tmp_path, Plan(organs=named))
 
 
 @pytest.fixture
