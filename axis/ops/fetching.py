@@ -8,10 +8,10 @@ counts is the judge's business, since CRLs and OCSP answers are signed.
 import asyncio
 import hashlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,13 +24,14 @@ from cryptography.x509 import ocsp
 
 from axis.clock import Clock
 from axis.exchange.checking import need_id
-from axis.exchange.judges import Judges
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import NeedRow, Revocation
 from axis.store.spool import Spooled
 from axis.store.store import Store
-from axis.trust.model import NeedKind
+from axis.trust.certs import Certificate, RevocationData, read_certificates
+from axis.trust.model import Need, NeedKind
+from axis.trust.paths import Judge
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,10 @@ class FetchBounds:
 
 class Unusable(Exception):
     """The answer is not what it should be, or the address may not be asked."""
+
+
+UNFETCHED = (Unusable, aiohttp.ClientError, OSError, TimeoutError, ValueError)
+"""What keeps evidence from being fetched; anything else is a mistake of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +98,86 @@ def is_public(host: str) -> bool:
         return False
 
 
+class CurrentJudge(Protocol):
+    """Gives the judge in force."""
+
+    @property
+    def current(self) -> Judge:
+        """The judge in force."""
+        ...
+
+
+class Asking:
+    """Asks for one piece of evidence at a time, within the bounds."""
+
+    def __init__(self, bounds: FetchBounds, certificate: Callable[[str], Awaitable[x509.Certificate]]) -> None:
+        """certificate: a known certificate by its SHA-256; raises Unusable."""
+        self._bounds = bounds
+        self._certificate = certificate
+
+    def session(self) -> aiohttp.ClientSession:
+        """A session that reaches allowed addresses only; the caller closes it."""
+        connector = aiohttp.TCPConnector(resolver=PublicResolver(private_addresses=self._bounds.private_addresses))
+        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._bounds.timeout_s))
+
+    async def fetch(self, session: aiohttp.ClientSession, need: Need | NeedRow) -> Fetched:
+        """What one need asks for. Raises Unusable, ValueError, OSError, TimeoutError, aiohttp.ClientError."""
+        parts = urlsplit(need.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Unusable("only http and https addresses are asked")
+        if _is_address(parts.hostname) and not (self._bounds.private_addresses or is_public(parts.hostname)):
+            raise Unusable("a private address")
+        match need.kind:
+            case NeedKind.CRL:
+                return read_crl(await self._get(session, need.url))
+            case NeedKind.ISSUER:
+                return Fetched(content=read_issuer(await self._get(session, need.url)))
+            case NeedKind.OCSP:
+                request = await self._ocsp_request(need)
+                headers = {"Content-Type": "application/ocsp-request"}
+                return read_ocsp(await self._get(session, need.url, request, headers))
+            case _:
+                raise Unusable(f"{need.kind} is not fetched")
+
+    async def _get(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        method = "GET" if body is None else "POST"
+        async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:  # noqa: PLR2004 - OK
+                raise Unusable(f"HTTP {response.status}")
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+                content += chunk
+                if len(content) > self._bounds.answer_bytes:
+                    raise Unusable(f"more than {self._bounds.answer_bytes} bytes")
+            return bytes(content)
+
+    async def _ocsp_request(self, need: Need | NeedRow) -> bytes:
+        certificate = await self._certificate(need.certificate_sha256)
+        issuer = await self._certificate(need.issuer_sha256)
+        # SHA-1 only names the certificate here, and is what every responder understands (RFC 6960).
+        builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1())  # noqa: S303
+        return builder.build().public_bytes(Encoding.DER)
+
+
 class Fetching:
     """The loop that fetches evidence."""
 
-    def __init__(self, store: Store, clock: Clock, judges: Judges, bounds: FetchBounds) -> None:
+    def __init__(self, store: Store, clock: Clock, judges: CurrentJudge, bounds: FetchBounds) -> None:
         self._store = store
         self._clock = clock
         self._judges = judges
-        self._bounds = bounds
+        self._asking = Asking(bounds, self._certificate)
         self._refreshed_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
         """Fetch for ever; one address that fails never stops the others."""
-        connector = aiohttp.TCPConnector(resolver=PublicResolver(private_addresses=self._bounds.private_addresses))
-        timeout = aiohttp.ClientTimeout(total=self._bounds.timeout_s)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        async with self._asking.session() as session:
             while True:
                 try:
                     busy = await self.work(session)
@@ -157,8 +227,8 @@ class Fetching:
 
     async def _meet(self, session: aiohttp.ClientSession, need: NeedRow) -> None:
         try:
-            fetched = await self._fetch(session, need)
-        except (Unusable, aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
+            fetched = await self._asking.fetch(session, need)
+        except UNFETCHED as e:
             delay_s = _DELAYS_S[min(need.attempts, len(_DELAYS_S) - 1)]
             due_at = self._clock.now() + timedelta(seconds=delay_s)
             words = f"{type(e).__name__}: {e}"[:300]
@@ -185,49 +255,6 @@ class Fetching:
         )
         await self._store.write(lambda c: queries.keep_revocation(c, row, need.need_id))
 
-    async def _fetch(self, session: aiohttp.ClientSession, need: NeedRow) -> Fetched:
-        parts = urlsplit(need.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Unusable("only http and https addresses are asked")
-        if _is_address(parts.hostname) and not (self._bounds.private_addresses or is_public(parts.hostname)):
-            raise Unusable("a private address")
-        match need.kind:
-            case NeedKind.CRL:
-                return read_crl(await self._get(session, need.url))
-            case NeedKind.ISSUER:
-                return Fetched(content=read_issuer(await self._get(session, need.url)))
-            case NeedKind.OCSP:
-                request = await self._ocsp_request(need)
-                headers = {"Content-Type": "application/ocsp-request"}
-                return read_ocsp(await self._get(session, need.url, request, headers))
-            case _:
-                raise Unusable(f"{need.kind} is not fetched")
-
-    async def _get(
-        self,
-        session: aiohttp.ClientSession,
-        url: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
-        method = "GET" if body is None else "POST"
-        async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
-            if response.status != 200:  # noqa: PLR2004 - OK
-                raise Unusable(f"HTTP {response.status}")
-            content = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                content += chunk
-                if len(content) > self._bounds.answer_bytes:
-                    raise Unusable(f"more than {self._bounds.answer_bytes} bytes")
-            return bytes(content)
-
-    async def _ocsp_request(self, need: NeedRow) -> bytes:
-        certificate = await self._certificate(need.certificate_sha256)
-        issuer = await self._certificate(need.issuer_sha256)
-        # SHA-1 only names the certificate here, and is what every responder understands (RFC 6960).
-        builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1())  # noqa: S303
-        return builder.build().public_bytes(Encoding.DER)
-
     async def _certificate(self, sha256_hex: str) -> x509.Certificate:
         for known in self._judges.current.trust.certificates():
             if known.sha256 == sha256_hex:
@@ -236,6 +263,44 @@ class Fetching:
         if row is None:
             raise Unusable("the certificate to ask about is not known here")
         return x509.load_der_x509_certificate(row.content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What one round of asking brought."""
+
+    revocation: RevocationData
+    issuers: tuple[Certificate, ...]  # never anchors: a stranger named their address
+    failures: tuple[str, ...]  # address and why
+
+
+async def ask_once(needs: Iterable[Need], known: Iterable[Certificate], bounds: FetchBounds) -> Answers:
+    """Ask for everything once, without a store: for checks at a terminal.
+
+    known: the certificates that OCSP requests may be about.
+    """
+    by_sha256 = {certificate.sha256: certificate.crypto for certificate in known}
+
+    async def certificate(sha256_hex: str) -> x509.Certificate:
+        if sha256_hex not in by_sha256:
+            raise Unusable("the certificate to ask about is not known here")
+        return by_sha256[sha256_hex]
+
+    asking = Asking(bounds, certificate)
+    found: dict[NeedKind, list[bytes]] = {kind: [] for kind in NeedKind}
+    failures = []
+    async with asking.session() as session:
+        for need in needs:
+            try:
+                found[need.kind].append((await asking.fetch(session, need)).content)
+            except UNFETCHED as e:
+                failures.append(f"{need.url}: {e or type(e).__name__}")
+    issuers = [c for content in found[NeedKind.ISSUER] for c in read_certificates(content) if not c.self_signed]
+    return Answers(
+        revocation=RevocationData(crls=tuple(found[NeedKind.CRL]), ocsps=tuple(found[NeedKind.OCSP])),
+        issuers=tuple(issuers),
+        failures=tuple(failures),
+    )
 
 
 def read_crl(content: bytes) -> Fetched:
