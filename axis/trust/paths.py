@@ -117,7 +117,8 @@ class Judge:
         self.organisations = organisations or Organisations()
         self.trust_fingerprint = trust.fingerprint()
         self.policy_fingerprint = policy.fingerprint()
-        self._pool = RevocationPool(trust.revocation + (revocation or RevocationData()), policy)
+        self.revocation = trust.revocation + (revocation or RevocationData())
+        self._pool = RevocationPool(self.revocation, policy)
         self._paths: _Remembered[tuple[ValidationPath, datetime, datetime]] = _Remembered()
         self._states: _Remembered[RevocationState] = _Remembered()
 
