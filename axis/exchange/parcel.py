@@ -147,7 +147,10 @@ def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> t
 
 
 def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "NumberedPlace") -> Document:
-    """The document that the parcel makes."""
+    """The document that the parcel makes, flagged when its number, symbol and date are taken.
+
+    Norm: NĐ 30/2020/NĐ-CP Annex VI.
+    """
     header = parcel.package.header
     return Document(
         document_uid=document_uid,
