@@ -47,7 +47,7 @@ def received_row(item: PendingItem, system_id: str) -> Row:
 def sent_row(row: SentRow, directory: Directory) -> Row:
     """A row of getSentEdocList: one receiver. What only reached another axis is never said to have arrived."""
     word = Acknowledgement.INITIAL if row.state is None else STATE_WORDS[row.state]
-    system_id = directory.route(row.receiver_organ) if row.place is Place.LOCAL else None
+    system_id = directory.route(row.receiver_organ)
     return {
         "serviceType": SERVICE_TYPE,
         "messageType": MESSAGE_TYPES[row.kind],

@@ -311,7 +311,7 @@ class VxpFront:
             raise Malformed(Code.BAD_REQUEST, "the body is not JSON") from e
 
 
-def routes(front: VxpFront) -> list[web.RouteDef]:
+def routes_of(front: VxpFront) -> list[web.RouteDef]:
     """The front's addresses. Any method comes in, so that a refusal is in the dialect."""
     return [web.route("*", "/vxp/{operation}", front.handle)]
 

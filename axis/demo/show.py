@@ -34,7 +34,6 @@ from axis.web.console.words import STATUS
 
 T = TypeVar("T")
 
-DEMO_WITHIN_S = 27.0  # the whole demo, nodes' start and stop included, ends within 30 s
 _STOPPING_S = 2.0
 _FIRST_PLAY_WITHIN_S = 60.0
 _DEMO_PACE = Pace(poll_s=0.2, step_s=0.15)
@@ -55,12 +54,15 @@ class Outcome:
         return not self.problems and self.statuses >= self.expected
 
 
-def run_demo(data: Path | None, *, keep: bool) -> Outcome:
-    """Play the demo in `data`, else in a temporary folder, which goes afterwards unless it is to be kept."""
+def run_demo(data: Path | None, *, keep: bool, within_s: float) -> Outcome:
+    """Play the demo in `data`, else in a temporary folder, which goes afterwards unless it is to be kept.
+
+    within_s: what has not come back by then is missing.
+    """
     folder = data or Path(tempfile.mkdtemp(prefix="axis-demo-"))
     try:
         with held(DemoFolder(path=folder)):
-            return asyncio.run(_unwrapped(_demo(DemoFolder(path=folder))))
+            return asyncio.run(_unwrapped(_demo(DemoFolder(path=folder), within_s)))
     finally:
         if data is None and not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -68,8 +70,8 @@ def run_demo(data: Path | None, *, keep: bool) -> Outcome:
             Console(stderr=True).print(Text(f"Dữ liệu / data: {folder}"), soft_wrap=True)
 
 
-async def _demo(folder: DemoFolder) -> Outcome:
-    deadline = time.monotonic() + DEMO_WITHIN_S
+async def _demo(folder: DemoFolder, within_s: float) -> Outcome:
+    deadline = time.monotonic() + within_s
     ports = Ports(city=free_port(), national=free_port())
     crew = Crew(ledger=Ledger(), clock=SystemClock(), pace=_DEMO_PACE, remembers=False)
     await prepare(folder, ports, crew.clock, _say_step)

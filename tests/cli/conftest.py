@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from axis.cli.main import run
+from axis.cli.options import DEBUG_VARIABLE
 from axis.demo.processes import NodeProcess, free_port
 from axis.ops.install import NewNode, install
 
@@ -68,6 +69,7 @@ def run_inside(*arguments: object, stdin: str = "") -> Ran:
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             run(list(map(str, arguments)))
     finally:
+        os.environ.pop(DEBUG_VARIABLE, None)
         sys.stdin, log_settings, root.handlers, level = kept
         root.setLevel(level)
         structlog.configure(**log_settings)
@@ -118,5 +120,5 @@ def home(made_node: Path, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def axis() -> Callable[..., Ran]:
-    """Run one command."""
-    return run_axis
+    """Run one command; in a process of its own where folder or environment matter."""
+    return lambda *arguments, **more: (run_axis if more else run_inside)(*arguments, **more)

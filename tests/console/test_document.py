@@ -138,6 +138,16 @@ async def test_an_old_code_is_no_succession(operator: Client, archive: Archive) 
     assert "Nhận thay" not in words
 
 
+async def test_a_delivery_to_another_than_the_named_one_calls_nobody_closed_who_is_not(
+    operator: Client, archive: Archive
+) -> None:
+    await archive.organ("H24.99", "UBND huyện Đông Hà")
+    document = await archive.document([To("H24.12", addressed_as="H24.99")])
+    words = words_of(await page_of(operator, path_of(document.document_uid)))
+    assert "Văn bản ghi nơi nhận là H24.99" in words
+    assert "ngừng hoạt động" not in words
+
+
 async def test_acts_show_their_answers_reason_and_files(operator: Client, archive: Archive, clock: Clock) -> None:
     await archive.organ("H24.2", "Sở Y tế")
     document = await archive.document([To("H24.2", T.ACKNOWLEDGED), To("H24.3"), To("H24.4")])
@@ -148,6 +158,9 @@ async def test_acts_show_their_answers_reason_and_files(operator: Client, archiv
     await archive.act(document, "update", {"H24.2": None}, files=[file("đính chính.pdf")])
     page = await page_of(operator, path_of(document.document_uid))
     acts = words_of(page.split('id="acts"')[1].split('id="files-title"')[0])
+    head = words_of(page.split('id="head"')[1].split("</h1>")[0])
+    assert "Cập nhật 1 chưa trả lời" in head
+    assert "Thu hồi 1 đồng ý, 1 không đồng ý, 1 chưa trả lời" in head
     assert acts.index("Cập nhật") < acts.index("Thu hồi", acts.index("Cập nhật"))
     for expected in ("1 đồng ý, 1 không đồng ý, 1 chưa trả lời", "Sai thể thức", "đính chính.pdf", "Sở Y tế"):
         assert expected in acts
@@ -164,6 +177,14 @@ async def test_a_replacement_is_linked_both_ways(operator: Client, archive: Arch
     page = await page_of(operator, path_of(new.document_uid))
     assert "Thay thế văn bản" in page
     assert f'href="/documents/{old.document_uid}"' in page
+
+
+async def test_a_replacement_waits_for_no_answer(operator: Client, archive: Archive) -> None:
+    old = await archive.document([To("H24.2")])
+    await archive.act(old, "replace", {"H24.2": None})
+    assert "Chưa trả lời" not in await page_of(operator, path_of(old.document_uid))
+    await archive.act(old, "update", {"H24.2": None})
+    assert "1 chưa trả lời" in await page_of(operator, path_of(old.document_uid))
 
 
 async def test_editions_of_one_document_are_linked(operator: Client, archive: Archive) -> None:

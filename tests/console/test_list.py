@@ -188,6 +188,17 @@ async def test_a_row_says_what_and_who_and_how_far(operator: Client, archive: Ar
     assert re.findall(r'class="step (\w+)', page) == ["past", "past", "now", "ahead", "ahead"]
 
 
+async def test_a_row_says_that_the_document_was_recalled(operator: Client, archive: Archive) -> None:
+    document = await archive.document([To("H24.2")], subject="một")
+    await archive.document([To("H24.2")], subject="hai")
+    await archive.act(document, "recall", {"H24.2": None})
+    await archive.act(document, "recall", {"H24.2": "agreed"})
+    page = await page_of(operator)
+    assert words_of(page).count("Thu hồi") == 1
+    row = page.split(f'id="d-{document.document_uid}"')[1].split("</li>")[0]
+    assert "Thu hồi" in row
+
+
 async def test_many_receivers_are_counted(operator: Client, archive: Archive) -> None:
     codes = [("01",), ("01", "03"), ("03", "04", "06"), ("01", "02"), (), ()]
     receivers = [To(f"H24.{n}", T.ACKNOWLEDGED, statuses=codes[n % 6], name=f"Xã {n}") for n in range(12)]

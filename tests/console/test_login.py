@@ -215,6 +215,13 @@ async def test_a_flood_of_log_ins_is_told_to_come_back(monkeypatch: pytest.Monke
     assert await passwords.check(None, "x") is False
 
 
+async def test_no_password_opens_an_account_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Passwords, "_verify", lambda *_: True)
+    passwords = Passwords(QUICK)
+    assert await passwords.check("hash", "x") is True
+    assert await passwords.check(None, "x") is False
+
+
 async def test_a_form_that_another_site_made_is_refused(client: Client, add_account: AddAccount) -> None:
     await add_account()
     forged = await try_login(client, csrf="made-elsewhere")
@@ -253,6 +260,16 @@ async def test_log_out_ends_the_session_for_good(client: Client, add_account: Ad
     client.session.cookie_jar.update_cookies({"axis": token}, client.make_url("/"))  # replayed
     assert not await is_in(client)
     assert await store.read(lambda conn: conn.execute(select(func.count()).select_from(schema.session)).scalar()) == 0
+
+
+async def test_a_session_ends_when_the_account_is_disabled(
+    client: Client, add_account: AddAccount, store: Store
+) -> None:
+    await add_account()
+    await try_login(client)
+    assert await is_in(client)
+    await store.write(lambda conn: conn.execute(schema.account.update().values(enabled=False)))
+    assert not await is_in(client)
 
 
 async def test_a_session_ends_when_it_is_not_used(client: Client, add_account: AddAccount, clock: Clock) -> None:

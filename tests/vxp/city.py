@@ -14,7 +14,7 @@ from aiohttp import web
 
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
-from adapters.vxp.server import VxpFront, VxpOptions, routes
+from adapters.vxp.server import VxpFront, VxpOptions, routes_of
 from adapters.vxp.wire import MAX_FIELD_BYTES, write_timestamp
 from axis.exchange.service import Exchange
 from tests.exchange.harness import Node
@@ -42,7 +42,7 @@ async def serving(front: VxpFront | web.Application) -> AsyncIterator[str]:
         app = front
     else:
         app = web.Application()
-        app.add_routes(routes(front))
+        app.add_routes(routes_of(front))
     runner = web.AppRunner(app, access_log=None, max_field_size=MAX_FIELD_BYTES, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -209,6 +209,20 @@ async def test_what_is_no_answer_is_unreachable(
             await attempt
 
 
+async def test_a_redirection_is_not_followed(partner: tuple[Partner, VxpClient]) -> None:
+    one, client = partner
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("elsewhere"):
+            return web.json_response(OK)
+        return web.Response(status=307, headers={"Location": "/vxp/elsewhere"})
+
+    one.answer = answer
+    with pytest.raises(PeerUnreachable, match="HTTP 307"):
+        await client.health()
+    assert len(one.requests) == 1
+
+
 async def test_a_busy_partner_says_when_to_come_again(partner: tuple[Partner, VxpClient]) -> None:
     one, client = partner
     one.reply = web.json_response({"status": "FAIL", "ErrorCode": "20"}, status=503, headers={"Retry-After": "30"})
@@ -300,15 +314,20 @@ async def test_a_partner_that_dribbles_is_given_up() -> None:
 
     async with _raw_partner(handle) as endpoint:
         client = VxpClient(_options(endpoint, timeout_s=0.1), None, StillClock())
-        with pytest.raises(PeerUnreachable, match="took too long"):
-            await client.health()
+        for attempt in (client.health(), client.send(_outgoing(3), _three_bytes)):
+            with pytest.raises(PeerUnreachable, match="took too long"):
+                await attempt
         await client.close()
+
+
+async def _three_bytes() -> AsyncIterator[bytes]:
+    yield b"abc"
 
 
 async def test_a_partner_that_takes_nothing_is_given_up() -> None:
     async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     async def content() -> AsyncIterator[bytes]:
         for _ in range(400):
@@ -373,11 +392,7 @@ async def test_what_reading_our_own_package_fails_with_is_not_the_partners_fault
 async def test_a_sent_package_carries_its_request_id(partner: tuple[Partner, VxpClient]) -> None:
     one, client = partner
     one.reply = OK | {"DocId": "THEIRS"}
-
-    async def content() -> AsyncIterator[bytes]:
-        yield b"abc"
-
-    assert await client.send(_outgoing(3), content) == "THEIRS"
+    assert await client.send(_outgoing(3), _three_bytes) == "THEIRS"
     assert one.requests[0].headers["X-Request-Id"] == "01REQUEST"
     assert one.bodies == [b"abc\r\n"]
 

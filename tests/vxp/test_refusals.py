@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from adapters.vxp.server import routes
+from adapters.vxp.server import routes_of
 from adapters.vxp.wire import MAX_FIELD_BYTES, write_timestamp
 from axis.edxml.writer import to_bytes
 from axis.errors import Busy, Code
@@ -442,7 +442,7 @@ async def test_an_accident_shows_a_request_id_and_nothing_else(city: City, monke
 
 async def test_the_request_id_stands_in_every_refusal(city: City) -> None:
     app = web.Application(middlewares=[identify(city.node.clock)])
-    app.add_routes(routes(front_of(city.node.exchange, city.node)))
+    app.add_routes(routes_of(front_of(city.node.exchange, city.node)))
     async with serving(app) as endpoint:
         raw = RawCall("dropEdoc", signed(city), more=[("X-Request-Id", "tu-phia-goi")])
         reply = await call(City(city.node, endpoint, city.data_dir), raw)

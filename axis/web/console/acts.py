@@ -53,15 +53,18 @@ class ActBox:
 def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> ActBox:
     """An act as the page of a document shows it."""
     act = view.act
-    counts = ((view.agreed, "đồng ý"), (view.declined, "không đồng ý"), (view.waiting, "chưa trả lời"))
+    # A replacement is answered by the statuses of the document that it brings.
+    waiting = 0 if act.kind == "replace" else view.waiting
+    shown = [one for one in view.answers if waiting or one.answer.answer is not None]
+    counts = ((view.agreed, "đồng ý"), (view.declined, "không đồng ý"), (waiting, "chưa trả lời"))
     return ActBox(
         anchor=f"a-{act.act_id}",
-        look=words.ACT.get(act.kind) or Look(word=act.kind, tone="grey", icon="pencil"),
+        look=words.act(act.kind),
         at=moment(act.received_at, now),
         reason=act.reason or "",
         summary=", ".join(f"{number(count)} {word}" for count, word in counts if count),
-        answers=tuple(_answer(one, now) for one in view.answers),
-        hidden_answers=view.agreed + view.declined + view.waiting - len(view.answers),
+        answers=tuple(_answer(one, now) for one in shown),
+        hidden_answers=view.agreed + view.declined + waiting - len(shown),
         brings=related("Được thay bằng", view.brings, now) if view.brings else None,
         carrier=carriers.get(act.package_id),
     )

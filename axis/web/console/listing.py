@@ -43,6 +43,7 @@ class Row:
     received: Moment
     urgency: Look | None
     files: int
+    acts: tuple[Look, ...]
     progress: Progress
 
 
@@ -122,6 +123,7 @@ def _row(line: DocumentLine, now: datetime) -> Row:
         received=moment(document.received_at, now),
         urgency=words.urgency(document.urgency),
         files=line.files,
+        acts=tuple(words.act(kind) for kind in line.acts),
         progress=stand,
     )
 

@@ -50,7 +50,7 @@ class Login:
         """The account that this name and password open; None when they open none, after the same time."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        name, now = plain(username)[:_USERNAME_CHARACTERS], self._clock.now()
+        name, now = plain(username), self._clock.now()
         account = await self._store.write(lambda conn: accounts.begin_login(conn, name, self._pause, now))
         if await self._passwords.check(account.password_hash if account else None, password) and account:
             return account

@@ -25,6 +25,12 @@ _KINDS: Final = {
     "image/jpeg": "Ảnh JPEG",
     "image/png": "Ảnh PNG",
     "image/tiff": "Ảnh TIFF",
+    "application/gzip": "GZIP",
+    "application/rtf": "RTF",
+    "application/vnd.ms-outlook": "Thư Outlook",
+    "application/vnd.rar": "RAR",
+    "application/xml": "XML",
+    "text/html": "HTML",
     "text/plain": "Văn bản thuần",
     "application/octet-stream": "Tệp nhị phân",
 }

@@ -124,6 +124,11 @@ def business(number: int | None) -> str:
         return f"Loại {number}"
 
 
+def act(kind: str) -> Look:
+    """The look of an act."""
+    return ACT.get(kind) or Look(word=kind, tone="grey", icon="pencil")
+
+
 def urgency(number: int) -> Look | None:
     """The chip of an urgency; the ordinary one has none."""
     try:
