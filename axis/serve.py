@@ -9,8 +9,6 @@ import ssl
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -30,14 +28,12 @@ from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
 from axis.keys import NodeKey
-from axis.ops.access import store_options
+from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
-from axis.trust.policy import Algorithms, Revocation
-from axis.trust.policy import Policy as Rules
 from axis.web.app import WebParts, build_app
 from axis.web.console.site import ConsoleParts
 from axis.web.health import Check
@@ -86,7 +82,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
         directory = await DirectoryCache.load(store, key)
         context = _context(settings, store, clock, directory)
-        judges = Judges(store, directory, trust_folder(settings), _rules(settings))
+        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings))
         await judges.refresh()
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
@@ -139,21 +135,6 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         receiver_backoff=_backoff(settings),
     )
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
-
-
-def trust_folder(settings: Settings) -> Path:
-    """Where the certificates lie that this node trusts."""
-    return settings.trust.folder or settings.store.data_dir / "trust"
-
-
-def _rules(settings: Settings) -> Rules:
-    trust = settings.trust
-    max_age = timedelta(hours=trust.revocation_max_age_hours) if trust.revocation_max_age_hours else None
-    return Rules(
-        algorithms=Algorithms(weak_until=trust.weak_until),
-        revocation=Revocation(hard=trust.hard_revocation, max_age=max_age),
-        both_signatures=trust.both_signatures,
-    )
 
 
 def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:

@@ -294,7 +294,7 @@ async def ask_once(needs: Iterable[Need], known: Iterable[Certificate], bounds: 
             try:
                 found[need.kind].append((await asking.fetch(session, need)).content)
             except UNFETCHED as e:
-                failures.append(f"{need.url}: {e or type(e).__name__}")
+                failures.append(f"{need.url}: {type(e).__name__} {e}".rstrip())
     issuers = [c for content in found[NeedKind.ISSUER] for c in read_certificates(content) if not c.self_signed]
     return Answers(
         revocation=RevocationData(crls=tuple(found[NeedKind.CRL]), ocsps=tuple(found[NeedKind.OCSP])),
