@@ -7,10 +7,12 @@ from pathlib import Path
 from axis.edxml.model import Attachment, DocumentPackage, Limits
 from axis.edxml.reader import read
 from axis.edxml.zips import Unzipper
-from axis.trust.model import Verdict
+from axis.trust.model import FileKind, Verdict
 from axis.trust.occasion import Occasion
 from axis.trust.paths import Judge
-from axis.trust.verify import verify_bytes, verify_file
+from axis.trust.verify import kind_of, verify_bytes, verify_file
+
+_HEAD_BYTES = 4096
 
 
 def verify_files(
@@ -35,8 +37,15 @@ def verify_files(
 
 def _verify(content: bytes | Path, judge: Judge, occasion: Occasion) -> Verdict:
     if isinstance(content, bytes):
-        return verify_bytes(content, judge, occasion)
-    return verify_file(content, judge, occasion)
+        verdict, head = verify_bytes(content, judge, occasion), content[:_HEAD_BYTES]
+    else:
+        verdict = verify_file(content, judge, occasion)
+        with content.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    if verdict.kind is FileKind.UNREADABLE and kind_of(head) is FileKind.XML:
+        # HTML, or what older Office versions write: it only looks like XML. Not checked, and no broken signature.
+        return replace(verdict, kind=FileKind.OTHER)
+    return verdict
 
 
 def _content(file: Attachment, folder: Path, limits: Limits) -> bytes | Path:

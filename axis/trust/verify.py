@@ -64,11 +64,7 @@ def _verify(source: bytes | Path, head: bytes, judge: Judge, occasion: Occasion)
     if kind is FileKind.OOXML:
         return verify_ooxml(source, judge, occasion)
     if kind is FileKind.XML:
-        verdict = verify_envelope(source, judge, occasion)
-        if verdict.kind is FileKind.UNREADABLE and b"edXML" not in head:
-            # HTML, or what older Office versions write: it only looks like XML, and is no broken package.
-            return replace(verdict, kind=FileKind.OTHER)
-        return verdict
+        return verify_envelope(source, judge, occasion)
     return _not_checked(source, head, judge, occasion)
 
 
