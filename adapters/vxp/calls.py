@@ -141,10 +141,12 @@ class VxpCalls:
                     return await self._send(call, upload.pieces())
                 finally:
                     upload.on_piece = _nothing
-        except (PeerUnreachable, TimeoutError) as e:
+        except PeerUnreachable as e:
             if upload.failure is not None:
                 raise upload.failure from e
-            raise PeerUnreachable("the package was not taken in time") from e
+            raise
+        except TimeoutError as e:
+            raise upload.failure or PeerUnreachable("the package was not taken in time") from e
 
     async def _send(self, call: Call, body: bytes | AsyncGenerator[bytes]) -> aiohttp.ClientResponse:
         options = self._options
