@@ -44,15 +44,21 @@ class Certificate:
         """Raises ValueError for what is no certificate."""
         self.der = der
         self.sha256 = hashlib.sha256(der).hexdigest()
-        self.crypto = x509.load_der_x509_certificate(der)
-        self.asn1 = asn1_x509.Certificate.load(der, strict=True)
-        self.public_key = self._key()
-
-    def _key(self) -> object:
         try:
-            return self.crypto.public_key()
+            self._parse(der)
+        except ValueError:
+            raise
         except Exception as e:
             raise ValueError(str(e)) from e
+
+    def _parse(self, der: bytes) -> None:
+        """Parse with both libraries, completely: they are lazy, and would raise anything, anywhere, later."""
+        self.crypto = x509.load_der_x509_certificate(der)
+        self.public_key: object = self.crypto.public_key()
+        _ = self.crypto.issuer, self.crypto.subject, self.crypto.extensions, self.crypto.signature_hash_algorithm
+        _ = self.not_before, self.not_after
+        self.asn1 = asn1_x509.Certificate.load(der, strict=True)
+        _ = self.asn1.native, self.asn1.ca, self.asn1.key_identifier
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and other.sha256 == self.sha256

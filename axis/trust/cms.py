@@ -22,6 +22,7 @@ from axis.trust.reasons import Reason
 from axis.trust.xmldsig import Flaw
 
 _DIGESTS = frozenset({"sha1", "sha256", "sha384", "sha512"})
+_VERSIONS = frozenset({"v1", "v3", "v4", "v5"})  # writers follow the rule for it loosely, and nothing rests on it
 _PSS = "rsassa_pss"
 
 
@@ -99,7 +100,8 @@ def _check_headers(signed: Any, signer: Any, hash_name: str) -> None:  # noqa: A
     listed = {row["algorithm"].native for row in signed["digest_algorithms"]}
     if hash_name not in listed:
         raise Flaw(Reason.SIGNATURE_FORMAT, "digestAlgorithms")
-    if signer["version"].native not in ("v1", "v3") or signed["version"].native not in ("v1", "v3", "v4", "v5"):
+    by_serial = signer["sid"].name == "issuer_and_serial_number"
+    if signer["version"].native != ("v1" if by_serial else "v3") or signed["version"].native not in _VERSIONS:
         raise Flaw(Reason.SIGNATURE_FORMAT, "version")
     if isinstance(signer["signed_attrs"], core.Void) or not len(signer["signed_attrs"]):
         raise Flaw(Reason.SIGNATURE_FORMAT, "no signed attributes")

@@ -112,7 +112,7 @@ def _engine(signer: KeySigner) -> Any:  # noqa: ANN401 - pyHanko's signer has no
     return signers.SimpleSigner(
         signing_cert=chain[0],
         signing_key=asn1_keys.PrivateKeyInfo.load(der),
-        cert_registry=SimpleCertificateStore.from_certs(chain),  # type: ignore[no-untyped-call] # pyHanko leaves it so
+        cert_registry=SimpleCertificateStore.from_certs(chain[1:]),  # type: ignore[no-untyped-call] # pyHanko leaves it so
         prefer_pss=signer.scheme.family == "rsa-pss",
     )
 

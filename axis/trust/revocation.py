@@ -120,7 +120,7 @@ class RevocationPool:
                 kind="crl", der=der, source=source, parsed=parsed,
                 this_update=parsed.last_update_utc, next_update=parsed.next_update_utc,
             )  # fmt: skip
-        except ValueError:
+        except Exception:  # noqa: BLE001 - the catch point for cryptography, which has errors outside of ValueError
             return  # a stranger's file may carry anything; what cannot be read is no evidence
         self._crls.setdefault(name, []).append(item)
 
@@ -136,8 +136,8 @@ class RevocationPool:
                     this_update=single["this_update"].native, next_update=single["next_update"].native,
                 )  # fmt: skip
                 self._ocsps.setdefault(single["cert_id"]["serial_number"].native, []).append(item)
-        except (ValueError, TypeError, KeyError):
-            return  # as above
+        except Exception:  # noqa: BLE001 - the same for asn1crypto
+            return
 
     def _about(self, certificate: Certificate) -> Iterator[_Item]:
         items = [
@@ -170,8 +170,8 @@ class RevocationPool:
             container: CRLContainer | OCSPContainer = CRLContainer(asn1_crl.CertificateList.load(item.der))
         else:
             container = item.parsed
-        context = self._context(container, path, max(moment, item.this_update))
         try:
+            context = self._context(container, path, max(moment, item.this_update))
             if isinstance(container, CRLContainer):
                 run_to_end(verify_crl(certificate.asn1, path, context))
             else:
@@ -250,7 +250,7 @@ def _read_plain(crl: x509.CertificateRevocationList, certificate: Certificate) -
             ):
                 return "the list is not about this kind of certificate", None
         entry = crl.get_revoked_certificate_by_serial_number(certificate.crypto.serial_number)
-    except (ValueError, x509.DuplicateExtension) as e:
+    except Exception as e:  # noqa: BLE001 - the catch point for cryptography, as above
         return str(e), None
     return "", None if entry is None else entry.revocation_date_utc
 

@@ -42,7 +42,7 @@ def sign_envelope(raw: bytes, signer: Signer, xades: Xades | None = None) -> byt
     """
     document = _document(raw)
     position = document.offset + _end_of_header(raw[document.offset :])
-    digest = hashlib.sha256(_canonical(document)).digest()
+    digest = _digest(document)
     identifier = hashlib.sha256(digest + signer.chain[0].der).hexdigest()[:16]
     properties = _properties(signer, xades, identifier) if xades else ""
     context = _context(document)
@@ -87,10 +87,8 @@ def attach_timestamp(signed: bytes, token: bytes) -> bytes:
 
 
 def _document(raw: bytes) -> SignedXml:
-    # in memory whatever the size: the signed file is made in memory too
-    bounds = Bounds(tree_bytes=len(raw) + 1)
     try:
-        document = SignedXml(raw, bounds)
+        document = SignedXml(raw, Bounds())
     except Uncanonical as e:
         raise Malformed(Code.DTD_FORBIDDEN if e.word == "dtd" else Code.XML_BROKEN, e.detail) from e
     encoding = document.tree.getroottree().docinfo.encoding
@@ -107,7 +105,7 @@ def _document(raw: bytes) -> SignedXml:
 
 def _only_signature(signed: bytes) -> etree._Element:
     try:
-        document = SignedXml(signed, Bounds(tree_bytes=len(signed) + 1))
+        document = SignedXml(signed, Bounds())
     except Uncanonical as e:
         raise Malformed(Code.XML_BROKEN, e.detail) from e
     if len(document.signatures) != 1:
@@ -115,12 +113,11 @@ def _only_signature(signed: bytes) -> etree._Element:
     return document.signatures[0]
 
 
-def _canonical(document: SignedXml) -> bytes:
-    tree = document.tree.getroottree()
+def _digest(document: SignedXml) -> bytes:
     try:
-        return etree.tostring(tree, method="c14n", exclusive=True, with_comments=False)
-    except etree.C14NError as e:
-        raise Malformed(Code.XML_BROKEN, str(e)) from e
+        return document.digest_without(None, "sha256", Form())
+    except Uncanonical as e:
+        raise Malformed(Code.XML_BROKEN, e.detail) from e
 
 
 def _end_of_header(raw: bytes) -> int:

@@ -132,15 +132,21 @@ def _second_opinion(token: bytes, digest: bytes, chain: tuple[Certificate, ...])
         intermediates=[c.crypto for c in chain[1:-1]],
     )
     try:
-        builder.build().verify(decode_timestamp_response(_as_reply(token)), digest)
+        builder.build().verify(decode_timestamp_response(_as_reply(token, chain[0])), digest)
     except (VerificationError, ValueError) as e:
         return str(e)
     return ""
 
 
-def _as_reply(token: bytes) -> bytes:
-    """A token as the reply that it came in: rfc3161-client reads replies."""
-    reply = {"status": tsp.PKIStatusInfo({"status": "granted"}), "time_stamp_token": cms.ContentInfo.load(token)}
+def _as_reply(token: bytes, leaf: Certificate) -> bytes:
+    """A token as the reply that it came in: rfc3161-client reads replies.
+
+    It insists on the order of DER in the set of certificates, which is not signed. Peer: OpenSSL's TSA does not sort it,
+    so only the TSA's own certificate is left in.
+    """
+    content = cms.ContentInfo.load(token)
+    content["content"]["certificates"] = [leaf.asn1]
+    reply = {"status": tsp.PKIStatusInfo({"status": "granted"}), "time_stamp_token": content}
     return bytes(tsp.TimeStampResp(reply).dump())
 
 

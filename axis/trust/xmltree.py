@@ -20,6 +20,7 @@ SIGNATURE = f"{{{XMLDSIG}}}Signature"
 _BOM = b"\xef\xbb\xbf"
 _HEAD_BYTES = 2048
 JUNK_BYTES = 1024  # what may stand before the XML. Peer: real packages carry such
+_NONE = -1  # no signature is left out
 _GUESS = ("sha256", Form())  # what almost every signature asks for, computed during the first pass
 
 
@@ -47,15 +48,16 @@ class SignedXml:
             self.tree = self._parse()
         self.signatures: tuple[etree._Element, ...] = tuple(self.tree.iter(SIGNATURE))
 
-    def digest_without(self, signature: etree._Element, hash_name: str, form: Form) -> bytes:
-        """The digest of the whole file's canonical form, without one signature and without comments."""
-        ordinal = self.signatures.index(signature)
+    def digest_without(self, signature: etree._Element | None, hash_name: str, form: Form) -> bytes:
+        """The digest of the whole file's canonical form, without one signature (or none) and without comments."""
+        ordinal = _NONE if signature is None else self.signatures.index(signature)
         key = (ordinal, hash_name, form)
         if key not in self._digests:
             if self.streamed:
                 self._pass(ordinal, hash_name, form)
             else:
-                self._digests[key] = hashlib.new(hash_name, _canonical_without(signature, form)).digest()
+                content = _canonical(self.tree, form) if signature is None else _canonical_without(signature, form)
+                self._digests[key] = hashlib.new(hash_name, content).digest()
         return self._digests[key]
 
     def _open(self) -> BinaryIO:
@@ -120,6 +122,20 @@ def _deeper(root: etree._Element, depth: int) -> bool:
     return bool(root.xpath("boolean(/" + "/".join("*" * (depth + 1)) + ")"))
 
 
+def _canonical(element: etree._Element, form: Form) -> bytes:
+    """The canonical form of the whole file that an element stands in."""
+    try:
+        return etree.tostring(
+            element.getroottree(),
+            method="c14n",
+            exclusive=form.method.exclusive,
+            with_comments=False,
+            inclusive_ns_prefixes=[p or "#default" for p in form.prefixes] if form.method.exclusive else None,
+        )
+    except etree.C14NError as e:  # a namespace that is a relative address, for one
+        raise Uncanonical("unsupported", str(e)) from e
+
+
 def _canonical_without(signature: etree._Element, form: Form) -> bytes:
     """The canonical form of the file with one signature taken out for the moment, its tail left in place."""
     parent = signature.getparent()
@@ -131,15 +147,7 @@ def _canonical_without(signature: etree._Element, form: Form) -> bytes:
     parent.remove(signature)  # lxml takes the tail along
     _set_text(parent, before, kept + (tail or ""))
     try:
-        return etree.tostring(
-            parent.getroottree(),
-            method="c14n",
-            exclusive=form.method.exclusive,
-            with_comments=False,
-            inclusive_ns_prefixes=[p or "#default" for p in form.prefixes] if form.method.exclusive else None,
-        )
-    except etree.C14NError as e:  # a namespace that is a relative address, for one
-        raise Uncanonical("unsupported", str(e)) from e
+        return _canonical(parent, form)
     finally:
         _set_text(parent, before, kept)
         parent.insert(place, signature)

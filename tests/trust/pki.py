@@ -233,6 +233,7 @@ def trust_store(
     )
 
 
+@cache
 def crl(issuer: str, at: datetime = NOW) -> bytes:
     """The CRL that was current at a moment."""
     return _architecture().service_registry.get_crl(ServiceLabel(issuer), at_time=at).dump()
@@ -244,6 +245,7 @@ def crls(at: datetime = NOW) -> RevocationData:
     return RevocationData(crls=tuple(crl(issuer, at) for issuer in ("root", "root2", "interm", "interm2")))
 
 
+@cache
 def ocsp(label: str, responder: str = "interm", at: datetime = NOW, about: str = "interm") -> bytes:
     """An OCSP answer about a certificate."""
     request = asn1_ocsp.OCSPRequest({"tbs_request": {"request_list": [{"req_cert": _certificate_id(label, about)}]}})
