@@ -602,7 +602,7 @@ def only_root(*ocsps: bytes) -> RevocationData:
 def test_an_ocsp_answer_counts() -> None:
     found = verdict(signed(), HARD, only_root(pki.ocsp("agency")))
     assert found.overall is Overall.VALID
-    assert {item.kind for item in found.evidence()} == {"ocsp", "crl"}
+    assert {item.kind for item in found.evidence()} == {"certificate", "ocsp", "crl"}
 
 
 @pytest.mark.parametrize("responder", ["foreign", "plain"])
