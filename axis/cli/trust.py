@@ -166,8 +166,9 @@ def set_policy(
     envelope: Annotated[LevelWord | None, typer.Option(help="The envelope's signature; left out: as it is.")] = None,
     files: Annotated[LevelWord | None, typer.Option(help="The files' signatures; left out: as they are.")] = None,
     fail_closed: Annotated[
-        bool, typer.Option("--fail-closed/--fail-open", help="Answer 503 while evidence is missing, or accept.")
-    ] = False,
+        bool | None,
+        typer.Option("--fail-closed/--fail-open", help="Answer 503 while evidence is missing, or accept; as it is."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Set a sender's policy; in a running node within a second. Units below it follow unless they have their own."""
@@ -187,7 +188,7 @@ def set_policy(
             organ_id=code,
             envelope=envelope or (before.envelope if before else LevelWord.REPORT),
             files=files or (before.files if before else LevelWord.REPORT),
-            fail_closed=fail_closed,
+            fail_closed=bool(before and before.fail_closed) if fail_closed is None else fail_closed,
         )
         at = SystemClock().now()
         await access.store.write(lambda conn: registry.set_signature_policy(conn, policy, at, ACTOR))
