@@ -4,9 +4,12 @@ import asyncio
 import hashlib
 import re
 import zipfile
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -32,6 +35,33 @@ def zipped(entries: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
+Cleaned = Callable[[int], Awaitable[None]]
+
+
+@pytest.fixture
+def cleaned(monkeypatch: pytest.MonkeyPatch) -> Cleaned:
+    """Waits until so many downloads have removed their folders: they do it after the answer's last byte."""
+    removed: asyncio.Queue[str] = asyncio.Queue()
+
+    class Watched(TemporaryDirectory[str]):
+        def __init__(self, **more: Any) -> None:
+            super().__init__(**more)
+            self.loop = asyncio.get_running_loop()
+
+        def cleanup(self) -> None:
+            super().cleanup()
+            self.loop.call_soon_threadsafe(removed.put_nowait, self.name)
+
+    monkeypatch.setattr(downloads, "TemporaryDirectory", Watched)
+
+    async def wait(times: int) -> None:
+        async with asyncio.timeout(30):
+            for _ in range(times):
+                await removed.get()
+
+    return wait
+
+
 def left_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
@@ -53,7 +83,9 @@ async def test_a_package_comes_out_as_it_went_in(operator: Client, archive: Arch
 
 
 @pytest.mark.parametrize("size", [100, 300_000])  # in the database, and as a file
-async def test_each_file_comes_out_decoded(operator: Client, archive: Archive, scratch: Path, size: int) -> None:
+async def test_each_file_comes_out_decoded(
+    operator: Client, archive: Archive, scratch: Path, cleaned: Cleaned, size: int
+) -> None:
     files = {"Công văn 77.pdf": PDF, "phụ lục.bin": bytes(range(256)) * (size // 256 + 1), "trống.txt": b""}
     stored = await archive.real(document_bytes(files=files))
     for position, (name, content) in enumerate(files.items()):
@@ -67,7 +99,7 @@ async def test_each_file_comes_out_decoded(operator: Client, archive: Archive, s
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"].startswith("sandbox")
-    await operator.close()  # waits for the handlers
+    await cleaned(len(files))
     assert left_in(scratch) == []
 
 
@@ -180,14 +212,14 @@ async def test_the_package_of_an_act_is_offered_by_the_document_it_is_about(oper
 
 
 async def test_a_stored_package_that_gives_another_file_is_an_error_and_no_download(
-    operator: Client, archive: Archive, scratch: Path
+    operator: Client, archive: Archive, scratch: Path, cleaned: Cleaned
 ) -> None:
     stored = await archive.real(document_bytes(files={"a.pdf": PDF}), files=[file("a.pdf"), file("b.pdf")])
     for position in (0, 1):
         answer = await operator.get(f"{package_path(stored)}/files/{position}")
         assert answer.status == 500
         assert PDF not in await answer.read()
-    await operator.close()
+    await cleaned(2)
     assert left_in(scratch) == []
 
 
@@ -199,7 +231,7 @@ async def test_a_head_request_tells_the_size_only(operator: Client, archive: Arc
 
 
 async def test_a_caller_who_hangs_up_leaves_no_file_behind(
-    operator: Client, archive: Archive, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    operator: Client, archive: Archive, scratch: Path, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = await archive.real(document_bytes(files={"a.bin": b"\x00" * 5_000_000}))
     begun, gate, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -221,7 +253,7 @@ async def test_a_caller_who_hangs_up_leaves_no_file_behind(
     answer.close()
     gate.set()
     await done.wait()
-    await operator.close()  # waits for the handlers
+    await cleaned(1)
     assert left_in(scratch) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import errors
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from axis.errors import Busy, Code, Internal
@@ -110,6 +110,23 @@ async def test_a_database_that_another_process_holds_is_busy_not_broken(
         held.rollback()
         held.close()
     await store.submit(made.accepted("H24.15").hot)
+    await store.close()
+
+
+async def test_a_function_that_reads_before_it_writes_is_not_overtaken_by_another_process(tmp_path: Path) -> None:
+    store = Store.open(StoreOptions(url="sqlite:///axis.db", data_dir=tmp_path))
+    other = sqlite3.connect(tmp_path / "axis.db", timeout=0, isolation_level=None, check_same_thread=False)
+
+    def raise_version(c: Connection) -> int:
+        read: int = c.execute(text("SELECT version FROM config_version")).scalar_one()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("UPDATE config_version SET version = version + 1")
+        c.execute(text("UPDATE config_version SET version = :v"), {"v": read + 1})
+        return read
+
+    assert await store.write(raise_version) == 1
+    assert await store.version() == 2
+    other.close()
     await store.close()
 
 

@@ -157,6 +157,22 @@ async def test_what_failed_is_listed_again_when_its_time_has_come(store: Store) 
     assert [item.state for item in await pending(store, "yte", minutes=5)] == [TransportState.RETRYING]
 
 
+async def test_what_is_not_to_be_listed_yet_takes_nobodys_place(store: Store) -> None:
+    await make_city(store)
+    for _ in range(3):
+        new = await send(store, "H24.11", urgency=Urgency.EXPRESS)
+        failed = ConsignmentFailed(
+            consignment_id=new.consignments[0].consignment_id,
+            was=TransportState.QUEUED,
+            becomes=TransportState.RETRYING,
+            visible_at=NOW + timedelta(minutes=5),
+            last_error="fail",
+        )
+        await store.submit(Hot(changes=(failed,)))
+    fresh = await send(store, "H24.11")
+    assert [item.package_id for item in await pending(store, "yte", limit=2)] == ids([fresh])
+
+
 async def test_what_waits_moves_with_a_change_of_system(store: Store) -> None:
     await make_city(store)
     new = await send(store, "H24.15", "H24.88")

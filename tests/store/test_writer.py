@@ -166,15 +166,17 @@ async def test_a_row_that_refers_to_nothing_is_internal_and_alone(store: Store) 
     assert await count(store, "package") == 1
 
 
-async def test_a_cancelled_caller_neither_loses_nor_doubles_its_write(store: Store) -> None:
-    new = made.accepted("H24.15")
+async def test_a_cancelled_caller_neither_loses_nor_doubles_its_write_nor_anybody_elses(store: Store) -> None:
+    new, other = made.accepted("H24.15"), made.accepted("H24.15")
     async with Held(store):
         task = asyncio.create_task(store.submit(new.hot))
         await until(lambda: store._writer._queue.qsize() == 1)
+        waiting = asyncio.create_task(store.submit(other.hot))
+        await until(lambda: store._writer._queue.qsize() == 2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await store.submit(made.accepted("H24.15").hot)
+    await asyncio.wait_for(waiting, 30)
     assert await store.read(lambda c: queries.document(c, new.document.document_uid)) == new.document
     assert await count(store, "package") == 2
 
