@@ -5,9 +5,11 @@ at worst a file that nothing refers to, which a sweep removes after a day of gra
 """
 
 import asyncio
+import errno
 import os
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -181,7 +183,7 @@ class Blobs:
             if isinstance(spooled.content, bytes):
                 fresh.write_bytes(spooled.content)
             else:
-                os.link(spooled.content, fresh)  # the spool's own name goes with the spool
+                _link_or_copy(spooled.content, fresh)  # the spool's own name goes with the spool
             with fresh.open("rb") as file:
                 os.fsync(file.fileno())
             self._make_directories(target.parent)
@@ -219,9 +221,9 @@ class Blobs:
                 self._put_back(_aside(path), path)
 
     def _put_back(self, aside: Path, path: Path) -> None:
-        with suppress(FileExistsError, FileNotFoundError):  # the upload has made its own meanwhile; or there is none
-            os.link(aside, path)
-        aside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # there was none
+            os.utime(aside)  # young: if an upload made its own meanwhile, this one takes its place
+            aside.replace(path)
         _sync_directory(path.parent)
 
 
@@ -249,6 +251,15 @@ class _File:
             os.close(self._handle)
         else:
             self._work.add_done_callback(lambda _: os.close(self._handle))
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as e:
+        if e.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        shutil.copyfile(source, target)  # a file system without links
 
 
 def _older(path: Path, than: datetime) -> bool:

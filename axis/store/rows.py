@@ -160,11 +160,21 @@ def converter(column: Column[Any]) -> Callable[[Any], Any]:
 def _text_converter(where: str, length: int | None) -> Callable[[Any], str]:
     def convert(value: Any) -> str:  # noqa: ANN401 - str or a StrEnum
         text = str(value)
-        if "\0" in text or (length is not None and len(text) > length):
-            raise Malformed(Code.FIELD_INVALID, f"{len(text)} characters, or a NUL among them", at=where)
+        if length is not None and len(text) > length:
+            raise Malformed(Code.FIELD_INVALID, f"{len(text)} characters, {length} fit", at=where)
+        if "\0" in text or not (text.isascii() or _is_utf8(text)):
+            raise Malformed(Code.FIELD_INVALID, "characters that no database keeps", at=where)
         return text
 
     return convert
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _enum_of(hint: Any) -> type[Enum] | None:  # noqa: ANN401 - a type hint

@@ -35,6 +35,7 @@ from axis.store.writer import Writer
 
 _FILE_THREADS = 4
 _TEMPORARY = "tmp"
+_ROWS_ON_LOOP = 500  # of a hot write, converted on the event loop: some 5 ms
 _DATABASE_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
 
 log = structlog.get_logger(__name__)
@@ -91,7 +92,12 @@ class Store:
 
         Cancelling the caller does not undo it: the write happens or not as if the caller still waited.
         """
-        await self._writer.put(self._writer.sql.prepare(hot))
+        prepare = self._writer.sql.prepare
+        if len(hot.inserts) + len(hot.changes) > _ROWS_ON_LOOP:
+            prepared = await asyncio.get_running_loop().run_in_executor(self._files, prepare, hot)
+        else:
+            prepared = prepare(hot)
+        await self._writer.put(prepared)
 
     async def write(self, unit: Callable[[Connection], T]) -> T:
         """Run a function on the writer's connection; durable when this returns. What it raises undoes it.
@@ -192,7 +198,8 @@ class _Folders:
 def _exclusive(data_dir: Path) -> Iterator[None]:
     """Only one process at a time opens a data directory, so that one makes the tables and the others find them."""
     folder = data_dir / _TEMPORARY
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in (data_dir, folder):
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,6 +1,7 @@
 """Bytes in the database and in files; sweeping beside uploads."""
 
 import asyncio
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,16 @@ async def test_a_spooled_file_can_be_recorded_twice_and_leaves_no_temporary_file
     assert first == second
     assert [path.name for path in kept_files(store_options.data_dir)] == [first.sha256_hex]
     assert temporary_files(store_options.data_dir) == []
+
+
+async def test_a_file_system_without_links_is_good_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    content = os.urandom(3 << 20)
+    new = await keep(store, content)
+    assert await store.blobs.read_bytes(new.blob.sha256_hex) == content
 
 
 async def test_the_same_content_at_the_same_time_is_one_file(store: Store, store_options: StoreOptions) -> None:

@@ -215,6 +215,26 @@ async def test_documents_and_statuses_are_counted_apart(store: Store) -> None:
     assert [item.kind for item in await pending(store, "yte")].count(PackageKind.STATUS) == 2
 
 
+async def test_statuses_that_nobody_fetches_hide_no_document_from_a_list_of_documents(store: Store) -> None:
+    await make_city(store)
+    statuses = []
+    for number in range(4):
+        carried = made.blob(f"status {number}".encode())
+        status = made.package(carried.sha256_hex, kind=PackageKind.STATUS, business_type=None)
+        sent = made.consignment(status.package_id, "H24.11", urgency=Urgency.EXPRESS)
+        await store.submit(Hot(inserts=(carried, status, sent)))
+        statuses.append(status.package_id)
+    document = await send(store, "H24.11")
+
+    async def listed(kind: PackageKind | None) -> list[str]:
+        items = await store.read(lambda c: queries.pending(c, "yte", NOW, 2, OFTEN, kind))
+        return [item.package_id for item in items]
+
+    assert await listed(PackageKind.DOCUMENT) == ids([document])
+    assert await listed(PackageKind.STATUS) == statuses[:2]
+    assert await listed(None) == statuses[:2]
+
+
 def fill(c: Connection, like: Made, receivers: Sequence[str], count: int) -> None:
     """Many packages, like one that is there, each for one of the receivers in turn; urgencies 0, 1, 2 in turn."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count) "

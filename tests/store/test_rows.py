@@ -57,6 +57,7 @@ async def test_a_hot_write_and_a_plain_insert_store_the_same(store: Store) -> No
     [
         ({"from_organ": "x" * 129}, "document.from_organ"),
         ({"subject": "a\0b"}, "document.subject"),
+        ({"subject": "a\ud800b"}, "document.subject"),
         ({"document_key": "k" * 513}, "document.document_key"),
     ],
 )

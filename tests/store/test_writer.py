@@ -210,6 +210,24 @@ async def test_more_waiting_units_than_configured_are_told_to_come_later(store_o
     await store.close()
 
 
+async def test_a_package_for_a_thousand_receivers_is_one_unit_made_ready_in_a_thread(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, threads = store._writer.sql.prepare, []
+
+    def noted(hot: Hot) -> Any:
+        threads.append(threading.get_ident())
+        return prepare(hot)
+
+    monkeypatch.setattr(store._writer.sql, "prepare", noted)
+    many = made.accepted(*(f"H24.{number}" for number in range(1_000)))
+    before = store.commits
+    await store.submit(many.hot)
+    assert store.commits - before == 1
+    assert await count(store, "consignment") == 1_000
+    assert threads[0] != threading.get_ident()
+
+
 async def test_answers_come_only_after_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     committing, go_on = threading.Event(), threading.Event()
     commit = store._writer._commit

@@ -24,7 +24,7 @@ from axis.store.queries.intake import consignments, package
 from axis.store.records import Consignment, Package
 from axis.store.rows import Query
 from axis.store.schema import UtcMicros
-from axis.terms import BusinessType, PackageKind, Place, TransportState
+from axis.terms import PENDING, BusinessType, PackageKind, Place, TransportState
 
 _t, _r, _p, _d = schema.consignment.c, schema.route.c, schema.package.c, schema.delivery.c
 _LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
@@ -76,12 +76,14 @@ _FIRST = {
     for name in ("sqlite", "postgresql")
     for of_kind, wanted in ((False, true()), (True, _OF_KIND))
 }
+# What waits among them is picked out afterwards: with the condition of ix_consignment_pending in the statement,
+# PostgreSQL may read that whole index rather than look a few packages up.
 _OF_PACKAGES = (
-    select(schema.package, _t.receiver_organ, _t.state, _t.handed_over_at, _t.queued_at)
+    select(schema.package, _t.receiver_organ, _t.place, _t.state, _t.handed_over_at, _t.queued_at, _t.visible_at)
     .select_from(schema.package)
     .join(schema.consignment, _t.package_id == _p.package_id)
     .join(schema.route, _r.organ_id == _t.receiver_organ)
-    .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM, _IS_PENDING, _IS_VISIBLE)
+    .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM)
     .order_by(_t.receiver_organ)
 )
 _COUNT = (
@@ -168,8 +170,9 @@ def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     if len(found) < limit:
         found = list(dict.fromkeys((*found, *conn.scalars(often, asked))))[:limit]
     rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in found}
-    for row in conn.execute(_OF_PACKAGES, {"package_ids": found, "system_id": system_id, "now": now}):
-        rows[row.package_id].append(row)
+    for row in conn.execute(_OF_PACKAGES, {"package_ids": found, "system_id": system_id}):
+        if row.place == Place.LOCAL and row.state in PENDING and (row.visible_at is None or row.visible_at <= now):
+            rows[row.package_id].append(row)
     return tuple(_item(of_package) for of_package in rows.values() if of_package)
 
 
