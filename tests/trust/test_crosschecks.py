@@ -39,7 +39,9 @@ def xmlsec_verify(raw: bytes, *roots: str) -> None:
     """Raises when libxmlsec1 does not find the signature valid under the roots."""
     manager = xmlsec.KeysManager()
     for root in roots:
-        manager.load_cert_from_memory(pem(root), xmlsec.constants.KeyDataFormatCertPem, xmlsec.constants.KeyDataTypeTrusted)
+        manager.load_cert_from_memory(
+            pem(root), xmlsec.constants.KeyDataFormatCertPem, xmlsec.constants.KeyDataTypeTrusted
+        )
     node = next(etree.fromstring(raw).iter(f"{{{DS}}}Signature"))
     for properties in node.iter("{http://uri.etsi.org/01903/v1.3.2#}SignedProperties"):
         xmlsec.tree.add_ids(properties, ["Id"])
