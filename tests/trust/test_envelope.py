@@ -1,10 +1,12 @@
 """What people sign and how it is judged: the good cases, the vendors' files, the large ones."""
 
 import base64
+import io
 import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import given, settings
@@ -230,8 +232,6 @@ _TEXTS = st.text(
 @st.composite
 def elements(draw: st.DrawFn, depth: int = 0) -> str:
     """A random element; the prefixes p and q are bound above."""
-    from xml.sax.saxutils import escape, quoteattr
-
     name = draw(_NAMES)
     spaces = {
         "xmlns": draw(st.none() | _URIS | st.just("")),
@@ -254,8 +254,6 @@ def elements(draw: st.DrawFn, depth: int = 0) -> str:
 @settings(max_examples=150, deadline=None)
 @given(elements(), st.sampled_from(list(Method)))
 def test_the_stream_gives_the_canonical_form_of_libxml2(element: str, method: Method) -> None:
-    import io
-
     raw = f'<root xmlns:p="urn:p" xmlns:q="urn:q">{element}</root>'.encode()
     out: list[bytes] = []
     bounds = StreamBounds(skeleton_chars=1 << 20, depth=20)
