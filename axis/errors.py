@@ -77,6 +77,7 @@ class Code(StrEnum):
     ORGAN_IN_USE = "organ_in_use"
     ORGAN_CYCLE = "organ_cycle"
     SYSTEM_EXISTS = "system_exists"
+    ACCOUNT_EXISTS = "account_exists"
 
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"
@@ -158,8 +159,8 @@ class Busy(AxisError):
 class PeerRefused(AxisError):
     """A partner understood and said no; peer_code is its own word for why.
 
-    retry: "later" when the reason can pass by itself or be put right there (its database is down, our credentials are not
-    yet known), "never" when it is about this package.
+    retry: "later" when the reason can pass by itself or be put right there (its database is down, our credentials
+    are not yet known), "never" when it is about this package.
     """
 
     origin: Origin = "peer"

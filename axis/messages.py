@@ -261,9 +261,9 @@ _CALLER: dict[Code, Sentences] = {
     ),
     Code.PORT_BUSY: _say(
         "Cổng mạng cần dùng đang bị một chương trình khác chiếm.",
-        "Hãy dừng chương trình đó hoặc chọn cổng khác, ví dụ `make run PORT=9000` hay `axis city --port 9000`.",
+        "Hãy dừng chương trình đó hoặc chọn cổng khác: `make run PORT=9000`, hoặc khóa server.port trong axis.toml.",
         "Another program uses the port that is needed.",
-        "Stop it, or choose another port, as in `make run PORT=9000` or `axis city --port 9000`.",
+        "Stop it, or choose another port: `make run PORT=9000`, or the key server.port in axis.toml.",
     ),
 }
 
@@ -345,6 +345,12 @@ _RECORD: dict[Code, Sentences] = {
         "Hãy dùng mã khác, hoặc đổi khóa bí mật của hệ thống hiện có bằng lệnh `axis system rotate`.",
         "A system with this id exists already.",
         "Use another id, or give the existing one a new secret by `axis system rotate`.",
+    ),
+    Code.ACCOUNT_EXISTS: _say(
+        "Tên đăng nhập đã có người dùng.",
+        "Đề nghị chọn tên khác.",
+        "The username is taken.",
+        "Choose another one.",
     ),
 }
 

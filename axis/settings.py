@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from axis.errors import Code, Malformed, NotFound
+from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
 
 CONFIG_VARIABLE = "AXIS_CONFIG"
 CONFIG_NAME = "axis.toml"
@@ -67,7 +68,6 @@ class Server(Section):
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     request_timeout_s: float = Field(600.0, gt=0, description="Longest time for one request, its body included.")
     idle_timeout_s: float = Field(75.0, gt=0, description="How long an idle connection is kept open.")
-    max_connections: int = Field(1_000, gt=0, description="Connections served at a time; more wait in the backlog.")
     tls_certificate_file: Path | None = Field(None, description="PEM chain; with it and the key the node speaks HTTPS.")
     tls_key_file: Path | None = Field(None, description="PEM private key of the certificate.")
 
@@ -145,15 +145,15 @@ class Exchange(Section):
     """Accepting, pushing and polling."""
 
     secret_phrases: tuple[str, ...] = Field(
-        ("tuyệt mật", "tối mật", "mật"),
+        SECRET_PHRASES,
         description=(
-            "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its subject, "
-            "is refused."
+            "Markings of state secrets, in any case: a package with one as its sphere or type, or at the start of its "
+            "subject, is refused."
         ),
     )
     secret_exceptions: tuple[str, ...] = Field(
-        ("mật độ", "mật ong", "mật mã", "mật khẩu"),
-        description="Words that begin like a marking and are none.",
+        SECRET_EXCEPTIONS,
+        description="Words that hold a marking and are none.",
     )
     retry_delays_s: tuple[int, ...] = Field(
         (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),

@@ -92,3 +92,16 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
+
+
+SECRET_PHRASES = ("tuyệt mật", "tối mật", "mật")
+"""Levels of state secrets; a document that bears one is refused.
+
+Norm: Luật BVBMNN 117/2025 (second-hand: configurable).
+"""
+
+SECRET_EXCEPTIONS = (
+    *("mật độ", "mật ong", "mật khẩu", "mật mã", "mật thiết", "mật mía", "mật gấu", "mật hoa", "mật tông", "mật danh"),
+    *("bảo mật", "bí mật", "cơ mật", "thân mật", "chi mật", "cẩn mật", "giải mật", "không mật", "hạ mật"),
+)
+"""Words that hold a phrase and are no marking."""

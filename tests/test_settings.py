@@ -1,5 +1,6 @@
 """One axis.toml becomes one value, or an error that names the key."""
 
+import ast
 import dataclasses
 import os
 import re
@@ -13,7 +14,8 @@ from axis.edxml.model import Limits as ReaderLimits
 from axis.errors import Code, Malformed, NotFound
 from axis.settings import Limits, Settings, describe_settings, find_config, read_settings
 
-EXAMPLE = Path(__file__).parent.parent / "config" / "axis.example.toml"
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "config" / "axis.example.toml"
 CITY = '[node]\ncode = "H24"\n'
 UPLINK = CITY + '[[uplink]]\nid = "national.vn"\nendpoint = "http://127.0.0.1:8090/vxp"\nsystem_id = "H24"\n'
 
@@ -258,3 +260,15 @@ def test_the_examples_defaults_are_the_defaults(tmp_path: Path) -> None:
         assert getattr(plain, name) == getattr(spoken, name), name
     ours, theirs = plain.uplink[0].model_dump(), spoken.uplink[0].model_dump()
     assert ours | {"poll_interval_s": 5.0} == theirs
+
+
+def test_every_setting_has_an_effect() -> None:
+    read: set[str] = set()  # attributes, and sections that are unpacked whole
+    for folder in ("axis", "adapters"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            read |= {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
+            read |= set(re.findall(r"settings\.(\w+\.model_dump)\(\)", text))
+    for one in describe_settings():
+        section, key = one.key.replace("[]", "").split(".")
+        assert {key, f"{section}.model_dump"} & read, f"nothing reads {one.key}"

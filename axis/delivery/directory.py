@@ -108,5 +108,3 @@ class DirectoryCache:
                 await self.refresh()
             except Exception:
                 log.exception("configuration_reload_failed")
-
-

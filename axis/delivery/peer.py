@@ -1,7 +1,7 @@
 """The port to a partner that this node calls: what the delivery and polling loops need, whatever the dialect.
 
-An adapter implements `Peer`; the composition root hands it in. A Peer commits nothing and keeps no state that matters: it may
-be called again for the same package after a crash, and the partner must find the repeat by its own rules.
+An adapter implements `Peer`; the composition root hands it in. A Peer commits nothing and keeps no state that matters:
+it may be called again for the same package after a crash, and the partner must find the repeat by its own rules.
 
 Errors: PeerRefused (it understood and said no), PeerUnreachable (anything else, to be tried again).
 """

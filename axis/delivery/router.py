@@ -37,7 +37,7 @@ class Router:
     """The rules of one node. Knows no database: the directory is handed in with each question."""
 
     def __init__(self, prefixes: Sequence[str], uplinks: Sequence[UplinkPrefixes]) -> None:
-        """prefixes: codes of the trees that this node holds whole: what is below them and not registered does not exist."""
+        """prefixes: codes of the trees that this node holds whole: what is below and not registered does not exist."""
         self._prefixes = tuple(canonical_form(prefix) for prefix in prefixes)
         self._uplinks = tuple(uplinks)
 

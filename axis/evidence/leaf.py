@@ -1,8 +1,8 @@
 """Evidence leaves: what happened, in a form that can be hashed and never changes.
 
 A leaf is canonical JSON (RFC 8785) `{at, fields, kind, salt, v}`, stored as those bytes and hashed as RFC 6962 says.
-The salt is fresh for each, since the hash of a guessable text would give the text away. Leaves are written, without a number, in
-the transaction of what they record; the sequencer numbers them later.
+The salt is fresh for each, since the hash of a guessable text would give the text away. Leaves are written, without
+a number, in the transaction of what they record; the sequencer numbers them later.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from axis.store.records import Leaf
 VERSION = 1
 _SALT_BYTES = 16
 
-Value = str | int | None | Sequence[str]
+Value = str | int | Sequence[str] | None
 
 
 class LeafKind(StrEnum):
@@ -33,8 +33,18 @@ class LeafKind(StrEnum):
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.PACKAGE_ACCEPTED: frozenset(
-        {"package_id", "sha256", "size_bytes", "kind", "business_type", "document_uid", "document_id", "from",
-         "receivers", "source"}
+        {
+            "package_id",
+            "sha256",
+            "size_bytes",
+            "kind",
+            "business_type",
+            "document_uid",
+            "document_id",
+            "from",
+            "receivers",
+            "source",
+        }
     ),
     LeafKind.PACKAGE_REPEATED: frozenset({"package_id", "sha256", "document_uid", "receivers", "source"}),
     LeafKind.HANDED_OVER: frozenset({"package_id", "receivers", "system", "peer_ref"}),
@@ -67,5 +77,5 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
 
 
-def _plain(value: Value) -> str | int | None | list[str]:
+def _plain(value: Value) -> str | int | list[str] | None:
     return value if value is None or isinstance(value, str | int) else list(value)

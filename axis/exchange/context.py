@@ -12,11 +12,11 @@ from axis.delivery.directory import CurrentDirectory
 from axis.delivery.router import Router
 from axis.edxml.model import Limits
 from axis.errors import Busy, Code
-from axis.exchange.markings import Markings
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
 from axis.store.records import Audit
 from axis.store.store import Store
+from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
 
 _DECISIONS = 8  # how often a use case decides anew when others write first
 
@@ -28,7 +28,8 @@ class Policy:
     """The settings of the exchange."""
 
     limits: Limits = field(default_factory=Limits)
-    markings: Markings = field(default_factory=Markings)
+    secret_phrases: tuple[str, ...] = SECRET_PHRASES  # what marks a state secret
+    secret_exceptions: tuple[str, ...] = SECRET_EXCEPTIONS  # what only looks like it
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again

@@ -59,8 +59,8 @@ class DocumentIntake:
         return accepted
 
     def _refuse_secret(self, package: DocumentPackage) -> None:
-        markings = self._context.policy.markings
-        field = secret_marking(package.header, markings.phrases, markings.exceptions)
+        policy = self._context.policy
+        field = secret_marking(package.header, policy.secret_phrases, policy.secret_exceptions)
         if field is not None:
             raise Rejected(Code.SECRET_MARKING, at=field)
 

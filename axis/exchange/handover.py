@@ -26,10 +26,10 @@ class HandOver:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
+    async def pending(self, system_id: str, limit: int, kind: PackageKind | None) -> tuple[queries.PendingItem, ...]:
         """What waits for a system, by urgency and age."""
         now, often = self._context.clock.now(), self._context.policy.fetched_often
-        return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often))
+        return await self._context.store.read(lambda c: queries.pending(c, system_id, now, limit, often, kind))
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:
         """How many packages of a kind wait for a system."""
@@ -148,5 +148,6 @@ class HandOver:
     def _moves(self, consignments: Iterable[Consignment], becomes: TransportState) -> tuple[Change, ...]:
         now = self._context.clock.now()
         return tuple(
-            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now) for c in consignments
+            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now)
+            for c in consignments
         )

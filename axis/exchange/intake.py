@@ -12,10 +12,12 @@ import structlog
 from axis.edxml.model import DocumentPackage, Package
 from axis.edxml.reader import read
 from axis.errors import AxisError, Busy, Code, NotAllowed, UnknownOrgan
+from axis.exchange.bounds import check_bounds
 from axis.exchange.context import Context
 from axis.exchange.documents import DocumentIntake
 from axis.exchange.statuses import StatusIntake
 from axis.exchange.values import Accepted, Outcome, Source
+from axis.ids import PackageId
 from axis.organ.codes import canonical_form
 from axis.store.hot import Hot
 from axis.store.spool import Spooled
@@ -39,11 +41,12 @@ class Intake:
         """
         try:
             package = await self._read(spooled)
+            check_bounds(package)
             accepted = await self._decide(source, spooled, package)
         except Busy:
             raise
         except AxisError as e:
-            await self._record_refusal(source, spooled, e)
+            await self.record_refusal(source, e, spooled)
             raise
         log.info(
             "package_accepted",
@@ -91,15 +94,16 @@ class Intake:
         await self._context.store.submit(
             Hot(inserts=(self._context.audit("echo_acknowledged", source.system_id, fields),))
         )
-        return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id="", document_uid=None)
+        return Accepted(outcome=Outcome.ECHO, kind=package.kind, package_id=PackageId(""), document_uid=None)
 
-    async def _record_refusal(self, source: Source, spooled: Spooled, error: AxisError) -> None:
+    async def record_refusal(self, source: Source, error: AxisError, spooled: Spooled | None = None) -> None:
+        """Write the audit line of a refusal. spooled: None when the package never came in whole."""
         fields = {
             "code": error.code,
             "at": error.at,
             "detail": "" if error.code is Code.SECRET_MARKING else error.detail,
-            "sha256": spooled.sha256_hex,
-            "size_bytes": spooled.size_bytes,
+            "sha256": spooled.sha256_hex if spooled else None,
+            "size_bytes": spooled.size_bytes if spooled else None,
         }
         await self._context.store.submit(
             Hot(inserts=(self._context.audit("package_refused", source.system_id, fields),))

@@ -11,7 +11,7 @@ from axis.terms import StatusCode
 def adopt_orphans(
     document: Document, deliveries: tuple[Delivery, ...], orphans: tuple[StatusEvent, ...]
 ) -> tuple[tuple[Delivery, ...], tuple[OrphanMatched, ...]]:
-    """The deliveries with the statuses that were waiting for them, oldest first, and the orphans that are none any more."""
+    """The deliveries with the statuses that waited for them, oldest first, and the orphans that are none any more."""
     by_receiver = {delivery.receiver_organ: delivery for delivery in deliveries}
     matched: list[OrphanMatched] = []
     for event in orphans:
@@ -39,5 +39,3 @@ def _means(event: StatusEvent, document: Document) -> bool:
     return event.match_code_key is not None and (
         (event.match_code_key, event.match_date) == (document.code_key, document.promulgation_date)
     )
-
-

@@ -1,7 +1,7 @@
 """Packages go up to another axis: claimed, pushed, recorded, and asked after until the receivers have them.
 
-Stored first, forwarded after. Each step commits by itself: claim (with a lease and a fence) → Peer.send → record. A crash
-between the last two sends the package again; the partner finds the repeat. "Handed over" says that the
+Stored first, forwarded after. Each step commits by itself: claim (with a lease and a fence) → Peer.send → record.
+A crash between the last two sends the package again; the partner finds the repeat. "Handed over" says that the
 partner has it, never that a receiver has.
 """
 
@@ -25,6 +25,8 @@ from axis.store.records import Consignment, Package, QueueRow, Row
 from axis.terms import TransportState
 
 log = structlog.get_logger(__name__)
+
+_MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Outbox:
 
     def _allowed_asks(self) -> int:
         now = asyncio.get_running_loop().time()
-        self._asks = [at for at in self._asks if now - at < 60]
+        self._asks = [at for at in self._asks if now - at < _MINUTE_S]
         return self._policy.asks_per_minute - len(self._asks)
 
     async def _claim(self, task: str, limit: int) -> tuple[QueueRow, ...]:
@@ -137,9 +139,7 @@ class Outbox:
         now = self._context.clock.now()
         waiting = await self._waiting(package.package_id)
         moves: tuple[Change, ...] = tuple(
-            ConsignmentMoved(
-                consignment_id=c.consignment_id, was=c.state, becomes=TransportState.HANDED_OVER, at=now
-            )
+            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.HANDED_OVER, at=now)
             for c in waiting
         )
         first_ask = self._policy.ask.next_try(now, 1, now) or now

@@ -167,7 +167,9 @@ class NumberedPlace:
     same_code_no: int  # how many documents of the same issuer bear the same number, symbol and date already
 
 
-def delivery_rows(context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]) -> tuple[Delivery, ...]:
+def delivery_rows(
+    context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]
+) -> tuple[Delivery, ...]:
     """One delivery a receiver."""
     return tuple(
         Delivery(
@@ -212,20 +214,22 @@ def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
         for destination in reached
     )
     uplinks = dict.fromkeys(destination.uplink_id for destination in reached if destination.uplink_id)
-    return *consignments, *(push_row(context, shipment, uplink_id) for uplink_id in uplinks)
+    return *consignments, *(
+        push_row(context, shipment.package_id, uplink_id, shipment.urgency, shipment.at) for uplink_id in uplinks
+    )
 
 
-def push_row(context: Context, shipment: Shipment, uplink_id: str) -> QueueRow:
+def push_row(context: Context, package_id: str, uplink_id: str, urgency: Urgency, at: datetime) -> QueueRow:
     """A push of the package to an uplink, due now: one, whatever the number of receivers there."""
     return QueueRow(
         queue_id=context.new_id(),
-        package_id=shipment.package_id,
+        package_id=package_id,
         uplink_id=uplink_id,
         task="send",
         peer_ref=None,
-        urgency=shipment.urgency,
-        queued_at=shipment.at,
-        due_at=shipment.at,
+        urgency=urgency,
+        queued_at=at,
+        due_at=at,
     )
 
 

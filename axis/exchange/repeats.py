@@ -104,7 +104,8 @@ def _refusal_was_read(conn: Connection, delivery: Delivery) -> bool:
 async def _ship_to_fresh(context: Context, parcel: Parcel, original: Original, known: Known) -> tuple[Row, ...]:
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
     uid = original.document_uid
-    package_id, inserts = known.same_bytes.package_id if known.same_bytes else context.new_id(), ()
+    package_id = known.same_bytes.package_id if known.same_bytes else context.new_id()
+    inserts: tuple[Row, ...] = ()
     if known.same_bytes is None:
         blob = await context.store.blobs.record(parcel.spooled, parcel.at)
         inserts = (blob, *rows.package_rows(parcel, package_id, uid))
@@ -132,13 +133,9 @@ def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, 
         )
         for consignment in known.reopen
     )
-    pushes = {
-        (c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None
-    }
+    pushes = {(c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None}
     pushed = tuple(
-        rows.push_row(
-            context, Shipment(package_id=package_id, urgency=parcel.urgency, at=parcel.at, to=(), deliveries={}), uplink_id
-        )
+        rows.push_row(context, package_id, uplink_id, parcel.urgency, parcel.at)
         for package_id, uplink_id in sorted(pushes)
     )
     return pushed, changes

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from axis.delivery.directory import CurrentDirectory
-from axis.errors import Code, NotAllowed, NotFound
+from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.context import Context
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
@@ -37,9 +37,15 @@ class Exchange:
         self._check_intake()
         return await self._intake.accept(source, spooled)
 
-    async def pending(self, system_id: str, limit: int) -> tuple[queries.PendingItem, ...]:
-        """What waits for a system, by urgency and age, at most `limit` items."""
-        return await self._hand_over.pending(system_id, limit)
+    async def record_refusal(self, source: Source, error: AxisError) -> None:
+        """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""
+        await self._intake.record_refusal(source, error)
+
+    async def pending(
+        self, system_id: str, limit: int, kind: PackageKind | None = None
+    ) -> tuple[queries.PendingItem, ...]:
+        """What waits for a system, of one kind or both, by urgency and age, at most `limit` items."""
+        return await self._hand_over.pending(system_id, limit, kind)
 
     async def count_pending(self, system_id: str, kind: PackageKind) -> int:
         """How many packages of a kind wait for a system."""

@@ -216,9 +216,7 @@ def _event_row(event_id: str, package_id: str, report: Report, found: Match | No
 
 
 def _shipment(report: Report, package_id: str, destination: Destination) -> Shipment:
-    return Shipment(
-        package_id=package_id, urgency=Urgency.NORMAL, at=report.entry.at, to=(destination,), deliveries={}
-    )
+    return Shipment(package_id=package_id, urgency=Urgency.NORMAL, at=report.entry.at, to=(destination,), deliveries={})
 
 
 def _leaf(report: Report, package_id: str, document_uid: str | None, effect: Effect) -> Leaf:

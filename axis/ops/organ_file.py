@@ -17,7 +17,8 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from axis.errors import Code, Malformed
+from axis.errors import AxisError, Code, Malformed
+from axis.store.registry import OrganRow
 
 MAX_FILE_BYTES = 32 << 20
 MAX_UNPACKED_BYTES = 512 << 20  # an XLSX file is a ZIP
@@ -39,7 +40,6 @@ _HEADINGS = {
 }
 _COLUMN_OF = {heading: column for column, headings in _HEADINGS.items() for heading in headings}
 _STATUSES = {
-    "": "active",
     "active": "active",
     "hoat dong": "active",
     "dang hoat dong": "active",
@@ -56,17 +56,10 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganLine:
-    """One organisation as the file has it."""
+    """One organisation as the file has it. An empty cell says nothing: what is known stays."""
 
     row: int  # where it stands
-    code: str
-    name: str
-    parent: str | None = None
-    level: int | None = None
-    email: str | None = None
-    old_codes: tuple[str, ...] = ()
-    closed: bool = False
-    successor: str | None = None
+    organ: OrganRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +89,22 @@ def read_organ_file(path: Path) -> OrganFile:
         raise Malformed(Code.BAD_FILE, f"cannot be read: {e.strerror or e}", at=str(path)) from e
 
 
+def at_row(error: AxisError, lines: Iterable[OrganLine]) -> AxisError:
+    """The registry's error about a code, as one that names the row of the file where that code stands."""
+    codes = {part.strip(" ,:") for part in error.detail.replace(":", " ").split()}
+    for line in lines:
+        organ = line.organ
+        cells: dict[str | None, tuple[str | None, ...]] = {
+            "code": (organ.code,),
+            "parent": (organ.parent,),
+            "successor": (organ.successor,),
+            "old_code": organ.old_codes,
+        }
+        if error.at in cells and codes.intersection(filter(None, cells[error.at])):
+            return type(error)(error.code, error.detail, at=f"row {line.row}, column {error.at}")
+    return error
+
+
 def _read_rows(rows: Iterable[tuple[int, Mapping[str, Any]]], file: str) -> OrganFile:
     lines: list[OrganLine] = []
     ignored: dict[str, None] = {}
@@ -111,9 +120,10 @@ def _read_rows(rows: Iterable[tuple[int, Mapping[str, Any]]], file: str) -> Orga
         if not known:
             continue  # an empty row
         line = _line(row, known)
-        if line.code in first_row:
-            raise _bad(row, "code", f"{line.code} stands in row {first_row[line.code]} already")
-        first_row[line.code] = row
+        code = line.organ.code
+        if code in first_row:
+            raise _bad(row, "code", f"{code} stands in row {first_row[code]} already")
+        first_row[code] = row
         lines.append(line)
         if len(lines) > MAX_ROWS:
             raise Malformed(Code.BAD_FILE, f"more than {MAX_ROWS} rows", at=file)
@@ -131,22 +141,22 @@ def _line(row: int, cells: Mapping[str, str]) -> OrganLine:
     old_codes = tuple(cells.get("old_code", "").replace("|", " ").replace(";", " ").split())
     for old_code in old_codes:
         _check_code(row, "old_code", old_code)
-    status = _STATUSES.get(_plain(cells.get("status", "")))
-    if status is None:
+    status = _STATUSES.get(_plain(cells["status"])) if "status" in cells else None
+    if status is None and "status" in cells:
         raise _bad(row, "status", "neither active nor closed")
-    if status == "active" and "successor" in cells:
+    if status != "closed" and "successor" in cells:
         raise _bad(row, "successor", "only a closed organisation has one")
-    return OrganLine(
-        row=row,
+    organ = OrganRow(
         code=cells["code"],
         name=cells["name"],
         parent=cells.get("parent"),
         level=_level(row, cells.get("level")),
         email=cells.get("email"),
         old_codes=old_codes,
-        closed=status == "closed",
+        status=status,
         successor=cells.get("successor"),
     )
+    return OrganLine(row=row, organ=organ)
 
 
 def _check_code(row: int, column: str, code: str | None) -> None:

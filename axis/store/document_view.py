@@ -284,7 +284,7 @@ def _events(
     back = _travels(conn, s.consignment.c.package_id.in_([event.package_id for event in events]))
     travels = {travel.consignment.package_id: travel for travel in back}
     views = ((event.delivery_id, EventView(event=event, travel=travels.get(event.package_id))) for event in events)
-    return _grouped(views), dict(counts.tuples())
+    return _grouped(views), dict(counts.all())
 
 
 def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Addressed]:

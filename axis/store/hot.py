@@ -1,9 +1,9 @@
 """Hot writes as values: what to insert and what to change.
 
-A use case decides on what it has read, and hands the writer a `Hot`. The writer runs many of them in one transaction, one
-`executemany` per table. The constraints and the guards below are the checks: if a row exists already or a change
+A use case decides on what it has read, and hands the writer a `Hot`. The writer runs many of them in one transaction,
+one `executemany` per table. The constraints and the guards below are the checks: if a row exists already or a change
 does not hit exactly one row, the world has moved since it was read, the unit gets `Stale`, and the use case
-reads and decides again.
+reads and decides again. Within one write, all rows are inserted before anything is changed.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from axis.store.records import Row
 from axis.terms import TransportState
 
 
-class Stale(Exception):  # noqa: N818 - not an error: the caller reads again and decides anew
-    """A concurrent write came first."""
+class Stale(Exception):
+    """A concurrent write came first: not an error, the caller reads again and decides anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,9 @@ class DeliveryTouched:
 class ConsignmentMoved:
     """A consignment goes from one transport state to another; guarded by the state that was read.
 
-    Sets handed_over_at or acknowledged_at when it comes to that state for the first time; a hand-over
-    raises `fetched` too (from handed_over to handed_over: fetched again).
+    Sets handed_over_at or acknowledged_at when it comes to that state for the first time; a hand-over raises `fetched`
+    too (from handed_over to handed_over: fetched again). It is visible at once; one that is queued again starts
+    with no failures.
     """
 
     consignment_id: str
@@ -110,8 +111,15 @@ class QueueDone:
 
 
 Change = (
-    DeliveryStatus | DeliveryTouched | ConsignmentMoved | ConsignmentFailed | ActAnswered | OrphanMatched
-    | DocumentFlagged | QueueMoved | QueueDone
+    DeliveryStatus
+    | DeliveryTouched
+    | ConsignmentMoved
+    | ConsignmentFailed
+    | ActAnswered
+    | OrphanMatched
+    | DocumentFlagged
+    | QueueMoved
+    | QueueDone
 )
 
 

@@ -1,12 +1,13 @@
 """Rows as frozen values: one class per table, one field per column, in the columns' order (tested).
 
+An organisation's record is `axis.organ.model.Organ`, the class of the pure room.
+
 The other rooms build and read these; SQL stays in this room.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.organ.model import Organ as Organ
 from axis.terms import Origin, PackageKind, Place, TransportState
 
 

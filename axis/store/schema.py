@@ -3,12 +3,12 @@
 Time is a whole number of microseconds since 1970 in UTC (`UtcMicros`), the same on SQLite and PostgreSQL, so that
 the hot path can hand rows to the driver as they are. Structured leftovers are JSON text.
 
-What changes and what does not: package, attachment, status_event, audit and leaf rows are only ever inserted;
-document, delivery, consignment and act_receiver carry a state; queue rows come and go.
+What changes and what does not: package, attachment, audit and leaf rows are only ever inserted, status_event rows too
+(but an orphan is given its document, once); document, delivery, consignment and act_receiver carry a state; queue
+rows come and go.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -49,10 +49,12 @@ class UtcMicros(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - interface
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - interface
+        """To the database."""
         return None if value is None else to_micros(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - interface
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - interface
+        """From the database."""
         return None if value is None else from_micros(value)
 
 
@@ -177,22 +179,22 @@ document = Table(
     metadata,
     Column("document_uid", String(26), primary_key=True),
     Column("from_organ", String(128), nullable=False),  # canonical; a foreign code in its comparison form
-    Column("document_key", Text, nullable=False),  # DocumentId in its comparison form
+    Column("document_key", String(512), nullable=False),  # DocumentId in its comparison form; bounded, since indexed
     Column("edition", Integer, nullable=False),  # 1, and one more for each replacement under the same DocumentId
     Column("document_id", Text, nullable=False),  # as it came
     Column("identity", String(64), nullable=False),  # what makes another package a repeat of this one
     Column("header_digest", String(64), nullable=False),
     Column("package_id", String(26), nullable=False),  # the first package; the answer to every repeat
     Column("business_type", Integer, nullable=False),
-    Column("code_key", Text),  # number/notation in its comparison form
+    Column("code_key", String(256)),  # number/notation in its comparison form
     Column("code", Text),
-    Column("promulgation_date", String(32)),  # ISO date where readable, else as it came
+    Column("promulgation_date", String(64)),  # ISO date where readable, else as it came
     Column("same_code_no", Integer, nullable=False),  # 0, or how many other documents already bear this number and date
     Column("subject", Text),
     Column("type_name", Text),
     Column("sender_name", Text),
     Column("urgency", Integer, nullable=False),
-    Column("due_date", String(32)),
+    Column("due_date", Text),
     Column("origin", String(8), nullable=False),
     Column("source_system", String(64), nullable=False),  # a system or an uplink
     Column("received_at", UtcMicros, nullable=False),
@@ -278,10 +280,12 @@ consignment = Table(
         "state IN ('queued', 'handed_over', 'acknowledged', 'retrying', 'dead', 'cancelled')", name="state"
     ),
     Index(
-        "ix_consignment_pending",
+        "ix_consignment_pending",  # in the order of the lists; fetched and visible_at spare a look at the row
         "receiver_organ",
-        "urgency",
+        text("urgency DESC"),
         "consignment_id",
+        "fetched",
+        "visible_at",
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
@@ -329,10 +333,14 @@ status_event = Table(
     Column("effect", String(16), nullable=False),  # applied | unchanged | flagged | act | orphan
     Column("match_document_key", Text),  # what an orphan is matched by when its document comes
     Column("match_code_key", Text),
-    Column("match_date", String(32)),
+    Column("match_date", Text),
     Index("ix_status_event_document", "document_uid", "event_id"),
-    Index("ix_status_event_orphan", "to_organ", sqlite_where=text("effect = 'orphan'"),
-          postgresql_where=text("effect = 'orphan'")),
+    Index(
+        "ix_status_event_orphan",
+        "to_organ",
+        sqlite_where=text("effect = 'orphan'"),
+        postgresql_where=text("effect = 'orphan'"),
+    ),
 )
 
 # ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────
@@ -352,7 +360,8 @@ queue = Table(
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
     UniqueConstraint("package_id", "uplink_id"),
-    Index("ix_queue_due", "uplink_id", "task", "due_at"),
+    Index("ix_queue_order", "uplink_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
+    Index("ix_queue_due", "uplink_id", "task", "due_at", "lease_until"),
 )
 
 audit = Table(

@@ -97,6 +97,7 @@ class DocumentLine:
     receiver_names: tuple[str, ...]  # the first few that this node serves, by code
     tallies: tuple[Tally, ...]
     files: int
+    acts: tuple[str, ...]  # kinds of act that were made on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +224,13 @@ def _contains(word: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _lines(conn: Connection, found: Sequence[Row[Any]]) -> tuple[DocumentLine, ...]:
-    """The rows of the list, with what belongs to them from the other tables: three queries, however many rows."""
+    """The rows of the list, with what belongs to them from the other tables: four queries, however many rows."""
     documents = [_read_document(row[: len(_DOCUMENT)]) for row in found]
     uids = [document.document_uid for document in documents]
     tallies = tallies_of(conn, uids)
     names = _receiver_names(conn, uids)
     files = _file_counts(conn, [document.package_id for document in documents])
+    acts = _act_kinds(conn, uids)
     return tuple(
         DocumentLine(
             document=document,
@@ -236,6 +238,7 @@ def _lines(conn: Connection, found: Sequence[Row[Any]]) -> tuple[DocumentLine, .
             receiver_names=tuple(names.get(document.document_uid, ())),
             tallies=tallies.get(document.document_uid, ()),
             files=files.get(document.package_id, 0),
+            acts=tuple(acts.get(document.document_uid, ())),
         )
         for document, row in zip(documents, found, strict=True)
     )
@@ -265,4 +268,15 @@ def _receiver_names(conn: Connection, document_uids: Sequence[str]) -> dict[str,
 def _file_counts(conn: Connection, package_ids: Sequence[str]) -> dict[str, int]:
     a = s.attachment.c
     rows = conn.execute(select(a.package_id, func.count()).where(a.package_id.in_(package_ids)).group_by(a.package_id))
-    return dict(rows.tuples())
+    return dict(rows.all())
+
+
+def _act_kinds(conn: Connection, document_uids: Sequence[str]) -> dict[str, list[str]]:
+    a = s.act.c
+    rows = conn.execute(
+        select(a.document_uid, a.kind).where(a.document_uid.in_(document_uids)).distinct().order_by(a.kind)
+    )
+    kinds: dict[str, list[str]] = {}
+    for document_uid, kind in rows:
+        kinds.setdefault(document_uid, []).append(kind)
+    return kinds

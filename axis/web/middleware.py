@@ -3,17 +3,22 @@
 Fronts catch their own errors and speak their own dialect; what passes them, and what the console and the health pages
 raise, becomes a page or JSON here. A stack goes to the log, under the id that the caller gets.
 
-The caps on the header section are aiohttp's own (8,190 bytes a line, 128 headers); the cap on a body that is read whole
-is `client_max_size`, set where the application is built. Streams are bounded by those who read them.
+The caps on the header section are aiohttp's (128 headers; how long each may be is set where the server is started); the
+cap on a body that is read whole is `client_max_size`, set where the application is built. Streams are bounded by those
+who read them.
 """
 
+import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
 
 from axis.clock import Clock
 from axis.errors import (
@@ -35,9 +40,6 @@ from axis.messages import SENTENCES
 from axis.ops.logs import bind_request, new_request_id
 
 log = structlog.get_logger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 REQUEST_ID_HEADER: Final = "X-Request-Id"
@@ -98,6 +100,8 @@ class ErrorNotice:
     retry_after_s: int | None = None
 
 
+_json = partial(json.dumps, ensure_ascii=False)
+
 ErrorPage = Callable[[web.Request, ErrorNotice], web.Response]
 
 
@@ -128,7 +132,7 @@ def identify(clock: Clock) -> Middleware:
 @web.middleware
 async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write one line per request. The query stays out: it may hold what people searched for."""
-    clock = request.loop.time
+    clock = asyncio.get_running_loop().time
     begun = clock()
     status, sent = _CLIENT_GONE, 0
     try:
@@ -178,6 +182,27 @@ def catch_errors(page: ErrorPage) -> Middleware:
                 raise  # half an answer is out: aiohttp closes the connection, so that the caller sees it is incomplete
             notice = _notice_of_axis(request, Internal())
         return _answer(request, notice, page)
+
+    return middleware
+
+
+def limit_time(longest_s: float) -> Middleware:
+    """End what takes longer, bodies in and out included: who sends or reads a byte a minute holds nothing for ever."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(longest_s) as limit:
+                return await handler(request)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            log.warning("request_took_too_long", longest_s=longest_s)
+            if not request.get(_STARTED, False):
+                raise Malformed(Code.TRUNCATED_UPLOAD, f"not complete within {longest_s:g} s") from error
+            if request.transport is not None:
+                request.transport.abort()  # half an answer is out: the caller must not take it for a whole one
+            raise ConnectionResetError("the caller took too long to read the answer") from error
 
     return middleware
 
@@ -236,6 +261,7 @@ def _answer(request: web.Request, notice: ErrorNotice, page: ErrorPage) -> web.R
                 "request_id": notice.request_id,
             },
             status=notice.status,
+            dumps=_json,
         )
     if notice.retry_after_s is not None:
         response.headers[hdrs.RETRY_AFTER] = str(notice.retry_after_s)

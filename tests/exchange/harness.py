@@ -28,13 +28,13 @@ from axis.ids import SystemId
 from axis.keys import NodeKey
 from axis.store import queries, registry
 from axis.store.records import Delivery, Document, System
-from axis.store.registry import OrganRow
+from axis.store.registry import NewSystem, OrganRow
 from axis.store.store import Store
 from axis.terms import Origin
 
 ORGANS = (
     OrganRow(code="H24", name="UBND thành phố"),
-    OrganRow(code="H24.11", name="Sở Y tế", parent="H24", old_code="000.00.11.H24"),
+    OrganRow(code="H24.11", name="Sở Y tế", parent="H24", old_codes=("000.00.11.H24",)),
     OrganRow(code="H24.11.3", name="Chi cục Dân số", parent="H24.11"),
     OrganRow(code="H24.15", name="Sở Xây dựng", parent="H24"),
     OrganRow(code="H24.88", name="UBND phường Gia Viên", parent="H24"),
@@ -126,10 +126,8 @@ class Node:
 
     async def audit_kinds(self) -> list[str]:
         """Kinds of the audit trail, oldest first, configuration left out."""
-        rows = await self.store.read(
-            lambda c: c.exec_driver_sql("SELECT kind FROM audit WHERE actor <> 'test' ORDER BY audit_id").scalars().all()
-        )
-        return list(rows)
+        query = "SELECT kind FROM audit WHERE actor <> 'test' ORDER BY audit_id"
+        return list(await self.store.read(lambda c: c.exec_driver_sql(query).scalars().all()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +140,7 @@ class Plan:
     uplinks: tuple[UplinkPrefixes, ...] = (UplinkPrefixes(uplink_id=UPLINK),)
 
 
-async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:  # noqa: B008 - frozen
+async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
     """A node's exchange on an empty store; the demo city's unless the plan says otherwise."""
     clock = HeldClock()
     key = NodeKey.create(folder / "node.key")
@@ -160,9 +158,8 @@ async def add_system(store: Store, key: NodeKey, clock: HeldClock, system_id: st
     system = System(
         system_id=system_id, name=system_id, front="vxp", enabled=True, may_register=False, created_at=clock.now()
     )
-    await store.write(
-        lambda c: registry.add_system(c, system, key.encrypt(f"secret-{system_id}"), serves, clock.now(), "test")
-    )
+    new = NewSystem(system=system, secret_encrypted=key.encrypt(f"secret-{system_id}"), serves=tuple(serves))
+    await store.write(lambda c: registry.add_system(c, new, clock.now(), "test"))
 
 
 def a_file(content: bytes = b"%PDF-1.7 cong van", name: str = "cong-van.pdf") -> Attachment:
@@ -219,5 +216,3 @@ def a_status(of: DocumentPackage, code: str, sender: str, to: str | None = None,
         timestamp="2026/11/24 09:00:00",
     )
     return StatusPackage(header=replace(value, **header))  # type: ignore[arg-type]
-
-

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from axis.edxml.model import Business, DocumentType, OtherInfo, StaffInfo, TraceHeader
+from axis.edxml.writer import to_bytes
 from axis.errors import AxisError, Code, NotAllowed, Rejected, UnknownOrgan, WrongState
 from axis.exchange.values import Acknowledgement, Outcome
 from axis.terms import Place
@@ -31,8 +32,6 @@ async def test_a_document_is_listed_fetched_and_acknowledged_and_nothing_is_show
 
 
 async def test_the_receiver_gets_the_very_bytes_that_were_sent(node: Node) -> None:
-    from axis.edxml.writer import to_bytes
-
     raw = b"\r\n  " + to_bytes(a_document("H24.15")) + b"\r\n\r\n"
     await node.send("dms-yte", raw)
     assert await node.take("dms-xd") == [raw]
@@ -96,8 +95,6 @@ async def test_another_id_with_the_same_number_symbol_and_date_is_accepted_and_f
 
 
 async def test_a_repeat_with_a_receiver_not_seen_before_reaches_only_that_one_with_its_own_bytes(node: Node) -> None:
-    from axis.edxml.writer import to_bytes
-
     package = a_document("H24.15")
     first = await node.send("dms-yte", package)
     await node.take("dms-xd")

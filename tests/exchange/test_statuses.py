@@ -243,3 +243,22 @@ async def test_a_stranger_may_not_ask_for_a_document_back(node: Node) -> None:
     await node.send("dms-yte", package)
     with pytest.raises(WrongState):
         await node.send("dms-phuong", a_status(package, "13", "H24.88", to="H24.15"))
+
+
+async def test_an_orphan_is_matched_by_its_document_id_alone_and_not_by_another_ones_number(node: Node) -> None:
+    package = a_document("G22")
+    by_id = replace(a_status(package, "03", "G22").header.response_for, code="999/KHAC", promulgation_date=None)
+    status = a_status(package, "03", "G22")
+    await node.come_down(replace(status, header=replace(status.header, response_for=by_id)))
+    other = await node.send("dms-yte", a_document("G22", number="999", document_id="another"))
+    accepted = await node.send("dms-yte", package)
+    assert await node.statuses(other) == {"G22": None}
+    assert await node.statuses(accepted) == {"G22": "03"}
+
+
+async def test_an_act_is_about_the_latest_edition(node: Node) -> None:
+    package = a_document("H24.15")
+    await node.send("dms-yte", package)
+    second = await node.send("dms-yte", an_act(package, "3"))
+    answer = await node.send("dms-yte", an_act(package, "1"))
+    assert answer.document_uid == second.document_uid

@@ -1,27 +1,36 @@
 """A list of organisations comes in as people keep it, and every mistake is named by its row."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axis.errors import Code, Malformed
-from axis.ops import organ_file
-from axis.ops.organ_file import OrganLine, read_organ_file
-from axis.resources import resource
 from openpyxl import Workbook
 
+from axis.errors import Code, Malformed, UnknownOrgan
+from axis.ops import organ_file
+from axis.ops.organ_file import OrganLine, at_row, read_organ_file
+from axis.resources import resource
+from axis.store.registry import OrganRow
+
 EXPECTED = (
-    OrganLine(row=2, code="H24", name="Thành phố Hải Phòng", level=1),
+    OrganLine(row=2, organ=OrganRow(code="H24", name="Thành phố Hải Phòng", level=1)),
     OrganLine(
         row=3,
-        code="H24.3",
-        name="Sở Xây dựng; Hải Phòng",
-        parent="H24",
-        level=2,
-        email="sxd@demo.invalid",
-        old_codes=("000.00.03.H24",),
+        organ=OrganRow(
+            code="H24.3",
+            name="Sở Xây dựng; Hải Phòng",
+            parent="H24",
+            level=2,
+            email="sxd@demo.invalid",
+            old_codes=("000.00.03.H24",),
+            status="active",
+        ),
     ),
-    OrganLine(row=4, code="H24.21", name="Quận Lê Chân", parent="H24", closed=True, successor="H24.3"),
+    OrganLine(
+        row=4,
+        organ=OrganRow(code="H24.21", name="Quận Lê Chân", parent="H24", status="closed", successor="H24.3"),
+    ),
 )
 
 
@@ -45,8 +54,8 @@ def test_a_csv_file_with_commas_is_read_with_and_without_a_bom(tmp_path: Path, b
 def test_semicolons_and_vietnamese_headings_are_understood(tmp_path: Path) -> None:
     text = (
         "Mã định danh;Tên cơ quan;Mã cấp trên;Cấp;Thư điện tử;Mã cũ;Trạng thái;Kế thừa;Ghi chú\n"
-        "H24;Thành phố Hải Phòng;;1;;;Hoạt động;;x\n"
-        'H24.3;"Sở Xây dựng; Hải Phòng";H24;2;sxd@demo.invalid;000.00.03.H24;;;\n'
+        "H24;Thành phố Hải Phòng;;1;;;;;x\n"
+        'H24.3;"Sở Xây dựng; Hải Phòng";H24;2;sxd@demo.invalid;000.00.03.H24;Hoạt động;;\n'
         "H24.21;Quận Lê Chân;H24;;;;Giải thể;H24.3;\n"
     )
     read = read_organ_file(written(tmp_path, text))
@@ -61,7 +70,7 @@ def test_a_spreadsheet_is_read_with_its_numbers_as_text(tmp_path: Path) -> None:
     for row in (
         ("Code", "Name", "Parent", "Level", "Email", "Old code", "Status", "Successor"),
         ("H24", "Thành phố Hải Phòng", None, 1.0, None, None, None, None),
-        ("H24.3", "Sở Xây dựng; Hải Phòng", "H24", 2, "sxd@demo.invalid", "000.00.03.H24", None, None),
+        ("H24.3", "Sở Xây dựng; Hải Phòng", "H24", 2, "sxd@demo.invalid", "000.00.03.H24", "active", None),
         ("H24.21", "Quận Lê Chân", "H24", None, None, None, "closed", "H24.3"),
     ):
         sheet.append(row)
@@ -80,13 +89,12 @@ def test_a_json_list_is_read(tmp_path: Path) -> None:
             "level": 2,
             "email": "sxd@demo.invalid",
             "old_code": ["000.00.03.H24"],
+            "status": "active",
         },
         {"code": "H24.21", "name": "Quận Lê Chân", "parent": "H24", "status": "closed", "successor": "H24.3"},
     ]
     lines = read_organ_file(written(tmp_path, json.dumps(items), "organs.json")).lines
-    assert [(line.code, line.old_codes, line.closed) for line in lines] == [
-        (line.code, line.old_codes, line.closed) for line in EXPECTED
-    ]
+    assert [line.organ for line in lines] == [line.organ for line in EXPECTED]
     assert [line.row for line in lines] == [1, 2, 3]
 
 
@@ -167,7 +175,24 @@ def test_a_spreadsheet_that_unpacks_beyond_the_limit_is_refused(
 
 @pytest.mark.parametrize("name", ["organs-demo.csv", "organs-demo-national.csv"])
 def test_the_demo_organisations_are_complete(name: str) -> None:
-    lines = read_organ_file(resource(f"config/{name}")).lines
-    codes = {line.code for line in lines}
-    assert all(line.parent in codes for line in lines if line.parent)
-    assert all(line.successor in codes for line in lines if line.closed)
+    organs = [line.organ for line in read_organ_file(resource(f"config/{name}")).lines]
+    codes = {organ.code for organ in organs}
+    assert all(organ.parent in codes for organ in organs if organ.parent)
+    assert all(organ.successor in codes for organ in organs if organ.status == "closed")
+
+
+@pytest.mark.parametrize(
+    ("detail", "at", "row"),
+    [
+        ("H99", "successor", "row 4, column successor"),
+        ("H24", "parent", "row 3, column parent"),
+        ("000.00.03.H24 is another code of H9 already", "old_code", "row 3, column old_code"),
+        ("registered, and old codes of others: 000.00.03.H24", "old_code", "row 3, column old_code"),
+        ("H77", "parent", "parent"),
+    ],
+)
+def test_an_error_of_the_registry_is_led_back_to_its_row(detail: str, at: str, row: str) -> None:
+    closed = replace(EXPECTED[2].organ, successor="H99")
+    lines = (*EXPECTED[:2], OrganLine(row=4, organ=closed))
+    error = at_row(UnknownOrgan(Code.NOT_FOUND, detail, at=at), lines)
+    assert (type(error), error.at) == (UnknownOrgan, row)

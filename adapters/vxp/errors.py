@@ -1,0 +1,96 @@
+"""The node's errors in the words of VXP.
+
+Peer: second-hand table of ErrorCodes. The vendor client reads replies as US-ASCII and shows ErrorDesc to people, so
+that our own code, both sentences and the request id stand there, escaped.
+"""
+
+from axis.errors import AxisError, Code
+from axis.messages import describe, sentence
+
+OK_CODE = "0"
+SYSTEM_ERROR = "20"
+
+RETRYABLE = frozenset({SYSTEM_ERROR})
+"""ErrorCodes after which the same call can succeed later; all others are answers for good."""
+
+_MAX_DESC = 1500  # characters: a detail may repeat what the caller sent
+
+VXP_CODES: dict[Code, str] = {
+    # 10: the file is unreadable
+    Code.EMPTY_BODY: "10",
+    Code.TRUNCATED_UPLOAD: "10",
+    Code.HASH_MISMATCH: "10",
+    Code.BAD_FILE: "10",
+    # 15: wrong credentials
+    Code.BAD_CREDENTIALS: "15",
+    Code.TIMESTAMP_OUTSIDE_WINDOW: "15",
+    Code.HEADER_MISMATCH: "15",
+    Code.HEADER_UNSIGNED: "15",
+    Code.UNKNOWN_SYSTEM: "15",
+    Code.SYSTEM_DISABLED: "15",
+    Code.NOT_ALLOWED: "15",
+    # 18: the receiver is unknown; also an item that is not, or no longer, the caller's
+    Code.UNKNOWN_RECEIVER: "18",
+    Code.NOT_FOUND: "18",
+    # 19: the sender is not registered, here or for this system
+    Code.UNKNOWN_SENDER: "19",
+    Code.FOREIGN_SENDER: "19",
+    # 20: system error: the only code after which a retry makes sense
+    Code.DISK_FULL: SYSTEM_ERROR,
+    Code.OVERLOADED: SYSTEM_ERROR,
+    Code.DATABASE_OLD: SYSTEM_ERROR,
+    Code.BAD_SETTINGS: SYSTEM_ERROR,
+    Code.PORT_BUSY: SYSTEM_ERROR,
+    Code.PORT_BUSY: SYSTEM_ERROR,
+    Code.PEER_REFUSED: SYSTEM_ERROR,
+    Code.PEER_UNREACHABLE: SYSTEM_ERROR,
+    Code.INTERNAL: SYSTEM_ERROR,
+    # 21: understood, and not processed
+    Code.TOO_LARGE: "21",
+    Code.TOO_DEEP: "21",
+    Code.TOO_MANY: "21",
+    Code.ZIP_BOMB: "21",
+    Code.DOCUMENT_CONFLICT: "21",
+    Code.SECRET_MARKING: "21",
+    Code.STATUS_UNMATCHED: "21",
+    Code.STATUS_NOT_YOURS: "21",
+    Code.UNKNOWN_ACKNOWLEDGEMENT: "21",
+    Code.ORGAN_EXISTS: "21",
+    Code.ORGAN_IN_USE: "21",
+    Code.ORGAN_CYCLE: "21",
+    Code.SYSTEM_EXISTS: "21",
+    Code.ACCOUNT_EXISTS: "21",
+    Code.UNKNOWN_OPERATION: "21",
+    Code.BAD_REQUEST: "21",
+    # 22: bad edXML
+    Code.ENCODING_UNSUPPORTED: "22",
+    Code.XML_BROKEN: "22",
+    Code.DTD_FORBIDDEN: "22",
+    Code.WRONG_ROOT: "22",
+    Code.SCHEMA_INVALID: "22",
+    Code.FIELD_INVALID: "22",
+    Code.MISSING_FROM: "22",
+    Code.MISSING_TO: "22",
+    Code.MISSING_DOCUMENT_ID: "22",
+    Code.MISSING_RESPONSE_FOR: "22",
+    Code.BAD_STATUS_CODE: "22",
+    Code.BAD_BUSINESS_TYPE: "22",
+    Code.BAD_BASE64: "22",
+    Code.ATTACHMENT_ABSENT: "22",
+    Code.ATTACHMENT_UNLISTED: "22",
+    Code.ATTACHMENT_DUPLICATE: "22",
+    # 23: the receiver is locked
+    Code.RECEIVER_CLOSED: "23",
+}
+"""Our code → ErrorCode. Total (tested)."""
+
+
+def vxp_code(code: Code) -> str:
+    """The ErrorCode of one of our codes."""
+    return VXP_CODES[code]
+
+
+def error_desc(error: AxisError, request_id: str) -> str:
+    """ErrorDesc: our code, what happened and what to do in Vietnamese and English, the request id at the end."""
+    text = f"{error.code}: {describe(error, 'vi')} / {sentence(error.code, 'en')}"
+    return f"{text[:_MAX_DESC]} [{request_id}]"

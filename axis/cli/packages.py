@@ -1,0 +1,381 @@
+"""`axis inspect`, `send` and `status`: one package, one document."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from axis.cli.options import (
+    NO,
+    WRONG_USE,
+    ConfigOption,
+    JsonOption,
+    print_fields,
+    print_json,
+    print_table,
+    say,
+    say_error,
+    with_access,
+)
+from axis.errors import Code, Malformed, NotFound, PeerUnreachable
+from axis.messages import sentence
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from adapters.vxp.calls import VxpClientOptions
+    from axis.edxml.model import Package
+    from axis.settings import Settings
+    from axis.store.document_view import DocumentDetail, ReceiverView
+
+app = typer.Typer()
+
+_FRESH_BYTES = 64 << 20  # a package under a fresh id is built in memory
+_PAGE = 500
+_KEYS = (
+    "kind", "from", "to", "document_id", "code", "subject", "business", "status_code", "attachments", "problems",
+)  # fmt: skip
+"""What `axis inspect --json` prints, in this order."""
+
+FileArgument = Annotated[Path, typer.Argument(help="An edXML package.")]
+
+
+# ── inspect ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def inspect(
+    file: FileArgument,
+    json: JsonOption = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Hold it to the schema: exit code 1 when it breaks it.")
+    ] = False,
+) -> None:
+    """Show a package's header, files, business type and problems. Exit code 2 when it cannot be read."""
+    from axis.edxml.describe import describe
+
+    refusal: Malformed | None = None
+    try:
+        package = _read(file)
+    except Malformed as error:
+        if not json:
+            raise
+        print_json(dict.fromkeys(_KEYS) | {"to": [], "attachments": [], "problems": [_problem(error)]})
+        raise typer.Exit(WRONG_USE) from error
+    if strict:
+        try:
+            _read(file, strict=True)
+        except Malformed as error:
+            refusal = error
+    shown = describe(package)
+    if refusal is not None and not any(_is_same(problem, refusal) for problem in _problems(shown)):
+        shown["problems"] = [_problem(refusal), *_problems(shown)]
+    _show(shown, json=json)
+    if refusal is not None:
+        if not json:
+            say_error(refusal)
+        raise typer.Exit(NO)
+
+
+def _read(file: Path, *, strict: bool = False) -> "Package":
+    """Read a package from a file; its files are measured, not kept. Raises Malformed."""
+    from axis.edxml.reader import read
+
+    try:
+        return read(file, mode="strict" if strict else "tolerant")
+    except OSError as e:
+        raise Malformed(Code.BAD_FILE, e.strerror or str(e), at=str(file)) from e
+
+
+def _problem(error: Malformed) -> dict[str, str | None]:
+    message = sentence(error.code, "en") + (f" ({error.detail})" if error.detail else "")
+    return {"code": str(error.code), "at": error.at, "message": message}
+
+
+def _problems(shown: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(shown["problems"])
+
+
+def _is_same(problem: dict[str, Any], error: Malformed) -> bool:
+    return (problem["code"], problem["at"]) == (str(error.code), error.at)
+
+
+def _show(shown: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json({key: shown[key] for key in _KEYS})
+        return
+    print_fields(
+        {
+            "Loại gói tin": shown["kind"],
+            "Nghiệp vụ": shown["business"] or "-",
+            "Trạng thái": shown["status_code"] or "-",
+            "Nơi gửi": shown["from"],
+            "Nơi nhận": ", ".join(filter(None, shown["to"])),
+            "DocumentId": shown["document_id"] or "-",
+            "Số, ký hiệu": shown["code"] or "-",
+            "Trích yếu": shown["subject"] or "-",
+        }
+    )
+    if shown["attachments"]:
+        print_table(
+            "Tệp đính kèm",
+            ("name", "size_bytes", "media_type", "sha256"),
+            ((one["name"], f"{one['size_bytes']:,}", one["media_type"], one["sha256"]) for one in shown["attachments"]),
+        )
+    if shown["problems"]:
+        print_table(
+            "Lưu ý",
+            ("code", "at", "message"),
+            ((one["code"], one["at"] or "", one["message"]) for one in shown["problems"]),
+        )
+
+
+# ── send ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def send(
+    file: FileArgument,
+    system: Annotated[str, typer.Option(help="The connected system in whose name it is handed in.")],
+    url: Annotated[str | None, typer.Option(help="The node's address; left out: that of the settings.")] = None,
+    secret_file: Annotated[
+        Path | None, typer.Option(help="File with the system's secret; left out: the one in the node's store.")
+    ] = None,
+    fresh_id: Annotated[
+        bool, typer.Option("--fresh-id", help="Give the document a number and DocumentId that it has not had yet.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Hand a package to a running node. Prints the node's id for it."""
+    package: bytes | Path = file
+    if fresh_id:
+        package, document_id = _renumbered(file)
+        say(f"Mã định danh văn bản mới: {document_id}", f"The document's new DocumentId: {document_id}")
+    options = asyncio.run(_client_options(system, url, secret_file, config))
+    try:
+        typer.echo(asyncio.run(_send(package, file, options)))
+    except PeerUnreachable as error:
+        say(
+            f"Không kết nối được với nút tại {options.endpoint}; nút đã chạy chưa (`axis serve`)? {error.detail}",
+            f"The node at {options.endpoint} cannot be reached; is it running (`axis serve`)? {error.detail}",
+        )
+        raise typer.Exit(WRONG_USE) from error
+
+
+def _renumbered(file: Path) -> tuple[bytes, str]:
+    """The same document as one of its own. Raises Malformed(BAD_REQUEST) for a status or a very large package."""
+    from axis.clock import SystemClock
+    from axis.demo.documents import Desk
+    from axis.edxml.model import DocumentPackage
+    from axis.edxml.reader import read
+    from axis.edxml.writer import to_bytes
+
+    try:
+        if file.stat().st_size > _FRESH_BYTES:
+            raise Malformed(Code.BAD_REQUEST, f"more than {_FRESH_BYTES >> 20} MiB", at="--fresh-id")
+        package = read(file.read_bytes())
+    except OSError as e:
+        raise Malformed(Code.BAD_FILE, e.strerror or str(e), at=str(file)) from e
+    if not isinstance(package, DocumentPackage):
+        raise Malformed(Code.BAD_REQUEST, "a status has no DocumentId of its own", at="--fresh-id")
+    fresh = Desk({}, SystemClock().now()).renumbered(package)
+    return to_bytes(fresh), fresh.header.document_id
+
+
+async def _client_options(
+    system: str, url: str | None, secret_file: Path | None, config: Path | None
+) -> "VxpClientOptions":
+    """Whom to call and how. Settings are needed only for what is not given."""
+    from adapters.vxp.calls import VxpClientOptions
+    from axis.clock import SystemClock
+    from axis.ops.access import open_access
+    from axis.settings import find_config, read_settings
+
+    settings = None if url and secret_file else read_settings(find_config(config))
+    if secret_file is not None:
+        secret = await asyncio.to_thread(_read_secret, secret_file)
+    elif settings is not None:
+        async with open_access(settings) as access:
+            secret = await access.secret_of(system, SystemClock().now())
+    endpoint = url or (_url(settings) if settings else "")
+    if not endpoint.rstrip("/").endswith("/vxp"):
+        endpoint = endpoint.rstrip("/") + "/vxp"
+    return VxpClientOptions(endpoint=endpoint, system_id=system, secret=secret)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as e:
+        raise Malformed(Code.BAD_FILE, str(e), at=str(path)) from e
+
+
+def _url(settings: "Settings") -> str:
+    """Where the node of these settings listens, seen from its own machine."""
+    server = settings.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - read, not bound
+    return f"{'https' if server.tls_certificate_file else 'http'}://{host}:{server.port}"
+
+
+async def _send(package: bytes | Path, file: Path, options: "VxpClientOptions") -> str:
+    from adapters.vxp.client import VxpClient
+    from axis.clock import SystemClock
+    from axis.terms import PackageKind
+
+    try:
+        kind = (await asyncio.to_thread(_read, file)).kind
+    except Malformed as error:
+        if error.code is Code.BAD_FILE:
+            raise
+        kind = PackageKind.DOCUMENT  # the node says what is wrong with it
+    client = VxpClient(options, None, SystemClock())
+    try:
+        return await client.send_edoc(package, kind)
+    finally:
+        await client.close()
+
+
+# ── status ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def status(
+    document_id: Annotated[str, typer.Argument(help="DocumentId, or the id that `axis send` printed.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show where a document is: per receiver how it travelled, its status, and when. Exit code 1 when unknown."""
+    from axis.ops.access import Access
+
+    async def find(access: Access) -> "list[DocumentDetail]":
+        return await access.store.read(lambda conn: _find(conn, document_id))
+
+    found = with_access(config, find)
+    if not found:
+        raise NotFound(Code.NOT_FOUND, document_id)
+    if json:
+        print_json({"documents": [_document(detail) for detail in found]})
+        return
+    for detail in found:
+        _show_document(detail)
+
+
+def _find(conn: "Connection", text: str) -> "list[DocumentDetail]":
+    """All documents that the text can mean: DocumentIds are unique per sender only, and may have editions."""
+    from axis.store import queries
+    from axis.text import comparison_form
+
+    uids = [found.document_uid for found in queries.documents_by_document_id(conn, comparison_form(text))]
+    if queries.document(conn, text) is not None:
+        uids.append(text)
+    if (package := queries.package(conn, text)) is not None and package.document_uid is not None:
+        uids.append(package.document_uid)
+    return [_detail(conn, uid) for uid in dict.fromkeys(uids)]
+
+
+def _detail(conn: "Connection", document_uid: str) -> "DocumentDetail":
+    """A document with all its receivers: the view gives them page by page."""
+    from dataclasses import replace
+
+    from axis.store.document_view import ReceiverPage, read_document
+    from axis.store.views import Scope
+
+    detail = read_document(conn, Scope.ALL, document_uid, ReceiverPage(rows=_PAGE))
+    if detail is None:
+        raise NotFound(Code.NOT_FOUND, document_uid)
+    receivers, more = detail.receivers, detail.has_more_receivers
+    while more:
+        page = ReceiverPage(rows=_PAGE, after=receivers[-1].delivery.receiver_organ)
+        rest = read_document(conn, Scope.ALL, document_uid, page)
+        if rest is None:
+            break
+        receivers, more = receivers + rest.receivers, rest.has_more_receivers
+    return replace(detail, receivers=receivers)
+
+
+def _document(detail: "DocumentDetail") -> dict[str, Any]:
+    document = detail.document
+    return {
+        "document_uid": document.document_uid,
+        "document_id": document.document_id,
+        "code": document.code,
+        "subject": document.subject,
+        "from": document.from_organ,
+        "edition": document.edition,
+        "received_at": _iso(document.received_at),
+        "receivers": [_receiver(view) for view in detail.receivers],
+        "acts": [
+            {
+                "kind": view.act.kind,
+                "reason": view.act.reason,
+                "received_at": _iso(view.act.received_at),
+                "agreed": view.agreed,
+                "declined": view.declined,
+                "waiting": view.waiting,
+            }
+            for view in detail.acts
+        ],
+    }
+
+
+def _receiver(view: "ReceiverView") -> dict[str, Any]:
+    delivery = view.delivery
+    first = view.travels[0].consignment if view.travels else None
+    return {
+        "organ": delivery.receiver_organ,
+        "name": view.name or delivery.receiver_name,
+        "addressed_as": delivery.addressed_as,
+        "place": str(delivery.place),
+        "transport": str(first.state) if first else None,
+        "handed_over_at": _iso(first.handed_over_at) if first else None,
+        "acknowledged_at": _iso(first.acknowledged_at) if first else None,
+        "last_error": first.last_error if first else None,
+        "status": delivery.status_code,
+        "status_at": _iso(delivery.status_at),
+        "statuses": [
+            {
+                "code": one.event.status_code,
+                "at": _iso(one.event.received_at),
+                "description": one.event.description,
+                "effect": one.event.effect,
+            }
+            for one in view.events
+        ],
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _show_document(detail: "DocumentDetail") -> None:
+    from axis.clock import to_local
+    from axis.terms import StatusCode
+    from axis.web.console.words import STATUS, TRANSPORT
+
+    document = detail.document
+    print_fields(
+        {
+            "DocumentId": document.document_id,
+            "Số, ký hiệu": document.code or "-",
+            "Trích yếu": document.subject or "-",
+            "Nơi gửi": f"{document.from_organ} {detail.sender_name or document.sender_name or ''}",
+            "Trục nhận lúc": f"{to_local(document.received_at):%d/%m/%Y %H:%M:%S}",
+        }
+    )
+    rows = []
+    for view in detail.receivers:
+        delivery = view.delivery
+        state = TRANSPORT[view.travels[0].consignment.state].word if view.travels else "Trục khác chuyển"
+        code = StatusCode(delivery.status_code) if delivery.status_code else None
+        rows.append(
+            (
+                f"{delivery.receiver_organ} {view.name or delivery.receiver_name or ''}",
+                state,
+                f"{code} {STATUS[code].word}" if code else "-",
+                f"{to_local(delivery.status_at):%d/%m/%Y %H:%M:%S}" if delivery.status_at else "",
+            )
+        )
+    print_table("Nơi nhận", ("Cơ quan", "Truyền", "Trạng thái xử lý", "Lúc"), rows)

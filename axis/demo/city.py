@@ -1,0 +1,89 @@
+"""Starts a prepared demo city: both nodes as processes, the agencies' systems as tasks of this one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.vxp.calls import VxpClientOptions
+from adapters.vxp.client import VxpClient
+from axis.clock import Clock
+from axis.demo.cast import AGENCIES, CITY, NATIONAL, NodeName
+from axis.demo.dms import Dms, Office, Pace
+from axis.demo.documents import Desk
+from axis.demo.ledger import Ledger
+from axis.demo.prepare import DemoFolder, Ports, organ_names
+from axis.demo.processes import NodeProcess
+from axis.ops.access import open_access
+from axis.settings import read_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A demo city at work."""
+
+    city: NodeProcess
+    national: NodeProcess
+    systems: Mapping[str, Dms]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """What the agencies' systems share."""
+
+    ledger: Ledger
+    clock: Clock
+    pace: Pace
+    remembers: bool  # open answers survive a restart
+
+
+@asynccontextmanager
+async def running(folder: DemoFolder, ports: Ports, crew: Crew) -> AsyncIterator[Running]:
+    """Start both nodes and the agencies; at the end stop the agencies, then the nodes."""
+    async with AsyncExitStack() as stack:
+        nodes = {node: NodeProcess(folder.config(node), ports.of(node)) for node in (NATIONAL, CITY)}
+        for process in nodes.values():
+            stack.push_async_callback(process.stop)
+        async with asyncio.TaskGroup() as starting:
+            for process in nodes.values():
+                starting.create_task(process.start())
+        systems = await _systems(folder, nodes, crew, stack)
+        tasks = [asyncio.create_task(dms.run(), name=system_id) for system_id, dms in systems.items()]
+        stack.push_async_callback(_cancel, tasks)
+        yield Running(city=nodes[CITY], national=nodes[NATIONAL], systems=systems)
+
+
+async def _systems(
+    folder: DemoFolder, nodes: Mapping[NodeName, NodeProcess], crew: Crew, stack: AsyncExitStack
+) -> dict[str, Dms]:
+    names = organ_names()
+    systems = {}
+    for node, process in nodes.items():
+        async with open_access(read_settings(process.config)) as access:
+            secrets = {
+                agency: await access.secret_of(agency.system_id, crew.clock.now())
+                for agency in AGENCIES
+                if agency.node == node
+            }
+        for agency, secret in secrets.items():
+            options = VxpClientOptions(endpoint=f"{process.url}/vxp", system_id=agency.system_id, secret=secret)
+            client = VxpClient(options, None, crew.clock)
+            stack.push_async_callback(client.close)
+            systems[agency.system_id] = Dms(
+                Office(
+                    agency=agency,
+                    client=client,
+                    desk=lambda: Desk(names, crew.clock.now()),
+                    ledger=crew.ledger,
+                    clock=crew.clock,
+                    pace=crew.pace,
+                    journal=folder.journal(agency) if crew.remembers else None,
+                )
+            )
+    return systems
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

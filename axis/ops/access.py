@@ -1,0 +1,128 @@
+"""The way in for whoever works beside a node, running or not: its store and its key, by its settings.
+
+What is changed here holds in a running node within a second, since it compares the configuration's version.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+
+from axis.delivery.directory import Directory
+from axis.errors import Code, NotFound
+from axis.ids import new_id
+from axis.keys import NodeKey, new_secret
+from axis.settings import Settings
+from axis.store import registry
+from axis.store.engine import StoreOptions
+from axis.store.records import Account, System
+from axis.store.registry import NewSecret, NewSystem
+from axis.store.store import Store
+from axis.terms import Role
+
+_PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting:
+    """A system that is to be connected."""
+
+    system_id: str
+    name: str
+    serves: tuple[str, ...]  # organisations, by canonical code
+    front: str = "vxp"
+    may_register: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A node's data."""
+
+    settings: Settings
+    store: Store
+    key: NodeKey
+
+    async def directory(self) -> Directory:
+        """Who exists and who is connected, now."""
+        return Directory(await self.store.read(registry.snapshot), self.key)
+
+    async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
+        """Connect a system. Returns its secret, which is stored encrypted only.
+
+        Raises WrongState(SYSTEM_EXISTS or ORGAN_IN_USE), UnknownOrgan.
+        """
+        secret = new_secret()
+        system = System(
+            system_id=wish.system_id,
+            name=wish.name,
+            front=wish.front,
+            enabled=True,
+            may_register=wish.may_register,
+            created_at=now,
+        )
+        new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
+        await self.store.write(lambda conn: registry.add_system(conn, new, now, actor))
+        return secret
+
+    async def rotate(self, system_id: str, grace: timedelta, now: datetime, actor: str) -> str:
+        """Give a system a new secret and return it; the old ones stay good for the grace. Raises NotFound."""
+        secret = new_secret()
+        new = NewSecret(secret_encrypted=self.key.encrypt(secret), grace=grace)
+        await self.store.write(lambda conn: registry.rotate(conn, system_id, new, now, actor))
+        return secret
+
+    async def secret_of(self, system_id: str, now: datetime) -> str:
+        """The newest secret of a connected system. Raises NotFound when there is no such system, or it has none now."""
+        secret = (await self.directory()).secrets(system_id, now)
+        if not secret:
+            raise NotFound(Code.UNKNOWN_SYSTEM, system_id)
+        return secret[-1].decode()
+
+
+@asynccontextmanager
+async def open_access(settings: Settings) -> AsyncIterator[Access]:
+    """Open a node's data.
+
+    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_FILE) without a node key.
+    """
+    key = NodeKey.load(settings.store.key_file)
+    store = await asyncio.to_thread(Store.open, store_options(settings))
+    try:
+        yield Access(settings=settings, store=store, key=key)
+    finally:
+        await store.close()
+
+
+def store_options(settings: Settings) -> StoreOptions:
+    """How the settings say that the store is opened."""
+    store = settings.store
+    return StoreOptions(
+        url=store.url,
+        data_dir=store.data_dir,
+        inline_blob_bytes=store.inline_blob_bytes,
+        group_size=store.group_size,
+        readers=store.read_pool,
+    )
+
+
+def new_account(username: str, password: str, roles: tuple[Role, ...], now: datetime) -> Account:
+    """An account for the console, its password hashed. Takes about 0.1 s."""
+    return Account(
+        account_id=new_id(now),
+        username=username,
+        password_hash=PasswordHasher().hash(password),
+        roles=" ".join(roles),
+        enabled=True,
+        created_at=now,
+    )
+
+
+def new_password() -> str:
+    """A random password that can be typed from paper."""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_PASSWORD_GROUPS))
+    return "-".join(groups)

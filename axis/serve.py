@@ -1,0 +1,223 @@
+"""The composition root: reads settings, builds every part, starts the loops, and stops them in order.
+
+The only place that knows all rooms. Nothing is global: each part gets what it needs by its constructor.
+"""
+
+import asyncio
+import signal
+import ssl
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from adapters.base import FrontParts, adapter_names, load_adapter
+from axis.clock import Clock, SystemClock
+from axis.delivery.backoff import Backoff
+from axis.delivery.directory import DirectoryCache
+from axis.delivery.peer import Peer
+from axis.delivery.router import Router, UplinkPrefixes
+from axis.edxml.model import Limits
+from axis.exchange.context import Context, Policy
+from axis.exchange.inbox import Inbox, InboxPolicy
+from axis.exchange.outbox import Outbox, OutboxPolicy
+from axis.exchange.service import Exchange
+from axis.ids import SystemId
+from axis.keys import NodeKey
+from axis.ops.access import store_options
+from axis.ops.disk import DiskWatch, Watermark, probe_of
+from axis.ops.logs import configure_logs
+from axis.settings import Settings, Uplink
+from axis.store.store import Store
+from axis.web.app import WebParts, build_app
+from axis.web.console.site import ConsoleParts
+from axis.web.health import Check
+
+log = structlog.get_logger(__name__)
+
+_MOST_ASK_S = 14_400.0
+_DAY_S = 86_400
+_HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
+_AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
+_LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A running node."""
+
+    settings: Settings
+    store: Store
+    exchange: Exchange
+    port: int
+    _stack: AsyncExitStack
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        scheme = "https" if self.settings.server.tls_certificate_file else "http"
+        return f"{scheme}://{self.settings.server.host}:{self.port}"
+
+    async def stop(self) -> None:
+        """Stop listening, let running requests end, stop the loops, close the store: in that order."""
+        await self._stack.aclose()
+
+
+async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
+    """Build and start a node.
+
+    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE), OSError when the port
+    is taken.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await asyncio.to_thread(Store.open, store_options(settings))
+        stack.push_async_callback(store.close)
+        key = NodeKey.load(settings.store.key_file)
+        disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
+        directory = await DirectoryCache.load(store, key)
+        context = _context(settings, store, clock, directory)
+        exchange = Exchange(context, check_intake=disk.check_intake)
+        loops = [directory.keep_fresh(), disk.run()]
+        peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
+        for uplink in settings.uplink:
+            stack.push_async_callback(peers[uplink.id].close)
+            loops += _uplink_loops(settings, uplink, peers[uplink.id], context, exchange)
+        await _start_loops(stack, loops)
+        parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
+        port = await _listen(stack, settings, _application(parts, disk, peers))
+        log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
+        return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
+
+
+def serve(settings: Settings) -> None:
+    """Run a node until SIGINT or SIGTERM."""
+    configure_logs(settings.log.format, settings.log.level)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    node = await start_node(settings)
+    await stopping.wait()
+    log.info("node_stopping")
+    await node.stop()
+    log.info("node_stopped")
+
+
+def _watermark(settings: Settings) -> Watermark:
+    return Watermark(**settings.disk.model_dump())
+
+
+def _context(settings: Settings, store: Store, clock: Clock, directory: DirectoryCache) -> Context:
+    exchange = settings.exchange
+    router = Router(
+        settings.node.prefixes,
+        [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
+    )
+    policy = Policy(
+        limits=_limits(settings),
+        secret_phrases=exchange.secret_phrases,
+        secret_exceptions=exchange.secret_exceptions,
+        failures_until_dead=settings.vxp.failures_until_dead,
+        fetched_often=settings.vxp.fetched_often,
+        receiver_backoff=_backoff(settings),
+    )
+    return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(**settings.limits.model_dump())
+
+
+def _backoff(settings: Settings) -> Backoff:
+    exchange = settings.exchange
+    return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
+
+
+def _uplink_loops(
+    settings: Settings, uplink: Uplink, peer: Peer, context: Context, exchange: Exchange
+) -> list[Coroutine[None, None, None]]:
+    chosen = settings.exchange
+    ask = Backoff(
+        delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter
+    )
+    out = OutboxPolicy(
+        backoff=_backoff(settings), lease_s=chosen.lease_s, ask=ask, asks_per_minute=chosen.ask_per_minute
+    )
+    poll = InboxPolicy(poll_interval_s=uplink.poll_interval_s or chosen.poll_interval_s)
+    return [
+        Outbox(context, uplink.id, peer, out).run(),
+        Inbox(context, exchange, peer, SystemId(uplink.id), poll).run(),
+    ]
+
+
+def _doubling(first_s: float) -> tuple[float, ...]:
+    """first_s, four times that, and so on, up to four hours."""
+    delays = [first_s]
+    while delays[-1] < _MOST_ASK_S:
+        delays.append(min(delays[-1] * 4, _MOST_ASK_S))
+    return tuple(delays)
+
+
+async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, None, None]]) -> None:
+    tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) -> web.Application:
+    settings = parts.settings
+    console = ConsoleParts(
+        store=parts.store,
+        clock=parts.clock,
+        rules=settings.console,
+        limits=_limits(settings),
+        scratch=parts.store.temporary,
+        tls=settings.server.tls_certificate_file is not None,
+    )
+    web_parts = WebParts(
+        console=console,
+        disk=disk,
+        node_name=settings.node.name or settings.node.code,
+        limits=settings.limits,
+        more_limits={"request_timeout_s": settings.server.request_timeout_s},
+        longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
+        extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
+        extra_checks=[
+            Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
+        ],
+    )
+    return build_app(web_parts)
+
+
+async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> int:
+    server = settings.server
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=server.idle_timeout_s,
+        max_field_size=_HEADER_BYTES,
+        shutdown_timeout=_LAST_REQUESTS_S,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    tls = None
+    if server.tls_certificate_file is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(server.tls_certificate_file, server.tls_key_file)
+    site = web.TCPSite(runner, server.host, server.port, ssl_context=tls)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    return port

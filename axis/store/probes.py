@@ -1,0 +1,27 @@
+"""Small questions that show whether the database works, for the node's health."""
+
+from functools import cache
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from axis.errors import Busy, Code
+from axis.store import registry
+from axis.store.migrate import head
+
+_needed = cache(head)  # the migrations of a running process do not change
+
+
+def probe(conn: Connection) -> None:
+    """Read a row. As a write unit it takes a turn of the writer: shows that it turns and may begin a transaction."""
+    registry.version(conn)
+
+
+def check_version(conn: Connection) -> None:
+    """Raise Busy(DATABASE_OLD) unless the database is at the version of this software.
+
+    It can change under a running node: another one, newer or older, may have migrated it.
+    """
+    found, needed = MigrationContext.configure(conn).get_current_revision(), _needed()
+    if found != needed:
+        raise Busy(Code.DATABASE_OLD, f"the database is at {found or 'nothing'}, this software needs {needed}")

@@ -1,0 +1,274 @@
+"""What waits for a system that fetches, and how the receivers of a package fare."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+
+from axis.store import schema
+from axis.store.queries.intake import consignments, package
+from axis.store.records import Consignment, Package
+from axis.store.rows import Query
+from axis.store.schema import UtcMicros
+from axis.terms import BusinessType, PackageKind, Place, TransportState
+
+_t, _r, _p, _d = schema.consignment.c, schema.route.c, schema.package.c, schema.delivery.c
+_LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
+
+# Word for word the condition of ix_consignment_pending, or the index does not serve.
+_IS_PENDING: ColumnElement[bool] = literal_column(
+    "(consignment.place = 'local' AND consignment.state IN ('queued', 'handed_over', 'retrying'))"
+)
+_IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
+_OF_SYSTEM = _r.system_id == bindparam("system_id")
+
+
+def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
+    """The first packages that wait for a system, in order."""
+    of_organ = (
+        select(_t.consignment_id, _t.package_id, _t.urgency)
+        .where(_t.receiver_organ == _r.organ_id, _IS_PENDING, _IS_VISIBLE, fetched)
+        .order_by(_t.urgency.desc(), _t.consignment_id)
+        .limit(bindparam("limit"))
+        .correlate(schema.route)
+    )
+    if dialect_name == "postgresql":
+        lateral = of_organ.lateral("of_organ")
+        all_of_them = select(lateral).select_from(schema.route).join(lateral, true()).where(_OF_SYSTEM)
+    else:
+        # SQLite has no LATERAL; a correlated IN does the same there (and would be slow on PostgreSQL).
+        rows = schema.consignment.alias("rows")
+        wanted = rows.c.consignment_id.in_(of_organ.with_only_columns(_t.consignment_id))
+        columns = (rows.c.consignment_id, rows.c.package_id, rows.c.urgency)
+        all_of_them = select(*columns).select_from(schema.route).join(rows, wanted).where(_OF_SYSTEM)
+    found = all_of_them.subquery("found")
+    return (
+        select(found.c.package_id)
+        .group_by(found.c.package_id)
+        .order_by(func.max(found.c.urgency).desc(), func.min(found.c.consignment_id))
+        .limit(bindparam("limit"))
+    )
+
+
+_OFTEN = bindparam("fetched_often", type_=Integer())
+_OF_KIND = (
+    select(_p.package_id)
+    .where(_p.package_id == _t.package_id, _p.kind == bindparam("kind"))
+    .correlate(schema.consignment)
+    .exists()
+)
+_FIRST = {
+    (name, of_kind): tuple(_first(name, fetched & wanted) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN))
+    for name in ("sqlite", "postgresql")
+    for of_kind, wanted in ((False, true()), (True, _OF_KIND))
+}
+_OF_PACKAGES = (
+    select(schema.package, _t.receiver_organ, _t.state, _t.handed_over_at, _t.queued_at)
+    .select_from(schema.package)
+    .join(schema.consignment, _t.package_id == _p.package_id)
+    .join(schema.route, _r.organ_id == _t.receiver_organ)
+    .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM, _IS_PENDING, _IS_VISIBLE)
+    .order_by(_t.receiver_organ)
+)
+_COUNT = (
+    select(func.count(_t.package_id.distinct()))
+    .select_from(schema.route)
+    .join(schema.consignment, _t.receiver_organ == _r.organ_id)
+    .join(schema.package, _p.package_id == _t.package_id)
+    .where(_OF_SYSTEM, _IS_PENDING, _IS_VISIBLE, _p.kind == bindparam("kind"))
+)
+_CONSIGNMENTS_FOR_SYSTEM = Query(
+    Consignment,
+    _t.package_id == bindparam("package_id"),
+    _t.place == Place.LOCAL.value,
+    _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+    order=(_t.consignment_id,),
+)
+_own = schema.consignment.alias("own").c
+_LATEST = select(func.max(_own.consignment_id)).where(_own.delivery_id == _d.delivery_id).scalar_subquery()
+_DELIVERIES_SENT = (
+    select(schema.delivery, _t.state, _t.queued_at, _t.handed_over_at, _t.acknowledged_at, _t.last_error)
+    .select_from(schema.delivery)
+    .outerjoin(schema.consignment, _t.consignment_id == _LATEST)
+    .where(_d.document_uid == bindparam("document_uid"))
+    .order_by(_d.delivery_id)
+)
+_NAMES = select(schema.organ.c.organ_id, schema.organ.c.name).where(
+    schema.organ.c.organ_id.in_(bindparam("organ_ids", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingItem:
+    """One package that waits for one system, whatever the number of its receivers there."""
+
+    package_id: str
+    kind: PackageKind
+    urgency: int
+    from_organ: str
+    receivers: tuple[str, ...]  # those that the system serves now and that still wait, by code
+    document_id: str
+    code: str | None
+    subject: str | None
+    size_bytes: int
+    received_at: datetime
+    state: TransportState  # of its consignments there: that of the one least advanced
+    updated_at: datetime  # when the bytes were first handed out, else when it was queued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRow:
+    """How one receiver of a package fares."""
+
+    package_id: str
+    kind: PackageKind
+    from_organ: str
+    document_id: str
+    code: str | None
+    subject: str | None
+    receiver_organ: str
+    receiver_name: str | None
+    addressed_as: str  # the code in the package, where the receiver succeeds a closed one
+    place: Place
+    state: TransportState | None  # None: another axis carries it, we only recorded the address
+    sent_at: datetime
+    handed_over_at: datetime | None
+    acknowledged_at: datetime | None
+    last_error: str | None
+    status_code: str | None  # None: no status yet; an act or a status has none
+    status_at: datetime | None
+
+
+def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
+    conn: Connection, system_id: str, now: datetime, limit: int, fetched_often: int, kind: PackageKind | None = None
+) -> tuple[PendingItem, ...]:
+    """What waits for a system, at most `limit` packages of one kind (None: of any), by urgency and age.
+
+    Packages that were fetched `fetched_often` times and never acknowledged come behind the others, so that they do not
+    hide them. However much waits, only the first `limit` of each organisation are looked at: a package among
+    the first of all is among the first of the receiver that it was queued for first.
+    """
+    seldom, often = _FIRST[conn.dialect.name, kind is not None]
+    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often, "kind": kind}
+    found = conn.scalars(seldom, asked).all()
+    if len(found) < limit:
+        found = list(dict.fromkeys((*found, *conn.scalars(often, asked))))[:limit]
+    rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in found}
+    for row in conn.execute(_OF_PACKAGES, {"package_ids": found, "system_id": system_id, "now": now}):
+        rows[row.package_id].append(row)
+    return tuple(_item(of_package) for of_package in rows.values() if of_package)
+
+
+def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: datetime) -> int:
+    """How many packages of a kind wait for a system."""
+    return conn.execute(_COUNT, {"system_id": system_id, "now": now, "kind": kind.value}).scalar_one()
+
+
+def consignments_for_system(conn: Connection, package_id: str, system_id: str) -> tuple[Consignment, ...]:
+    """The package's consignments to receivers that the system serves now."""
+    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id)
+
+
+def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:
+    """How the receivers of a package fare.
+
+    Of a package that carries a document: every delivery of the document, by its latest consignment. Of an act or a
+    status: every consignment of the package itself.
+    """
+    found = package(conn, package_id)
+    if found is None:
+        return ()
+    if found.business_type is not None and BusinessType(found.business_type).makes_document:
+        return _sent_of_document(conn, found)
+    return _sent_of_package(conn, found)
+
+
+def _item(rows: Sequence[Row[Any]]) -> PendingItem:
+    first = rows[0]
+    states = {TransportState(row.state) for row in rows}
+    return PendingItem(
+        package_id=first.package_id,
+        kind=PackageKind(first.kind),
+        urgency=first.urgency,
+        from_organ=first.from_organ,
+        receivers=tuple(row.receiver_organ for row in rows),
+        document_id=first.document_id,
+        code=first.code,
+        subject=first.subject,
+        size_bytes=first.size_bytes,
+        received_at=first.received_at,
+        state=next(state for state in _LEAST_ADVANCED if state in states),
+        updated_at=max(row.handed_over_at or row.queued_at for row in rows),
+    )
+
+
+def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
+    return tuple(
+        SentRow(
+            **_of_package(found),
+            receiver_organ=row.receiver_organ,
+            receiver_name=row.receiver_name,
+            addressed_as=row.addressed_as,
+            place=Place(row.place),
+            state=TransportState(row.state) if row.state else None,
+            sent_at=row.queued_at or row.created_at,
+            handed_over_at=row.handed_over_at,
+            acknowledged_at=row.acknowledged_at,
+            last_error=row.last_error,
+            status_code=row.status_code,
+            status_at=row.status_at,
+        )
+        for row in conn.execute(_DELIVERIES_SENT, {"document_uid": found.document_uid})
+    )
+
+
+def _sent_of_package(conn: Connection, found: Package) -> tuple[SentRow, ...]:
+    own = consignments(conn, found.package_id)
+    names = _names(conn, (consignment.receiver_organ for consignment in own))
+    return tuple(
+        SentRow(
+            **_of_package(found),
+            receiver_organ=consignment.receiver_organ,
+            receiver_name=names.get(consignment.receiver_organ),
+            addressed_as=consignment.receiver_organ,
+            place=consignment.place,
+            state=consignment.state,
+            sent_at=consignment.queued_at,
+            handed_over_at=consignment.handed_over_at,
+            acknowledged_at=consignment.acknowledged_at,
+            last_error=consignment.last_error,
+            status_code=None,
+            status_at=None,
+        )
+        for consignment in own
+    )
+
+
+def _of_package(found: Package) -> dict[str, Any]:
+    """What all rows of a package have in common."""
+    return {
+        "package_id": found.package_id,
+        "kind": found.kind,
+        "from_organ": found.from_organ,
+        "document_id": found.document_id,
+        "code": found.code,
+        "subject": found.subject,
+    }
+
+
+def _names(conn: Connection, organ_ids: Iterable[str]) -> dict[str, str]:
+    return {row.organ_id: row.name for row in conn.execute(_NAMES, {"organ_ids": list(organ_ids)})}

@@ -1,0 +1,65 @@
+"""The node's HTTP application: middlewares, health, the console, and the fronts that are handed in.
+
+It knows no protocol of the outside: the composition root hands in the fronts' routes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from axis.clock import Clock
+from axis.ops.disk import DiskWatch
+from axis.settings import Limits
+from axis.web.console.render import Pages
+from axis.web.console.site import ConsoleParts, console_routes
+from axis.web.health import Check, Health, limits_handler, store_checks
+from axis.web.middleware import catch_errors, identify, limit_time, log_access, mark_started, safe_headers
+
+FORM_BYTES: Final = 64 * 1024  # a body that is read whole; fronts stream theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What the application is built from."""
+
+    console: ConsoleParts  # with the store, the clock and the settings that the pages need
+    disk: DiskWatch
+    node_name: str
+    limits: Limits
+    more_limits: Mapping[str, float] = field(default_factory=dict)  # published beside them, the unit in the name
+    longest_request_s: float = 600.0
+    extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
+    extra_checks: Sequence[Check] = ()  # for /health/ready
+
+    @property
+    def clock(self) -> Clock:
+        """The node's clock."""
+        return self.console.clock
+
+
+def build_app(parts: WebParts) -> web.Application:
+    """The application, ready to be served.
+
+    Serve it with aiohttp's own access log off: `log_access` writes the one line per request.
+    """
+    app = web.Application(client_max_size=FORM_BYTES)
+    pages = Pages(app, parts.node_name)
+    app.middlewares.extend(
+        (identify(parts.clock), log_access, catch_errors(pages.error), limit_time(parts.longest_request_s))
+    )
+    app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
+    checks = (*store_checks(parts.console.store), *parts.extra_checks)
+    health = Health(checks, parts.disk, parts.clock)
+    app.on_cleanup.append(health.close)
+    app.add_routes(
+        (
+            web.get("/health/live", health.live),
+            web.get("/health/ready", health.ready),
+            web.get("/limits", limits_handler(parts.limits, parts.more_limits)),
+            *console_routes(parts.console, pages),
+            *parts.extra_routes,
+        )
+    )
+    return app

@@ -1,0 +1,92 @@
+"""The acts on a document (recall, update, replacement, request to take back), as values ready to be shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from axis.store.document_view import ActView, AnswerView, Related
+from axis.web.console import words
+from axis.web.console.moments import Moment, moment, number
+from axis.web.console.packages import Carrier
+from axis.web.console.receivers import travel_words
+from axis.web.console.words import Look
+
+_OPEN = Look(word="Chưa trả lời", tone="grey", icon="clock", outline=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link to another document."""
+
+    word: str
+    code: str
+    href: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One receiver's answer to an act."""
+
+    name: str
+    code: str
+    look: Look
+    way: str  # how the act travels to it, while it has not answered
+    at: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActBox:
+    """An act on the document."""
+
+    anchor: str
+    look: Look
+    at: Moment
+    reason: str
+    summary: str
+    answers: tuple[Answer, ...]
+    hidden_answers: int
+    brings: Link | None
+    carrier: Carrier | None
+
+
+def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> ActBox:
+    """An act as the page of a document shows it."""
+    act = view.act
+    # A replacement is answered by the statuses of the document that it brings.
+    waiting = 0 if act.kind == "replace" else view.waiting
+    shown = [one for one in view.answers if waiting or one.answer.answer is not None]
+    counts = ((view.agreed, "đồng ý"), (view.declined, "không đồng ý"), (waiting, "chưa trả lời"))
+    return ActBox(
+        anchor=f"a-{act.act_id}",
+        look=words.act(act.kind),
+        at=moment(act.received_at, now),
+        reason=act.reason or "",
+        summary=", ".join(f"{number(count)} {word}" for count, word in counts if count),
+        answers=tuple(_answer(one, now) for one in shown),
+        hidden_answers=view.agreed + view.declined + waiting - len(shown),
+        brings=related("Được thay bằng", view.brings, now) if view.brings else None,
+        carrier=carriers.get(act.package_id),
+    )
+
+
+def related(word: str, other: Related, now: datetime) -> Link:
+    """A link to another document, and what it is to this one."""
+    return Link(
+        word=word,
+        code=other.code or "Không số",
+        href=f"/documents/{other.document_uid}",
+        at=moment(other.received_at, now),
+    )
+
+
+def _answer(view: AnswerView, now: datetime) -> Answer:
+    given = view.answer
+    look = words.ANSWER.get(given.answer, _OPEN) if given.answer else _OPEN
+    return Answer(
+        name=view.name or given.receiver_organ,
+        code=given.receiver_organ,
+        look=look,
+        way=travel_words(view.travel, now, taken="Bên nhận đã lấy") if view.travel and given.answer is None else "",
+        at=moment(given.answered_at, now) if given.answered_at else None,
+    )

@@ -1,0 +1,59 @@
+"""The list of documents, and the page of one."""
+
+from aiohttp import web
+
+from axis.clock import Clock
+from axis.errors import Code, Malformed, NotFound
+from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_document
+from axis.store.store import Store
+from axis.store.views import ListQuery, list_documents
+from axis.terms import StatusCode
+from axis.web.console.listing import list_page, read_direction, read_key
+from axis.web.console.paper import paper_page
+from axis.web.console.render import Pages, plain
+from axis.web.console.sessions import Sessions
+
+_SEARCH_CHARACTERS = 200
+_ORGAN_CHARACTERS = 128
+_CHOICES = frozenset({WAITING, ELSEWHERE, *StatusCode})
+
+
+class Documents:
+    """The handlers."""
+
+    def __init__(self, store: Store, clock: Clock, sessions: Sessions, pages: Pages, *, rows: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._sessions = sessions
+        self._pages = pages
+        self._rows = rows
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """GET /."""
+        visitor = await self._sessions.require(request)
+        query = ListQuery(
+            scope=visitor.scope,
+            direction=read_direction(request.query.get("direction")),
+            text=plain(" ".join(request.query.get("q", "").split()))[:_SEARCH_CHARACTERS],
+            older_than=read_key(request.query.get("older"), "older"),
+            newer_than=read_key(request.query.get("newer"), "newer"),
+            rows=self._rows,
+        )
+        found = await self._store.read(lambda conn: list_documents(conn, query))
+        now = self._clock.now()
+        return await self._pages.page(request, "list.html", visitor, lambda: list_page(found, query, now))
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET /documents/{uid}."""
+        visitor = await self._sessions.require(request)
+        uid = request.match_info["uid"]
+        only = request.query.get("only")
+        if only is not None and only not in _CHOICES:
+            raise Malformed(Code.BAD_REQUEST, "not a choice of receivers", at="only")
+        after = plain(request.query.get("after", ""))[:_ORGAN_CHARACTERS] or None
+        wanted = ReceiverPage(after=after, only=only, rows=self._rows)
+        detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
+        if detail is None:
+            raise NotFound(Code.NOT_FOUND, "no such document")
+        now = self._clock.now()
+        return await self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now))

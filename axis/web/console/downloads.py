@@ -1,0 +1,196 @@
+"""Downloads from a document's page: a package as it came, or one of its files.
+
+A file is what strangers wrote, and a browser must never run it: it goes out as an attachment, sandboxed, under a
+type that was told by its bytes and is on a short list, never as a page. Its name is shown to people and is never a
+path.
+"""
+
+import asyncio
+import contextlib
+import re
+import unicodedata
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from axis.edxml.media import ZIP
+from axis.edxml.model import Attachment, DocumentPackage, Limits
+from axis.edxml.reader import read
+from axis.edxml.zips import Unusable, Unzipper
+from axis.errors import Busy, Code, Internal, NotFound
+from axis.store.document_view import PackageView, find_package
+from axis.store.store import Store
+from axis.web.console.render import plain
+from axis.web.console.sessions import Sessions
+
+_AT_ONCE = 2  # packages that are taken apart at a time
+_WAITING = 16
+_RETRY_AFTER_S = 10
+_CHUNK_BYTES = 256 * 1024
+_NAME_CHARACTERS = 150  # 255 bytes are the limit of most file systems
+_POLICY = "sandbox; default-src 'none'"
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|\ufffd]+')  # what file systems or headers take amiss
+
+SAFE_TYPES: Final = frozenset(
+    {
+        "application/pdf",
+        "application/zip",
+        "application/msword",
+        "application/vnd.ms-excel",
+        "application/vnd.ms-powerpoint",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+    }
+)
+"""Media types that a browser is told; anything else is only bytes to it."""
+
+
+class Downloads:
+    """The handlers.
+
+    scratch: a folder for decoded files, on a disk that can hold a package.
+    """
+
+    def __init__(self, store: Store, sessions: Sessions, limits: Limits, scratch: Path) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._limits = limits
+        self._scratch = scratch
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+
+    async def package(self, request: web.Request) -> web.StreamResponse:
+        """GET …/packages/{package_id}: the exact bytes that came in."""
+        view = await self._find(request)
+        package = view.package
+        response = _attachment(f"{package.package_id}.edxml", "application/octet-stream", package.size_bytes)
+        return await _send(request, response, self._store.blobs.chunks(package.sha256_hex))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """GET …/files/{position}: one file of a package, decoded."""
+        view = await self._find(request)
+        position = int(request.match_info["position"])
+        row = next((file for file in view.files if file.position == position), None)
+        if row is None:
+            raise NotFound(Code.NOT_FOUND, "no such file")
+        async with self._room() as folder:
+            file = await self._unpack(view, position, folder)
+            if file.sha256_hex != row.sha256_hex or not isinstance(file.content, Path):
+                raise Internal("a stored package gives another file than when it came in")
+            opened = await asyncio.to_thread(_as_it_was, file, file.content, self._limits)
+            media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
+            response = _attachment(opened.name, media_type, opened.path.stat().st_size)
+            return await _send(request, response, _chunks(opened.path))
+
+    async def _find(self, request: web.Request) -> PackageView:
+        visitor = await self._sessions.require(request)
+        uid, package_id = request.match_info["uid"], request.match_info["package_id"]
+        view = await self._store.read(lambda conn: find_package(conn, visitor.scope, uid, package_id))
+        if view is None:
+            raise NotFound(Code.NOT_FOUND, "no such package")
+        return view
+
+    @contextlib.asynccontextmanager
+    async def _room(self) -> AsyncIterator[Path]:
+        """A folder to take a package apart in. Raises Busy(OVERLOADED) when too many want one."""
+        if self._waiting >= _WAITING:
+            raise Busy(Code.OVERLOADED, "too many downloads at once", retry_after_s=_RETRY_AFTER_S)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                folder = TemporaryDirectory(prefix="download-", dir=self._scratch)
+                try:
+                    yield Path(folder.name)
+                finally:
+                    # In a thread, for large files go slowly; shielded, for a node that stops still cleans up.
+                    await asyncio.shield(asyncio.to_thread(folder.cleanup))
+        finally:
+            self._waiting -= 1
+
+    async def _unpack(self, view: PackageView, position: int, folder: Path) -> Attachment:
+        """Read the package again, from bytes that are copied out of the store a block at a time."""
+        source = folder / "package"
+        # Opened here: a thread's handle would be lost when the wait for it is cancelled.
+        with source.open("wb") as copy:
+            async for chunk in self._store.blobs.chunks(view.package.sha256_hex):
+                await asyncio.to_thread(copy.write, chunk)
+        package = await asyncio.to_thread(read, source, limits=self._limits, spool_dir=folder)
+        if not isinstance(package, DocumentPackage) or position >= len(package.attachments):
+            raise Internal("a stored package has fewer files than when it came in")
+        return package.attachments[position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A file as it goes out."""
+
+    path: Path
+    name: str
+    media_type: str
+
+
+def _as_it_was(file: Attachment, content: Path, limits: Limits) -> _Opened:
+    """The file before the sender's software packed it; a ZIP of several files stays one, and says so in its name."""
+    if not file.zipped_by_client:
+        return _Opened(path=content, name=file.name, media_type=file.media_type)
+    inner = content.with_suffix(".inner")
+    try:
+        with inner.open("wb") as out:
+            for chunk in Unzipper(limits).open_inner(content, at="AttachmentEncoded/Attachment"):
+                out.write(chunk)
+    except Unusable:
+        return _Opened(path=content, name=f"{file.name}.zip", media_type=ZIP)
+    return _Opened(path=inner, name=file.name, media_type=file.media_type)
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition for a name that a stranger chose.
+
+    Norm: RFC 6266, RFC 8187.
+    """
+    harmless = _FORBIDDEN.sub("_", plain(unicodedata.normalize("NFC", name))).strip(" .")
+    if len(harmless) > _NAME_CHARACTERS:
+        stem, dot, ending = harmless.rpartition(".")
+        keep = dot + ending if stem and len(ending) <= 10 else ""  # noqa: PLR2004 - longer is no file name ending
+        harmless = harmless[: _NAME_CHARACTERS - len(keep)] + keep
+    harmless = harmless or "tep-dinh-kem"
+    folded = unicodedata.normalize("NFD", harmless.replace("đ", "d").replace("Đ", "D"))
+    ascii_name = re.sub(r"[^A-Za-z0-9._ ()+-]", "", folded).strip(" .") or "tep-dinh-kem"
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(harmless, safe='')}"
+
+
+def _attachment(name: str, media_type: str, size_bytes: int) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={
+            hdrs.CONTENT_DISPOSITION: disposition(name),
+            hdrs.CONTENT_TYPE: media_type,
+            "Content-Security-Policy": _POLICY,
+        }
+    )
+    response.content_length = size_bytes
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> web.StreamResponse:
+    await response.prepare(request)
+    if request.method != hdrs.METH_HEAD:
+        async for chunk in chunks:
+            await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def _chunks(content: Path) -> AsyncIterator[bytes]:
+    with content.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk

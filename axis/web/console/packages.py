@@ -1,0 +1,119 @@
+"""The packages of a document and their files, as values ready to be shown."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from axis.store.document_view import PackageView
+from axis.store.records import Attachment
+from axis.web.console import words
+from axis.web.console.moments import Moment, moment, size
+
+_SHORT_DIGEST = 12
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_KINDS: Final = {
+    "application/pdf": "PDF",
+    "application/zip": "ZIP",
+    "application/msword": "Word (doc)",
+    "application/vnd.ms-excel": "Excel (xls)",
+    "application/vnd.ms-powerpoint": "PowerPoint (ppt)",
+    f"{_OFFICE}.wordprocessingml.document": "Word",
+    f"{_OFFICE}.spreadsheetml.sheet": "Excel",
+    f"{_OFFICE}.presentationml.presentation": "PowerPoint",
+    "image/gif": "Ảnh GIF",
+    "image/jpeg": "Ảnh JPEG",
+    "image/png": "Ảnh PNG",
+    "image/tiff": "Ảnh TIFF",
+    "application/gzip": "GZIP",
+    "application/rtf": "RTF",
+    "application/vnd.ms-outlook": "Thư Outlook",
+    "application/vnd.rar": "RAR",
+    "application/xml": "XML",
+    "text/html": "HTML",
+    "text/plain": "Văn bản thuần",
+    "application/octet-stream": "Tệp nhị phân",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A SHA-256, short to look at and whole to compare."""
+
+    short: str
+    hex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file to download."""
+
+    name: str
+    size: str
+    media_type: str
+    kind: str  # the media type in a word, where there is one
+    digest: Digest
+    href: str
+    zipped: bool  # the sender's software had packed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something odd that the reader found in a package."""
+
+    code: str
+    at: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A package that carries the document or acts on it."""
+
+    word: str
+    package_id: str
+    received: Moment
+    size: str
+    digest: Digest
+    href: str
+    files: tuple[File, ...]
+    remarks: tuple[Remark, ...]
+
+
+def carrier(document_uid: str, view: PackageView, now: datetime) -> Carrier:
+    """A package as the page of a document offers it."""
+    package = view.package
+    href = f"/documents/{document_uid}/packages/{package.package_id}"
+    return Carrier(
+        word=words.business(package.business_type),
+        package_id=package.package_id,
+        received=moment(package.received_at, now),
+        size=size(package.size_bytes),
+        digest=_digest(package.sha256_hex),
+        href=href,
+        files=tuple(_file(href, file) for file in view.files),
+        remarks=_remarks(package.findings),
+    )
+
+
+def _file(base: str, file: Attachment) -> File:
+    return File(
+        name=file.name,
+        size=size(file.size_bytes),
+        media_type=file.media_type,
+        kind=_KINDS.get(file.media_type, file.media_type),
+        digest=_digest(file.sha256_hex),
+        href=f"{base}/files/{file.position}",
+        zipped=file.zipped_by_client,
+    )
+
+
+def _digest(sha256_hex: str) -> Digest:
+    return Digest(short=sha256_hex[:_SHORT_DIGEST], hex=sha256_hex)
+
+
+def _remarks(findings: str) -> tuple[Remark, ...]:
+    """The findings as they are stored: a JSON list of {code, at, message}."""
+    return tuple(
+        Remark(code=finding["code"], at=finding["at"], message=finding["message"]) for finding in json.loads(findings)
+    )

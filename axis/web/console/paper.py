@@ -1,0 +1,135 @@
+"""The page of one document, as values ready to be shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from axis.store.document_view import ELSEWHERE, DocumentDetail, ReceiverPage
+from axis.store.records import Document
+from axis.terms import BusinessType
+from axis.web.console import words
+from axis.web.console.acts import ActBox, Link, act_box, related
+from axis.web.console.moments import Moment, day, moment, number
+from axis.web.console.packages import Carrier, carrier
+from axis.web.console.progress import Count, Progress, progress
+from axis.web.console.receivers import Receiver, receiver
+from axis.web.console.words import Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A name and a value. copied: the value is a code that people copy."""
+
+    name: str
+    value: str
+    copied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One choice of receivers."""
+
+    count: Count
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperPage:
+    """A document's page."""
+
+    uid: str
+    code: str
+    subject: str
+    sender: str
+    sender_code: str
+    received: Moment
+    urgency: Look | None
+    business: str | None  # only when it is more than a new document
+    facts: tuple[Fact, ...]
+    flags: tuple[str, ...]
+    related: tuple[Link, ...]
+    progress: Progress
+    filters: tuple[Filter, ...]
+    all_href: str | None  # from a choice of receivers back to all
+    receivers: tuple[Receiver, ...]
+    next_href: str | None
+    first_href: str | None
+    carrier: Carrier | None
+    acts: tuple[ActBox, ...]
+    identifiers: tuple[Fact, ...]
+
+
+def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> PaperPage:
+    """The page for what was read."""
+    document = detail.document
+    stand = progress(detail.tallies, now)
+    carriers = {view.package.package_id: carrier(document.document_uid, view, now) for view in detail.packages}
+    last = detail.receivers[-1].delivery.receiver_organ if detail.receivers else ""
+    alone = stand.single and len(detail.receivers) == 1
+    return PaperPage(
+        uid=document.document_uid,
+        code=document.code or "Không số",
+        subject=document.subject or "(không có trích yếu)",
+        sender=detail.sender_name or document.sender_name or document.from_organ,
+        sender_code=document.from_organ,
+        received=moment(document.received_at, now),
+        urgency=words.urgency(document.urgency),
+        business=None if document.business_type == BusinessType.NEW else words.business(document.business_type),
+        facts=_facts(document),
+        flags=tuple(words.FLAG.get(flag, flag) for flag in document.flags.split()),
+        related=_related(detail, now),
+        progress=stand,
+        filters=_filters(document.document_uid, stand, page),
+        all_href=_href(document.document_uid) if page.only else None,
+        receivers=tuple(receiver(document, view, now, unfolded=alone) for view in detail.receivers),
+        next_href=_href(document.document_uid, only=page.only, after=last) if detail.has_more_receivers else None,
+        first_href=_href(document.document_uid, only=page.only) if page.after else None,
+        carrier=carriers.get(document.package_id),
+        acts=tuple(act_box(view, carriers, now) for view in detail.acts),
+        identifiers=_identifiers(document),
+    )
+
+
+def _facts(document: Document) -> tuple[Fact, ...]:
+    """What the head tells, leaving out what the package does not say."""
+    facts = (
+        Fact(name="Loại văn bản", value=document.type_name or ""),
+        Fact(name="Ngày ban hành", value=day(document.promulgation_date)),
+        Fact(name="Hạn xử lý", value=day(document.due_date)),
+        Fact(name="Lần ban hành", value=str(document.edition) if document.edition > 1 else ""),
+    )
+    return tuple(fact for fact in facts if fact.value)
+
+
+def _identifiers(document: Document) -> tuple[Fact, ...]:
+    return (
+        Fact(name="Mã định danh văn bản", value=document.document_id, copied=True),
+        Fact(name="Mã văn bản trên trục", value=document.document_uid, copied=True),
+        Fact(name="Mã gói tin", value=document.package_id, copied=True),
+        Fact(name="Mã cơ quan gửi", value=document.from_organ, copied=True),
+        Fact(name="Nguồn", value=f"{words.ORIGIN[document.origin]}: {document.source_system}"),
+    )
+
+
+def _related(detail: DocumentDetail, now: datetime) -> tuple[Link, ...]:
+    mine = detail.document.edition
+    editions = (
+        related("Bản trước" if other.edition < mine else "Bản thay thế", other, now) for other in detail.editions
+    )
+    return (*(related("Thay thế văn bản", other, now) for other in detail.replaces), *editions)
+
+
+def _filters(uid: str, stand: Progress, page: ReceiverPage) -> tuple[Filter, ...]:
+    """The counts as choices; a single receiver needs none."""
+    counts = list(stand.counts) if stand.total > 1 else []
+    if stand.elsewhere:
+        counts.append(Count(look=words.OTHER_AXIS, number=number(stand.elsewhere), only=ELSEWHERE))
+    return tuple(
+        Filter(count=count, href=_href(uid, only=count.only), chosen=count.only == page.only) for count in counts
+    )
+
+
+def _href(uid: str, **query: str | None) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"/documents/{uid}?{urlencode(given)}" if given else f"/documents/{uid}"

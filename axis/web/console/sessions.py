@@ -1,0 +1,157 @@
+"""Who is logged in: a cookie with a random token, a row with the token's digest.
+
+A session ends when it is old, when it was not used for a while, at log-out, and when the account is disabled or gets
+another password. A page that refreshes itself does not count as use.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import hdrs, web
+
+from axis.clock import Clock
+from axis.errors import Code, NotAllowed
+from axis.ids import new_id
+from axis.settings import Console
+from axis.store import accounts
+from axis.store.records import Account, Audit, Session
+from axis.store.store import Store
+from axis.store.views import Scope
+from axis.terms import Role
+
+LIVE_HEADER: Final = "X-Live"  # on requests that the page's script makes by itself
+CSRF_FIELD: Final = "csrf"
+_TOKEN_BYTES = 32
+_EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end before that is written down
+_ROLE_WORDS: Final = {
+    Role.ADMINISTRATOR: "Quản trị",
+    Role.OPERATOR: "Vận hành",
+    Role.AUDITOR: "Kiểm tra",
+    Role.CLERK: "Văn thư",
+}
+_SEES_ALL = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who looks at a page."""
+
+    username: str
+    roles: frozenset[str]
+    csrf_token: str
+    token_sha256: str
+
+    @property
+    def role_words(self) -> str:
+        """The roles as people read them."""
+        return ", ".join(word for role, word in _ROLE_WORDS.items() if role in self.roles)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose documents this account may see. A clerk's organisations are not known yet: nothing, then."""
+        return Scope.ALL if self.roles & _SEES_ALL else Scope.NOTHING
+
+
+VISITOR: Final = web.RequestKey("visitor", Visitor)
+"""Who makes a request, once that was asked: for the error page's head."""
+
+
+class Sessions:
+    """Opens, finds and closes sessions."""
+
+    def __init__(self, store: Store, clock: Clock, rules: Console, *, tls: bool) -> None:
+        self._store = store
+        self._clock = clock
+        self._longest = timedelta(hours=rules.session_hours)
+        self._idle = timedelta(minutes=rules.idle_minutes)
+        self._secure = tls
+        # With the prefix a browser takes the cookie from this host over HTTPS only, never from a sibling.
+        self.cookie = "__Host-axis" if tls else "axis"
+        self.login_cookie = "__Host-axis-login" if tls else "axis-login"
+
+    async def open(self, response: web.StreamResponse, account: Account) -> None:
+        """Start a session and give its cookie."""
+        now = self._clock.now()
+        token = new_token()
+        session = Session(
+            token_sha256=digest(token),
+            account_id=account.account_id,
+            csrf_token=new_token(),
+            created_at=now,
+            expires_at=self._expiry(now, now),
+        )
+        line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")
+        await self._store.write(lambda conn: accounts.open_session(conn, session, line))
+        self.set_cookie(response, self.cookie, token)
+
+    async def find(self, request: web.Request) -> Visitor | None:
+        """Who makes this request; None when nobody is logged in."""
+        token = request.cookies.get(self.cookie)
+        if not token:
+            return None
+        now = self._clock.now()
+        token_sha256 = digest(token)
+        found = await self._store.read(lambda conn: accounts.find_session(conn, token_sha256, now))
+        if found is None:
+            return None
+        session, account = found
+        expires_at = self._expiry(session.created_at, now)
+        if LIVE_HEADER not in request.headers and expires_at - session.expires_at >= _EXTEND_AFTER:
+            await self._store.write(lambda conn: accounts.extend_session(conn, token_sha256, expires_at))
+        return Visitor(
+            username=account.username,
+            roles=frozenset(account.roles.split()),
+            csrf_token=session.csrf_token,
+            token_sha256=token_sha256,
+        )
+
+    async def require(self, request: web.Request) -> Visitor:
+        """Who makes this request. Raises HTTPSeeOther to the log-in page when nobody does."""
+        visitor = await self.find(request)
+        if visitor is None:
+            back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
+            raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
+        request[VISITOR] = visitor
+        return visitor
+
+    async def close(self, response: web.StreamResponse, visitor: Visitor) -> None:
+        """End a session."""
+        await self._store.write(lambda conn: accounts.close_session(conn, visitor.token_sha256))
+        response.del_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
+
+    def set_cookie(self, response: web.StreamResponse, name: str, value: str) -> None:
+        """A cookie that scripts cannot read and other sites' forms do not send; it goes with the browser."""
+        response.set_cookie(name, value, path="/", secure=self._secure, httponly=True, samesite="Lax")
+
+    def _expiry(self, created_at: datetime, now: datetime) -> datetime:
+        return min(created_at + self._longest, now + self._idle)
+
+
+def new_token() -> str:
+    """A word that nobody guesses."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def check_csrf(request: web.Request, given: str, expected: str) -> None:
+    """Raise NotAllowed unless the form was made by our own page for this session."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    ours = expected and hmac.compare_digest(given.encode(), expected.encode())
+    if not ours or site not in ("same-origin", "none"):
+        raise NotAllowed(Code.NOT_ALLOWED, "the form was not made by this page, or is too old")
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a plain form. Raises HTTPUnsupportedMediaType for anything else, uploads above all."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT: "application/x-www-form-urlencoded"})
+    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}

@@ -1,0 +1,132 @@
+// What the pages gain from a script: they update by themselves, codes have a copy button, "/" goes to the search.
+// Everything else works without it.
+"use strict";
+
+const EVERY_MS = 4000;
+const AT_MOST_MS = 60000;
+
+// ── Copy ────────────────────────────────────────────────────────────────────
+function addCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const code of root.querySelectorAll("[data-copy]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Chép";
+    button.setAttribute("aria-label", `Chép ${code.textContent}`);
+    button.addEventListener("click", async (event) => {
+      event.preventDefault();
+      await navigator.clipboard.writeText(code.dataset.copy || code.textContent);
+      button.textContent = "Đã chép";
+      setTimeout(() => { button.textContent = "Chép"; }, 1500);
+    });
+    code.after(button);
+  }
+}
+
+// ── Live updates ────────────────────────────────────────────────────────────
+const known = new Map(); // region id → its HTML as the server last sent it
+let tag = "";
+let paused = false;
+let waitMs = EVERY_MS;
+
+function itemsOf(region) {
+  return new Map([...region.querySelectorAll("[data-item][id]")].map((item) => [item.id, item.innerHTML]));
+}
+
+function replaceRegion(old, fresh) {
+  const open = new Map([...old.querySelectorAll("details[id]")].map((details) => [details.id, details.open]));
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const before = itemsOf(new DOMParser().parseFromString(known.get(old.id), "text/html"));
+  known.set(old.id, fresh.innerHTML);
+  const node = document.adoptNode(fresh);
+  for (const [id, html] of itemsOf(node)) {
+    if (before.get(id) !== html) node.querySelector(`#${CSS.escape(id)}`).classList.add("fresh");
+  }
+  for (const details of node.querySelectorAll("details[id]")) {
+    if (open.has(details.id)) details.open = open.get(details.id);
+  }
+  old.replaceWith(node);
+  addCopyButtons(node);
+  if (!focused) return;
+  const link = focused.getAttribute("href");
+  const holder = focused.closest("[id]");
+  const again = (link && node.querySelector(`a[href="${CSS.escape(link)}"]`))
+    || (holder && node.querySelector(`#${CSS.escape(holder.id)} > summary`));
+  if (again) again.focus({ preventScroll: true });
+}
+
+async function look() {
+  const headers = { Accept: "text/html", "X-Live": "1" };
+  if (tag) headers["If-None-Match"] = tag;
+  const answer = await fetch(location.href, { headers, cache: "no-store", credentials: "same-origin" });
+  if (answer.redirected) { // the session has ended
+    location.reload();
+    return;
+  }
+  if (answer.status === 304) return;
+  if (!answer.ok) throw new Error(String(answer.status));
+  tag = answer.headers.get("ETag") || "";
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  let changed = false;
+  for (const region of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(region.id);
+    if (!fresh || fresh.innerHTML === known.get(region.id)) continue;
+    replaceRegion(region, fresh);
+    changed = true;
+  }
+  if (changed) {
+    const now = new Date().toLocaleTimeString("vi-VN", { timeZone: "Asia/Ho_Chi_Minh" });
+    document.getElementById("live-note").textContent = `Đã cập nhật lúc ${now}`;
+  }
+}
+
+async function watch() {
+  if (!paused && !document.hidden && !String(getSelection())) { // a replaced region would lose what is selected
+    const begun = performance.now();
+    try {
+      await look();
+      waitMs = Math.max(EVERY_MS, 20 * (performance.now() - begun)); // a page that is slow to make is asked for less
+    } catch {
+      waitMs = Math.min(waitMs * 2, AT_MOST_MS);
+    }
+  }
+  setTimeout(watch, waitMs);
+}
+
+function startLive() {
+  const regions = document.querySelectorAll("[data-live]");
+  if (!regions.length) return;
+  for (const region of regions) known.set(region.id, region.innerHTML);
+  const note = document.createElement("p");
+  note.id = "live-note";
+  note.className = "unseen";
+  note.setAttribute("role", "status");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet live";
+  button.textContent = "Tự cập nhật";
+  button.title = "Tạm dừng hoặc tiếp tục tự cập nhật";
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    paused = !paused;
+    button.setAttribute("aria-pressed", String(paused));
+    button.textContent = paused ? "Đã tạm dừng" : "Tự cập nhật";
+  });
+  document.body.append(note);
+  document.getElementById("account").prepend(button);
+  setTimeout(watch, waitMs);
+}
+
+// ── Keyboard ────────────────────────────────────────────────────────────────
+document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("q");
+  if (event.key !== "/" || !search || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+startLive();
+addCopyButtons(document);

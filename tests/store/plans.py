@@ -1,0 +1,35 @@
+"""How the database would answer a query: which indexes it uses, what it reads whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+
+from axis.store.store import Store
+
+
+async def plans_of(store: Store, query: Callable[[Connection], Any]) -> list[str]:
+    """The plan of each statement that the query runs."""
+    return await store.read(lambda c: plans(c, query))
+
+
+def plans(c: Connection, query: Callable[[Connection], Any]) -> list[str]:
+    """As `plans_of`, on a connection; the query runs."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(c, "before_cursor_execute", note)
+    query(c)
+    event.remove(c, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if c.dialect.name == "sqlite" else "EXPLAIN (COSTS OFF) "
+    return [
+        "\n".join(str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters))
+        for statement, parameters in statements
+    ]
+
+
+async def analyze(store: Store) -> None:
+    """Let the database count what there is, as it does by itself in time."""
+    await store.write(lambda c: c.execute(text("ANALYZE")).rowcount)

@@ -1,0 +1,197 @@
+"""Migrations and opening."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+
+from axis.errors import AxisError, Busy, Code, Malformed
+from axis.store import migrate, schema
+from axis.store.engine import StoreOptions, Use, open_engine
+from axis.store.store import Store
+from tests.databases import Database, Postgres
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreOptions]:
+    """A database without tables, of each kind in turn."""
+    if request.param == "sqlite":
+        yield StoreOptions(url="sqlite:///axis.db", data_dir=tmp_path)
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.create("template0")
+    yield StoreOptions(url=server.url(name), data_dir=tmp_path)
+    server.drop(name)
+
+
+def shape(engine: Engine) -> dict[str, set[str]]:
+    """Everything that makes the tables what they are, as the database itself tells it."""
+    with engine.connect() as c:
+        describe: Callable[[Connection, str], set[str]] = (
+            _sqlite_shape if engine.dialect.name == "sqlite" else _postgres_shape
+        )
+        return {name: describe(c, name) for name in inspect(c).get_table_names() if name != "alembic_version"}
+
+
+def _sqlite_shape(c: Connection, table: str) -> set[str]:
+    rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
+    lines = (line.strip().rstrip(",") for row in rows for line in row[0].splitlines())
+    return {re.sub(r"\s+", " ", line) for line in lines if line}
+
+
+def _postgres_shape(c: Connection, table: str) -> set[str]:
+    columns = """
+        SELECT attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull
+               || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
+        FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid = CAST(:t AS regclass) AND attnum > 0"""
+    constraints = """
+        SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = CAST(:t AS regclass)"""
+    statements = (columns, constraints, "SELECT indexdef FROM pg_indexes WHERE tablename = :t")
+    return {row[0] for statement in statements for row in c.execute(text(statement), {"t": table})}
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: StoreOptions, postgres: Postgres) -> None:
+    assert migrate.migrate(empty) == migrate.head()
+    migrated = open_engine(empty, Use.WRITE)
+    if migrated.dialect.name == "sqlite":
+        other = create_engine("sqlite://")
+    else:
+        name = postgres.create("template0")
+        other = open_engine(StoreOptions(url=postgres.url(name), data_dir=empty.data_dir), Use.WRITE)
+    schema.metadata.create_all(other)
+    assert shape(migrated) == shape(other)
+    assert len(shape(migrated)) == len(schema.metadata.tables)
+    migrated.dispose()
+    other.dispose()
+    if migrated.dialect.name == "postgresql":
+        postgres.drop(name)
+
+
+def test_there_is_one_line_of_migrations_and_each_says_what_it_is() -> None:
+    script = ScriptDirectory.from_config(migrate._config())
+    assert len(script.get_heads()) == 1
+    for revision in script.walk_revisions():
+        assert len(revision._normalized_down_revisions) <= 1
+        assert revision.doc.startswith(("Expand: ", "Contract: "))
+
+
+def test_migrating_again_changes_nothing(empty: StoreOptions) -> None:
+    assert migrate.current(empty) is None
+    with pytest.raises(Busy) as refused:
+        migrate.check(empty)
+    assert refused.value.code is Code.DATABASE_OLD
+    migrate.migrate(empty)
+    migrate.migrate(empty)
+    assert migrate.current(empty) == migrate.head()
+    migrate.check(empty)
+
+
+async def test_a_new_database_gets_its_tables_when_it_is_opened(empty: StoreOptions) -> None:
+    store = Store.open(empty)
+    assert await store.version() == 1
+    await store.close()
+
+
+def test_an_old_database_is_not_opened_and_not_changed(store_options: StoreOptions) -> None:
+    _set_version(store_options, "0000")
+    with pytest.raises(Busy) as refused:
+        Store.open(store_options)
+    assert refused.value.code is Code.DATABASE_OLD
+    assert "0000" in refused.value.detail
+    assert list((store_options.data_dir / "tmp").iterdir()) == []
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: StoreOptions) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        c.execute(text("CREATE TABLE leaf (x INTEGER)"))  # in the way of the last table
+    with pytest.raises(Exception, match="leaf"):
+        migrate.migrate(empty)
+    with engine.connect() as c:
+        assert [name for name in inspect(c).get_table_names() if name != "alembic_version"] == ["leaf"]
+    engine.dispose()
+    assert migrate.current(empty) is None
+
+
+def test_processes_that_open_a_new_database_together_make_it_once(empty: StoreOptions) -> None:
+    script = (
+        "import sys, pathlib; from axis.store.store import Store; from axis.store.engine import StoreOptions\n"
+        "Store.open(StoreOptions(url=sys.argv[1], data_dir=pathlib.Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", script, empty.url]
+    folders = [empty.data_dir] * 3
+    if empty.url.startswith("postgresql"):  # nodes of one database, each with its own folder
+        folders = [empty.data_dir / str(number) for number in range(3)]
+    processes = [subprocess.Popen([*command, folder], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}) for folder in folders]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert migrate.current(empty) == migrate.head()
+
+
+async def test_connections_are_set_up_to_be_durable_and_bounded(store: Store, database: Database) -> None:
+    if database.kind == "sqlite":
+        wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+        for name, value in wanted.items():
+            assert await store.write(lambda c, n=name: c.exec_driver_sql(f"PRAGMA {n}").scalar()) == value
+        return
+    wanted_there = {
+        "synchronous_commit": "on",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "1min",
+        "statement_timeout": "2min",
+        "transaction_isolation": "read committed",
+    }
+    for name, setting in wanted_there.items():
+        assert await store.write(lambda c, n=name: c.exec_driver_sql(f"SHOW {n}").scalar()) == setting
+
+
+async def test_a_read_sees_one_moment_and_can_change_nothing(store: Store, store_options: StoreOptions) -> None:
+    other = Store.open(store_options)
+    loop = asyncio.get_running_loop()
+
+    def read_twice(c: Connection) -> tuple[int, int]:
+        read = text("SELECT version FROM config_version")
+        first = c.execute(read).scalar_one()
+        raised = other.write(lambda w: w.execute(text("UPDATE config_version SET version = version + 1")).rowcount)
+        asyncio.run_coroutine_threadsafe(raised, loop).result(30)
+        return first, c.execute(read).scalar_one()
+
+    assert await store.read(read_twice) == (1, 1)
+    assert await store.version() == 2
+    with pytest.raises(AxisError):
+        await store.read(lambda c: c.execute(text("UPDATE config_version SET version = 9")).rowcount)
+    assert await store.version() == 2
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "nonsense", "postgresql+asyncpg://x/y"]
+)
+def test_only_the_two_kinds_of_databases_are_opened(tmp_path: Path, url: str) -> None:
+    options = StoreOptions(url=url, data_dir=tmp_path)
+    if url.startswith("postgresql"):
+        assert options.database.drivername == "postgresql+psycopg"  # whatever driver it names
+        return
+    with pytest.raises(Malformed) as refused:
+        _ = options.database
+    assert refused.value.code is Code.BAD_SETTINGS
+
+
+def test_nothing_imports_sqlalchemys_asyncio() -> None:
+    script = "import sys, axis.store.store, axis.store.registry; sys.exit('sqlalchemy.ext.asyncio' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
+
+
+def _set_version(options: StoreOptions, version: str) -> None:
+    engine = open_engine(options, Use.WRITE)
+    with engine.begin() as c:
+        c.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+    engine.dispose()
