@@ -1,11 +1,11 @@
 """Canonical XML: of a whole file as a stream, in memory that does not grow with the file; and of a small subtree.
 
-The whole of a small file is canonicalised by libxml2 (`xmltree`), which is faster; this module does what that cannot:
-files of hundreds of megabytes, and subtrees (libxml2 behind lxml adds a false `xmlns=""` to some). Both writers share
-the rules for namespaces and attributes. Comments are always left out, as `URI=""` demands.
+libxml2 canonicalises the whole of a small file (`xmltree`) and subtrees in the exclusive form; this module does what
+that cannot: files of hundreds of megabytes, and subtrees in the inclusive forms (lxml adds a false `xmlns=""` to some).
+Both writers share the rules for namespaces and attributes. Comments are always left out, as `URI=""` demands.
 
-Processing instructions and attributes with a prefix inside a subtree are not supported: our signature profile refuses
-the former, and no signature element has the latter.
+Processing instructions and, in the inclusive forms, attributes with a prefix in a subtree are not supported: our
+signature profile refuses the former, and no signature element has the latter.
 
 Norm: W3C Canonical XML 1.0 and 1.1, Exclusive XML Canonicalization 1.0.
 """
@@ -141,14 +141,26 @@ class _Tags:
 
 def canonical_subtree(element: etree._Element, form: Form) -> bytes:
     """A small subtree's canonical form, in the context of its document."""
+    if form.method.exclusive:
+        return _exclusive_form(element, form)
+    _refuse_inherited(element)
     context = {prefix or "": uri for prefix, uri in element.nsmap.items()}
     context.pop("xml", None)
-    if not form.method.exclusive:
-        _refuse_inherited(element)
     tags = _Tags(form, context)
     out: list[str] = []
     _write_element(element, tags, out)
     return "".join(out).encode()
+
+
+def _exclusive_form(element: etree._Element, form: Form) -> bytes:
+    """libxml2's exclusive form of a subtree, which is right, as its inclusive one behind lxml is not."""
+    prefixes = [prefix or "#default" for prefix in form.prefixes]
+    try:
+        return etree.tostring(
+            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=prefixes or None
+        )
+    except etree.C14NError as e:
+        raise Uncanonical("unsupported", str(e)) from e
 
 
 def _refuse_inherited(element: etree._Element) -> None:

@@ -98,6 +98,26 @@ class PathFinding:
     trusted: bool = False  # the path leads to an anchor and every period holds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Path:
+    """A valid path, leaf first, and the time in which all its certificates are valid."""
+
+    built: ValidationPath
+    certificates: tuple[Certificate, ...]
+    begins: datetime
+    ends: datetime
+
+
+def _path_of(built: ValidationPath) -> _Path:
+    certificates = tuple(parse_certificate(c.dump()) for c in reversed(list(built.iter_certs(include_root=True))))
+    return _Path(
+        built=built,
+        certificates=certificates,
+        begins=max(c.not_before for c in certificates),
+        ends=min(c.not_after for c in certificates),
+    )
+
+
 class Judge:
     """Judges certificates under one trust store, one set of rules, one set of revocation data.
 
@@ -119,7 +139,7 @@ class Judge:
         self.policy_fingerprint = policy.fingerprint()
         self.revocation = trust.revocation + (revocation or RevocationData())
         self._pool = RevocationPool(self.revocation, policy)
-        self._paths: _Remembered[tuple[ValidationPath, datetime, datetime]] = _Remembered()
+        self._paths: _Remembered[_Path] = _Remembered()
         self._states: _Remembered[RevocationState] = _Remembered()
 
     def judge(self, use: Use) -> PathFinding:
@@ -130,10 +150,10 @@ class Judge:
             chain = tuple(c.line for c in (use.leaf, *use.others))
             needs = _issuer_needs(use.leaf) if failure and failure.reason == Reason.CHAIN_UNKNOWN else ()
             return PathFinding(checks=(*usage, *((failure,) if failure else ())), chain=chain, needs=needs)
-        certificates = tuple(parse_certificate(c.dump()) for c in reversed(list(path.iter_certs(include_root=True))))
+        certificates = path.certificates
         checks = [*usage, passed(CheckName.CERTIFICATE, f"{use.leaf.name} ← {certificates[-1].name}")]
         checks += self._issuer_allowed(certificates) + self._weak_links(certificates, use.judged_at)
-        revocation = self._revocation(certificates, path, use)
+        revocation = self._revocation(path, use)
         return PathFinding(
             checks=(*checks, *revocation.checks),
             chain=tuple(c.line for c in certificates),
@@ -144,13 +164,13 @@ class Judge:
 
     # --- path
 
-    def _path(self, use: Use) -> tuple[ValidationPath | None, Check | None]:
+    def _path(self, use: Use) -> "tuple[_Path | None, Check | None]":
         key = (use.leaf.sha256, use.purpose, tuple(c.sha256 for c in use.others))
         known = self._paths.get(key)
-        if known is not None and known[1] <= use.judged_at <= known[2]:
-            return known[0], None
+        if known is not None and known.begins <= use.judged_at <= known.ends:
+            return known, None
         try:
-            path = run_to_end(self._validator(use).async_validate_path())
+            path = _path_of(run_to_end(self._validator(use).async_validate_path()))
         except ExpiredError as e:
             return None, _expired(use, e.expired_dt)
         except NotYetValidError as e:
@@ -167,9 +187,7 @@ class Judge:
             return None, check(CheckName.CERTIFICATE, use.leaf.name, Reason.CHAIN_WRONG, str(e))
         except Exception as e:  # noqa: BLE001 - the catch point for a library that parses strangers' ASN.1 lazily
             return None, check(CheckName.CERTIFICATE, use.leaf.name, Reason.CERTIFICATE_UNREADABLE, str(e))
-        listed = [parse_certificate(c.dump()) for c in path.iter_certs(include_root=True)]
-        window = max(c.not_before for c in listed), min(c.not_after for c in listed)
-        self._paths.put(key, (path, *window))
+        self._paths.put(key, path)
         return path, None
 
     def _validator(self, use: Use) -> CertificateValidator:
@@ -200,13 +218,13 @@ class Judge:
 
     # --- revocation
 
-    def _revocation(self, certificates: Sequence[Certificate], path: ValidationPath, use: Use) -> PathFinding:
+    def _revocation(self, path: "_Path", use: Use) -> PathFinding:
         checks: list[Check] = []
         evidence: list[Evidence] = []
         needs: list[Need] = []
         pool = self._pool.extended(use.revocation)
-        for certificate, issuer in pairwise(certificates):
-            state = self._state(certificate, issuer, path, pool, use)
+        for certificate, issuer in pairwise(path.certificates):
+            state = self._state(certificate, issuer, path.built, pool, use)
             checks += self._revocation_checks(certificate, state, use)
             evidence += state.evidence
             if not state.known:

@@ -449,5 +449,7 @@ _SHOWN_CHARS = 200
 
 def _shown(text: str) -> str:
     """A stranger's text in a sentence: one line, bounded."""
+    if text.isprintable() and len(text) <= _SHOWN_CHARS and "  " not in text:
+        return text.strip()
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "…"

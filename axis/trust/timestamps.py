@@ -141,7 +141,7 @@ def _second_opinion(token: bytes, digest: bytes, chain: tuple[Certificate, ...])
 def _as_reply(token: bytes, leaf: Certificate) -> bytes:
     """A token as the reply that it came in: rfc3161-client reads replies.
 
-    It insists on the order of DER in the set of certificates, which is not signed. Peer: OpenSSL's TSA does not sort it,
+    It insists on the order of DER in the set of certificates, which is not signed. Peer: OpenSSL's TSA does not sort,
     so only the TSA's own certificate is left in.
     """
     content = cms.ContentInfo.load(token)

@@ -87,7 +87,7 @@ def exempt_token(before: etree._Element, after: etree._Element) -> str:
 
 
 def exempt_in_cms(before: bytes, after: bytes) -> str:
-    """Spare certificates in a CMS structure: DER sorts them by length, and in these samples the signer's is the longer."""
+    """Spare certificates in a CMS structure; in these samples the signer's is the longest."""
     essence = []
     for der in (before, after):
         content = asn1_cms.ContentInfo.load(der)["content"]

@@ -3,9 +3,11 @@
 pdfsig comes with poppler-utils; where it is not installed, that test says so and checks nothing.
 """
 
+import re
 import shutil
 import subprocess
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,9 @@ def xmlsec_verify(raw: bytes, *roots: str) -> None:
     """Raises when libxmlsec1 does not find the signature valid under the roots."""
     manager = xmlsec.KeysManager()
     for root in roots:
-        manager.load_cert_from_memory(pem(root), xmlsec.constants.KeyDataFormatCertPem, xmlsec.constants.KeyDataTypeTrusted)
+        manager.load_cert_from_memory(
+            pem(root), xmlsec.constants.KeyDataFormatCertPem, xmlsec.constants.KeyDataTypeTrusted
+        )
     node = next(etree.fromstring(raw).iter(f"{{{DS}}}Signature"))
     for properties in node.iter("{http://uri.etsi.org/01903/v1.3.2#}SignedProperties"):
         xmlsec.tree.add_ids(properties, ["Id"])
@@ -129,8 +133,6 @@ def openssl(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_openssl_accepts_the_cms_in_our_pdf(tmp_path: Path) -> None:
-    import re
-
     raw = papers.signed("agency")
     numbers = [int(n) for n in re.findall(rb"\d+", re.search(rb"/ByteRange ?\[[^\]]*\]", raw).group())]  # type: ignore[union-attr]
     _, first, start, length = numbers
@@ -139,14 +141,16 @@ def test_openssl_accepts_the_cms_in_our_pdf(tmp_path: Path) -> None:
     (tmp_path / "cms").write_bytes(der)
     (tmp_path / "roots").write_bytes(pem("root"))
     done = openssl(
-        "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "cms"), "-content", str(tmp_path / "content"),
+        "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "cms"),
+        "-content", str(tmp_path / "content"),
         "-CAfile", str(tmp_path / "roots"), "-purpose", "any", "-out", str(tmp_path / "out"),
         "-attime", str(int(pki.NOW.timestamp())),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (tmp_path / "content").write_bytes(raw[: first - 1] + b"x" + raw[start : start + length])
     refused = openssl(
-        "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "cms"), "-content", str(tmp_path / "content"),
+        "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "cms"),
+        "-content", str(tmp_path / "content"),
         "-CAfile", str(tmp_path / "roots"), "-purpose", "any", "-out", str(tmp_path / "out"),
         "-attime", str(int(pki.NOW.timestamp())),
     )  # fmt: skip
@@ -165,8 +169,8 @@ def test_openssl_understands_our_timestamp_request_and_we_its_reply(tmp_path: Pa
     shown = openssl("ts", "-query", "-in", str(tmp_path / "request"), "-text")
     assert "Hash Algorithm: sha256" in shown.stdout
     verified = openssl(
-        "ts", "-verify", "-in", str(tmp_path / "reply"), "-data", str(tmp_path / "data"), "-CAfile", str(tmp_path / "roots"),
-        "-untrusted", str(tmp_path / "chain"), "-attime", str(int(pki.NOW.timestamp())),
+        "ts", "-verify", "-in", str(tmp_path / "reply"), "-data", str(tmp_path / "data"),
+        "-CAfile", str(tmp_path / "roots"), "-untrusted", str(tmp_path / "chain"), "-attime", str(int(pki.NOW.timestamp())),
     )  # fmt: skip
     assert "OK" in verified.stdout, verified.stderr
     (tmp_path / "tsa.pem").write_bytes(pem("tsa"))
@@ -182,9 +186,7 @@ def test_openssl_understands_our_timestamp_request_and_we_its_reply(tmp_path: Pa
         "-out", str(tmp_path / "theirs"),
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    import datetime
-
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     _, finding = check_reply((tmp_path / "theirs").read_bytes(), request, pki.judge(), now)
     assert finding.proven_at is not None, finding
 
