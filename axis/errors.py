@@ -73,7 +73,6 @@ class Code(StrEnum):
     SIGNATURE_INVALID = "signature_invalid"
     EVIDENCE_MISSING = "evidence_missing"
     STATUS_UNMATCHED = "status_unmatched"
-    STATUS_NOT_YOURS = "status_not_yours"
     UNKNOWN_ACKNOWLEDGEMENT = "unknown_acknowledgement"
     NOT_FOUND = "not_found"
     ORGAN_EXISTS = "organ_exists"

@@ -322,12 +322,6 @@ _RECORD: dict[Code, Sentences] = {
         "No document matches this status.",
         "Check the document's identifier, code and date in ResponseFor and send it again.",
     ),
-    Code.STATUS_NOT_YOURS: _say(
-        "Cơ quan gửi trạng thái không phải là bên được phép báo trạng thái này.",
-        "Đề nghị kiểm tra mã cơ quan và mã trạng thái rồi gửi lại.",
-        "The organisation that reports this status is not the one that may.",
-        "Check the organisation's code and the status code and send it again.",
-    ),
     Code.UNKNOWN_ACKNOWLEDGEMENT: _say(
         "Giá trị xác nhận không thuộc danh mục initial, processing, done, fail; trạng thái truyền không thay đổi.",
         "Đề nghị sửa giá trị rồi gọi lại; trạng thái xử lý văn bản phải gửi bằng gói tin trạng thái.",

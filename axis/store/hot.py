@@ -28,14 +28,6 @@ class DeliveryStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryTouched:
-    """A status came that changes nothing: only the version rises, so that decisions stay in order."""
-
-    delivery_id: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsignmentMoved:
     """A consignment goes from one transport state to another; guarded by the state that was read.
 
@@ -139,7 +131,6 @@ class QueueDone:
 
 Change = (
     DeliveryStatus
-    | DeliveryTouched
     | ConsignmentMoved
     | ConsignmentFailed
     | ActAnswered

@@ -175,7 +175,6 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
     """The statement of each kind of change."""
     statements: dict[type, Callable[[_Parameters], Update | Delete]] = {
         hot.DeliveryStatus: _delivery_status,
-        hot.DeliveryTouched: _delivery_touched,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
         hot.ActAnswered: _act_answered,
@@ -204,15 +203,6 @@ def _delivery_status(p: _Parameters) -> Update:
             status_code=p(t.status_code, "status_code"),
             status_at=p(t.status_at, "status_at"),
         )
-    )
-
-
-def _delivery_touched(p: _Parameters) -> Update:
-    t = schema.delivery.c
-    return (
-        update(schema.delivery)
-        .where(t.delivery_id == p(t.delivery_id, "delivery_id"), t.version == p(t.version, "version"))
-        .values(version=t.version + _ONE)
     )
 
 

@@ -45,7 +45,7 @@ def test_what_we_sign_is_valid_under_either_root(label: str) -> None:
     assert signature.signatory is not None
     assert (signature.signatory.kind, signature.signatory.organ_code) == (SignerKind.AGENCY, "H24.11")
     assert len(signature.chain) == 3
-    assert {item.kind for item in verdict.evidence()} == {"crl"}
+    assert {item.kind for item in verdict.evidence()} == {"certificate", "crl"}
 
 
 def test_pss_is_valid() -> None:

@@ -95,7 +95,7 @@ def test_a_verdict_is_frozen_and_its_form_is_canonical() -> None:
     assert written == verify_bytes(signed(), judge(), pki.AT).to_json()
     data = json.loads(written)
     assert (data["v"], data["overall"], data["sha256"]) == (1, "valid", verdict.sha256)
-    assert {row["kind"] for row in data["signatures"][0]["evidence"]} == {"crl"}
+    assert {row["kind"] for row in data["signatures"][0]["evidence"]} == {"certificate", "crl"}
     assert all(item.content for item in verdict.evidence())
     assert {name for name, _ in verdict.engines} >= {"axis", "lxml", "cryptography", "pyhanko-certvalidator"}
 
