@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,13 @@ from axis.errors import Code, Malformed
 if TYPE_CHECKING:
     from axis.trust.paths import Judge
     from axis.trust.pdf_signing import Stamp
-    from axis.trust.signers import KeySigner
+    from axis.trust.signers import Signer
 
 app = typer.Typer()
 pki_app = typer.Typer(no_args_is_help=True, help="Certificates to try things out with.")
 app.add_typer(pki_app, name="pki")
 
+_HEAD_BYTES = 4096
 _FETCH_S, _FETCH_BYTES = 20.0, 64 << 20
 _SIGNABLE_BYTES = 256 << 20  # a file that is signed is held in memory, several times
 
@@ -119,6 +121,12 @@ def sign(
     ] = None,
     p12: Annotated[Path | None, typer.Option(help="Key and certificates in one PKCS #12 file.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="File with the key's password.")] = None,
+    pkcs11_module: Annotated[
+        Path | None, typer.Option("--pkcs11-module", help="Sign in a token: its maker's PKCS #11 library.")
+    ] = None,
+    slot: Annotated[str, typer.Option(help="The token's slot or label; left out when there is one.")] = "",
+    key_label: Annotated[str, typer.Option(help="The key's label in it; left out when there is one.")] = "",
+    pin_file: Annotated[Path | None, typer.Option(help="File with the token's PIN.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the signed file goes; left out: beside it, .signed.")] = None,
     xades: Annotated[bool, typer.Option("--xades", help="edXML: sign the time and the certificate too.")] = False,
     stamp: Annotated[list[str] | None, typer.Option(help="PDF: a line of a visible stamp; may be repeated.")] = None,
@@ -137,28 +145,47 @@ def sign(
         raise Malformed(Code.BAD_FILE, "is there already; nothing was overwritten", at=str(target))
     if file.stat().st_size > _SIGNABLE_BYTES:
         raise Malformed(Code.BAD_FILE, f"more than {_SIGNABLE_BYTES >> 20} MiB", at=str(file))
-    signer = _signer(key, cert, p12, password_file)
+    if len([given for given in (key, p12, pkcs11_module) if given]) > 1:
+        raise Malformed(Code.BAD_REQUEST, "name one of them", at="--key, --p12, --pkcs11-module")
     content, now = file.read_bytes(), SystemClock().now()
-    if kind_of(content[:4096]) is FileKind.PDF:
-        shown = _stamp(stamp, stamp_page, stamp_at) if stamp else None
-        signed = sign_pdf(content, signer, PdfSigning(at=now, reason=reason, stamp=shown))
-    elif stamp:
+    is_pdf = kind_of(content[:_HEAD_BYTES]) is FileKind.PDF
+    if stamp and not is_pdf:
         raise Malformed(Code.BAD_REQUEST, "only a PDF bears a stamp", at="--stamp")
-    else:
-        signed = sign_envelope(content, signer, Xades(signing_time=now) if xades else None)
+    shown = _stamp(stamp, stamp_page, stamp_at) if stamp else None
+    with ExitStack() as stack:
+        source = key or p12
+        if source:
+            signer = _file_signer(source, cert, password_file)
+        elif pkcs11_module:
+            signer = stack.enter_context(_token_signer(pkcs11_module, slot, key_label, pin_file, cert))
+        else:
+            raise Malformed(Code.BAD_REQUEST, "name one of them", at="--key, --p12, --pkcs11-module")
+        if is_pdf:
+            signed = sign_pdf(content, signer, PdfSigning(at=now, reason=reason, stamp=shown))
+        else:
+            signed = sign_envelope(content, signer, Xades(signing_time=now) if xades else None)
     with target.open("xb") as written:
         written.write(signed)
     say(f"{signer.chain[0].name} đã ký: {target}", f"Signed by {signer.chain[0].name}: {target}")
 
 
-def _signer(key: Path | None, cert: Path | None, p12: Path | None, password_file: Path | None) -> "KeySigner":
+def _token_signer(
+    module: Path, slot: str, key_label: str, pin_file: Path | None, cert: Path | None
+) -> "AbstractContextManager[Signer]":
+    from axis.trust.certs import read_certificates
+    from axis.trust.token import TokenPlace, open_token
+
+    if pin_file is None:
+        raise Malformed(Code.BAD_REQUEST, "a token has a PIN", at="--pin-file")
+    certificates = read_certificates(cert.read_bytes(), at=str(cert)) if cert else ()
+    place = TokenPlace(module=module, slot=slot, key_label=key_label)
+    return open_token(place, pin_file.read_text(encoding="utf-8").strip(), certificates)
+
+
+def _file_signer(source: Path, cert: Path | None, password_file: Path | None) -> "Signer":
     from axis.trust.signers import load_signer
 
-    if (key is None) == (p12 is None):
-        raise Malformed(Code.BAD_REQUEST, "name one of them", at="--key, --p12")
     password = password_file.read_bytes().strip() if password_file else None
-    source = key or p12
-    assert source is not None  # noqa: S101 - one of the two is there
     try:
         return load_signer(source.read_bytes(), cert.read_bytes() if cert else b"", password=password)
     except Malformed as e:

@@ -18,6 +18,7 @@ from typing import Any
 
 from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it ships no types
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import utils
 from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
@@ -29,7 +30,7 @@ from pyhanko.stamp import TextStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from axis.errors import Code, Malformed
-from axis.trust.signers import KeySigner
+from axis.trust.signers import KeySigner, Signer
 
 _RESERVED_BYTES = 16384  # of the signature's place: chain included; a timestamp can be attached later
 _LINE_POINTS = 12
@@ -58,7 +59,7 @@ class PdfSigning:
     certify: bool = False  # allow nothing but further signatures afterwards
 
 
-def sign_pdf(raw: bytes, signer: KeySigner, signing: PdfSigning) -> bytes:
+def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
     """The PDF with one more signature; the bytes that were there stay as they are.
 
     Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed.
@@ -104,8 +105,35 @@ class _MomentSigner(signers.PdfSigner):
         return session
 
 
-def _engine(signer: KeySigner) -> Any:  # noqa: ANN401 - pyHanko's signer has no types that mypy can follow
+class _Outside(signers.Signer):
+    """pyHanko's signer for a key that lives elsewhere."""
+
+    def __init__(self, signer: Signer, chain: list[Any]) -> None:
+        super().__init__(
+            signing_cert=chain[0],
+            cert_registry=SimpleCertificateStore.from_certs(chain[1:]),  # type: ignore[no-untyped-call] # pyHanko leaves it so
+            prefer_pss=signer.scheme.family == "rsa-pss",
+        )
+        self._outside = signer
+
+    async def async_sign_raw(
+        self,
+        data: bytes,
+        digest_algorithm: str,  # noqa: ARG002 - the scheme's, as the metadata ask for
+        dry_run: bool = False,  # noqa: ARG002, FBT001, FBT002 - pyHanko's own
+    ) -> bytes:
+        """A CMS signature value."""
+        value = self._outside.sign(data)
+        if self._outside.scheme.family != "ecdsa":
+            return value
+        half = len(value) // 2
+        return utils.encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+
+
+def _engine(signer: Signer) -> Any:  # noqa: ANN401 - pyHanko's signer has no types that mypy can follow
     chain = [certificate.asn1 for certificate in signer.chain]
+    if not isinstance(signer, KeySigner):
+        return _Outside(signer, chain)
     der = signer.key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -63,7 +63,7 @@ def load_signer(
     leaf = next((c for c in chain if _key_of(c) == own), None)
     if leaf is None:
         raise Malformed(Code.BAD_FILE, "no certificate for this key")
-    return KeySigner(key=key, chain=_in_order(leaf, chain), scheme=_scheme(key, pss=pss))
+    return KeySigner(key=key, chain=in_order(leaf, chain), scheme=_scheme(key, pss=pss))
 
 
 def _load_pem(content: bytes, certificates: bytes, password: bytes | None) -> tuple[object, tuple[Certificate, ...]]:
@@ -87,7 +87,7 @@ def _key_of(certificate: Certificate) -> bytes:
     return certificate.crypto.public_key().public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def _in_order(leaf: Certificate, certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+def in_order(leaf: Certificate, certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
     """Leaf, its issuer, and so on; the anchor is left out, since the verifier has its own."""
     chain = [leaf]
     by_subject = {c.crypto.subject: c for c in certificates if c is not leaf}

@@ -257,6 +257,7 @@ def test_a_pkcs12_file_with_its_password_signs(city: Sealed, tmp_path: Path) -> 
     [
         ("--stamp", "Sở Xây dựng"),
         ("--p12", "whatever.p12"),
+        ("--pkcs11-module", "whatever.so", "--pin-file", "van-ban.edxml"),
         ("--out", "van-ban.edxml"),
     ],
 )
@@ -282,6 +283,8 @@ def test_a_key_without_its_certificate_signs_nothing(city: Sealed, tmp_path: Pat
     assert run_inside("sign", file, "--key", city.pki.key("H24.3"), "--cert", other).code == 2
     assert run_inside("sign", file, "--key", city.pki.key("H24.3")).code == 2
     assert run_inside("sign", file).code == 2
+    assert run_inside("sign", file, "--pkcs11-module", tmp_path / "none.so").code == 2  # without a PIN
+    assert run_inside("sign", file, "--pkcs11-module", tmp_path / "none.so", "--pin-file", other).code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["van-ban.edxml"]
 
 
