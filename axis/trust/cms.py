@@ -23,6 +23,7 @@ from axis.trust.xmldsig import Flaw
 
 _DIGESTS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 _VERSIONS = frozenset({"v1", "v3", "v4", "v5"})  # writers follow the rule for it loosely, and nothing rests on it
+_EVIDENCE_ITEMS = 16  # of each kind, from one attribute
 _PSS = "rsassa_pss"
 
 
@@ -165,13 +166,12 @@ def _revocation(signed: Any, attributes: Any) -> RevocationData:  # noqa: ANN401
     """CRLs and OCSP answers inside the signature: Adobe's signed attribute, and the CMS field."""
     data = RevocationData()
     if not isinstance(signed["crls"], core.Void):
-        data += RevocationData(
-            crls=tuple(row.chosen.dump() for row in signed["crls"] if row.name == "certificate_list")
-        )
+        listed = [row.chosen.dump() for row in signed["crls"] if row.name == "certificate_list"]
+        data += RevocationData(crls=tuple(listed[:_EVIDENCE_ITEMS]))
     for archive in find_cms_attribute_iter(attributes, "adobe_revocation_info_archival"):
         data += RevocationData(
-            crls=tuple(row.dump() for row in archive["crl"] or ()),
-            ocsps=tuple(row.dump() for row in archive["ocsp"] or ()),
+            crls=tuple(row.dump() for row in list(archive["crl"] or ())[:_EVIDENCE_ITEMS]),
+            ocsps=tuple(row.dump() for row in list(archive["ocsp"] or ())[:_EVIDENCE_ITEMS]),
         )
     return data
 

@@ -49,6 +49,8 @@ from axis.trust.revocation import RevocationPool, RevocationState
 from axis.trust.running import run_to_end
 
 _CACHE_ENTRIES = 4096
+_OF_ONE_NAME = 2
+_FROM_STRANGERS = 4
 _TOLERANCE = timedelta(seconds=1)
 _DOCUMENT_EKUS = frozenset(
     {
@@ -191,10 +193,11 @@ class Judge:
         return path, None
 
     def _validator(self, use: Use) -> CertificateValidator:
-        helpers = {c.sha256: c.asn1 for c in (*use.others, *self.trust.intermediates_for(use.purpose))}
+        stored = self.trust.intermediates_for(use.purpose)
+        helpers = (*stored, *helpful(use.leaf, use.others, frozenset(stored)))
         context = ValidationContext(
             trust_roots=[c.asn1 for c in self.trust.anchors_for(use.purpose)],
-            other_certs=list(helpers.values()),
+            other_certs=[c.asn1 for c in helpers],
             moment=use.judged_at,
             allow_fetching=False,
             revinfo_policy=CertRevTrustPolicy(NO_REVOCATION),
@@ -263,6 +266,25 @@ class Judge:
 def _as_evidence(certificate: Certificate) -> Evidence:
     """A certificate of the path, kept with the verdict: in ten years the trust store is another one."""
     return Evidence(kind="certificate", sha256=certificate.sha256, content=certificate.der)
+
+
+def helpful(
+    leaf: Certificate, others: Sequence[Certificate], stored: frozenset[Certificate]
+) -> tuple[Certificate, ...]:
+    """Those of a stranger's certificates that path building gets to see.
+
+    It tries all orders: eight certificates of one name take half a minute, ten an hour. So self-issued ones, which only
+    the trust store can vouch for, are left out, and of the rest few are taken, two of one name at most.
+    """
+    found: list[Certificate] = []
+    wanted = [leaf.crypto.issuer]
+    for name in wanted:  # grows while walked, by one for each certificate that is taken
+        same = [c for c in others if c.crypto.subject == name != c.crypto.issuer and c not in stored and c not in found]
+        for certificate in same[: min(_OF_ONE_NAME, _FROM_STRANGERS - len(found))]:
+            found.append(certificate)
+            if certificate.crypto.issuer not in wanted:
+                wanted.append(certificate.crypto.issuer)
+    return tuple(found)
 
 
 def check_organisation(leaf: Certificate, organisations: Organisations, senders: frozenset[str]) -> list[Check]:

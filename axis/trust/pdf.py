@@ -83,7 +83,7 @@ _AFTERWARDS = StandardDiffPolicy(
         field_rules=[
             # the agency's seal may come after the person certified
             SigFieldCreationRule(allow_new_visible_after_certify=True),  # type: ignore[no-untyped-call] # as above
-            SigFieldModificationRule(allow_in_place_appearance_stream_changes=False),
+            SigFieldModificationRule(),
         ]
     ),
 )

@@ -278,6 +278,23 @@ def test_annotations_of_every_kind_are_found(subtype: str) -> None:
     fails(incremental(papers.signed(), lambda writer: add_annotation(writer, subtype)), "changed_after_signing")
 
 
+def test_another_picture_in_the_stamps_own_object_is_found() -> None:
+    """The stamp's appearance overwritten in place, without a new object."""
+
+    def overwrite(writer: IncrementalPdfFileWriter) -> None:
+        for reference in writer.root["/AcroForm"]["/Fields"]:
+            field = reference.get_object()
+            if field["/T"] == "Agency":
+                picture = field["/AP"].raw_get("/N").reference
+                old = picture.get_object()
+                entries = {key: old.raw_get(key) for key in old if key not in ("/Length", "/Filter")}
+                stream = generic.StreamObject(entries, stream_data=b"0 0 200 200 re f")
+                writer.mark_update(picture)
+                writer.objects[(picture.generation, picture.idnum)] = stream
+
+    fails(incremental(papers.signed_twice(), overwrite), "changed_after_signing")
+
+
 def test_hiding_what_covered_the_text_is_found() -> None:
     """Shadow hide: an overlay was there when the file was signed, and is taken away."""
     covered = incremental(papers.paper(), add_annotation)

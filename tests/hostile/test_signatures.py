@@ -675,6 +675,17 @@ def test_a_timestamp_from_the_future_is_wrong() -> None:
     fails(stamped(at=pki.NOW + pki.days(2)), "timestamp_wrong")
 
 
+def test_a_timestamp_whose_value_is_wrong_is_not_believed_when_its_authority_is_unknown() -> None:
+    """Nobody vouches for such a token, so only our own check of its value can see that it was changed."""
+    raw = stamped(authority="tsa-foreign")
+    found = re.search(rb"<xades:EncapsulatedTimeStamp>([^<]*)", raw)
+    assert found
+    der = bytearray(base64.b64decode(found.group(1)))
+    at = bytes(der).rindex(b"\x02\x21") if b"\x02\x21" in der else len(der) - 40
+    der[at + 12] ^= 1
+    fails(raw.replace(found.group(1), base64.b64encode(bytes(der))), "timestamp_wrong")
+
+
 def test_a_changed_timestamp_is_wrong() -> None:
     raw = stamped()
     token = re.search(rb"<xades:EncapsulatedTimeStamp>([^<]*)", raw)

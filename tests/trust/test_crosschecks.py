@@ -170,7 +170,8 @@ def test_openssl_understands_our_timestamp_request_and_we_its_reply(tmp_path: Pa
     assert "Hash Algorithm: sha256" in shown.stdout
     verified = openssl(
         "ts", "-verify", "-in", str(tmp_path / "reply"), "-data", str(tmp_path / "data"),
-        "-CAfile", str(tmp_path / "roots"), "-untrusted", str(tmp_path / "chain"), "-attime", str(int(pki.NOW.timestamp())),
+        "-CAfile", str(tmp_path / "roots"), "-untrusted", str(tmp_path / "chain"),
+        "-attime", str(int(pki.NOW.timestamp())),
     )  # fmt: skip
     assert "OK" in verified.stdout, verified.stderr
     (tmp_path / "tsa.pem").write_bytes(pem("tsa"))

@@ -10,12 +10,26 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from asn1crypto import cms
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from axis.errors import Malformed
-from axis.trust.certs import Organisation, Organisations, Purpose, RevocationData, days_left, load_trust_store
+from axis.trust.certs import (
+    Certificate,
+    Organisation,
+    Organisations,
+    Purpose,
+    RevocationData,
+    days_left,
+    load_trust_store,
+    parse_certificate,
+)
+from axis.trust.cms import read_cms
 from axis.trust.model import (
     Check,
     CheckName,
@@ -27,12 +41,13 @@ from axis.trust.model import (
     indication_of,
     overall_of,
 )
-from axis.trust.paths import Judge
-from axis.trust.policy import Decision, Level, decide
+from axis.trust.paths import Judge, Use, helpful
+from axis.trust.policy import Bounds, Decision, Level, decide
 from axis.trust.reasons import MEANINGS, Reason, check, span
 from axis.trust.sealing import sign_envelope
 from axis.trust.signers import load_signer
 from axis.trust.verify import combine, verify_bytes, verify_file
+from axis.trust.xmldsig import Flaw
 from tests.trust import papers, pki
 from tests.trust.samples import envelope
 
@@ -303,3 +318,54 @@ def test_a_judge_remembers_and_still_sees_a_later_moment() -> None:
 def test_revocation_data_adds_up_without_repeats() -> None:
     one = RevocationData(crls=(b"a",), ocsps=(b"b",))
     assert one + one == one
+
+
+def circle(count: int) -> tuple[Certificate, ...]:
+    """Authorities' certificates of one key under two names, each issued by the other."""
+    key, made = ec.generate_private_key(ec.SECP256R1()), []
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("A", "B")]
+    for number in range(count):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(names[number % 2])
+            .issuer_name(names[1 - number % 2])
+            .public_key(key.public_key())
+            .serial_number(number + 1)
+            .not_valid_before(pki.NOW - pki.days(1))
+            .not_valid_after(pki.NOW + pki.days(1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        )
+        made.append(parse_certificate(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)))
+    return tuple(made)
+
+
+def test_a_strangers_certificates_cannot_multiply_the_paths() -> None:
+    """Path building tries all orders: ten certificates that issue each other would take it hours."""
+    certificates = circle(20)
+    kept = helpful(certificates[0], certificates[1:], frozenset())
+    assert len(kept) == 4
+    use = Use(leaf=certificates[0], others=certificates[1:], at=pki.NOW)
+    assert "authority_signs" in [c.reason for c in judge().judge(use).checks]
+
+
+def test_a_strangers_root_and_copies_of_ours_are_not_used() -> None:
+    agency, interm, root = (pki.certificate(label) for label in ("agency", "interm", "root"))
+    assert helpful(agency, [root, interm, agency], frozenset()) == (interm,)
+    assert helpful(agency, [root, interm], frozenset([interm])) == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [("tsa", []), ("tsa-no-eku", ["usage_wrong"]), ("tsa-lax-eku", ["usage_wrong"])]
+)
+def test_only_a_certificate_for_nothing_but_timestamps_stamps(label: str, said: list[str]) -> None:
+    use = Use(leaf=pki.certificate(label), purpose=Purpose.TSA, at=pki.NOW)
+    assert [c.reason for c in judge().judge(use).checks if c.reason] == said
+
+
+def test_a_cms_structure_whose_unsigned_fields_contradict_is_refused() -> None:
+    token = cms.ContentInfo.load(pki.token(bytes(32)))
+    assert read_cms(token.dump(), Bounds()).content_type == "tst_info"
+    token["content"]["digest_algorithms"] = [{"algorithm": "sha512"}]
+    with pytest.raises(Flaw) as caught:
+        read_cms(token.dump(), Bounds())
+    assert caught.value.detail == "digestAlgorithms"
