@@ -173,6 +173,17 @@ def test_a_node_judges_by_its_own_folder_and_knows_its_organisations(city: Seale
     assert "other_organisation" in reasons(ran)
 
 
+def test_a_node_without_revocation_data_is_asked_softly_unless_hard_is_said(
+    city: Sealed, home: Home, tmp_path: Path
+) -> None:
+    file = written(tmp_path, city.letter())
+    city.trust_without_crls(home.path / "trust")
+    soft = home.axis("verify", file, "--offline", "--json")
+    assert (soft.code, soft.json["overall"]) == (0, "valid-with-warnings")
+    hard = home.axis("verify", file, "--offline", "--json", "--hard")
+    assert (hard.code, hard.json["overall"]) == (1, "indeterminate")
+
+
 def test_somebody_has_to_be_trusted(city: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AXIS_CONFIG", raising=False)
@@ -220,7 +231,8 @@ def test_a_signed_envelope_is_valid_and_nothing_is_overwritten(city: Sealed, tmp
     assert (ran.code, ran.json["overall"]) == (0, "valid")
     assert ran.json["signatures"][0]["claimed_at"]
     before = signed.read_bytes()
-    assert sign(city, file).code == 2
+    again = sign(city, file)
+    assert (again.code, "nothing was overwritten" in again.err) == (2, True)
     assert sign(city, signed, "--out", tmp_path / "twice.edxml").code == 2  # signed already
     assert (signed.read_bytes(), (tmp_path / "twice.edxml").exists()) == (before, False)
 
