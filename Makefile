@@ -15,7 +15,7 @@ SETUP := sh .ci/setup
 $(shell PYTHON="$(PYTHON)" $(SETUP) stale)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-long lint fmt bench lock migrate reset
+.PHONY: help run demo test test-fast test-long soak lint fmt bench lock migrate reset
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fmt: .venv/.dev ## format, and mend what ruff can mend
 
 bench: .venv/.dev ## measure speed and memory, and print a table
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: .venv/.dev ## mixed traffic for MINUTES=30; memory and descriptors must stay flat
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
 
 lock: .venv/.dev ## resolve the dependencies anew (UPGRADE=--upgrade for newer versions)
 	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile $(LOCK_FLAGS) $(UPGRADE) --all-build-deps -o requirements.lock setup.cfg

@@ -4,6 +4,7 @@ The only place that knows all rooms. Nothing is global: each part gets what it n
 """
 
 import asyncio
+import gc
 import signal
 import ssl
 from collections.abc import Coroutine, Mapping, Sequence
@@ -112,6 +113,9 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     node = await start_node(settings)
+    # What is loaded by now stays: the collector need not look through it again, and hold the loop for that.
+    gc.collect()
+    gc.freeze()
     await stopping.wait()
     log.info("node_stopping")
     await node.stop()

@@ -5,7 +5,8 @@ process of its own starts it and stops it when the last worker that uses it is g
 a file, which the kernel lets go of when the worker ends, even by SIGKILL. Run this file to be the keeper.
 
 The server runs without fsync: a test that kills a client or the writer needs the server's word only, and no test pulls
-the plug of the machine. What Axis itself asks for (synchronous_commit) stays on.
+the plug of the machine. What Axis itself asks for (synchronous_commit) stays on. Benchmarks set AXIS_TEST_DURABLE:
+their figures count only with fsync on.
 """
 
 import fcntl
@@ -27,6 +28,7 @@ from pathlib import Path
 import psycopg
 
 SESSION_VARIABLE = "AXIS_TEST_SESSION"
+DURABLE_VARIABLE = "AXIS_TEST_DURABLE"
 _START_S = 60
 _OPTIONS = {
     "fsync": "off",
@@ -37,6 +39,7 @@ _OPTIONS = {
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
 }
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,8 @@ def keep(folder: Path) -> None:
     init = ["--no-sync", "--auth=trust", "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin"]
     init += ["--builtin-locale=C.UTF-8", "--locale=C"]
     subprocess.run([programs / "initdb", "-D", data, *init], user=user, cwd="/", check=True)
-    options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
+    chosen = _OPTIONS | (_DURABLE if os.environ.get(DURABLE_VARIABLE) else {})
+    options = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
     server = subprocess.Popen([programs / "postgres", "-D", data, "-k", sockets, *options], user=user, cwd="/")
     try:
         _await_server(server, sockets)

@@ -107,6 +107,8 @@ NOTES = frozenset(
 
 def shown(text: str) -> str:
     """A stranger's words in a form that is fit for a log line."""
+    if len(text) <= _SHOWN_CHARACTERS and text.isprintable():
+        return text.strip()
     return "".join(c if c.isprintable() else " " for c in text[:_SHOWN_CHARACTERS]).strip()
 
 

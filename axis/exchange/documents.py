@@ -32,8 +32,9 @@ from axis.terms import BusinessType, Origin, PackageKind, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is stored around a document that is new."""
+    """What is stored that a document has to be compared with, and what is there around it when it is new."""
 
+    editions: tuple[Document, ...]  # under the same DocumentId of the same sender
     same_code_no: int
     targets: tuple[Document, ...]  # of a replacement
     orphans: tuple[StatusEvent, ...]  # statuses that came before it
@@ -96,19 +97,18 @@ class DocumentIntake:
             raise UnknownOrgan(Code.UNKNOWN_RECEIVER, ", ".join(codes), at="To/OrganId")
 
     async def _decide(self, parcel: Parcel) -> tuple[Hot | None, Accepted]:
-        editions = await self._context.store.read(
-            lambda c: queries.documents_by_key(c, parcel.from_organ, parcel.document_key)
-        )
-        for document in editions:
+        around = await self._context.store.read(partial(self._surroundings, parcel))
+        for document in around.editions:
             if document.identity == parcel.identity:
                 return await self._repeat(parcel, document)
-        if editions and parcel.business is BusinessType.NEW:
+        if around.editions and parcel.business is BusinessType.NEW:
+            received_at = around.editions[-1].received_at
             raise WrongState(
                 Code.DOCUMENT_CONFLICT,
-                f"another content under the same DocumentId was received on {editions[-1].received_at:%Y-%m-%d %H:%M}Z",
+                f"another content under the same DocumentId was received on {received_at:%Y-%m-%d %H:%M}Z",
                 at="MessageHeader/DocumentId",
             )
-        return await self._make(parcel, edition=len(editions) + 1)
+        return await self._make(parcel, around)
 
     async def _repeat(self, parcel: Parcel, document: Document) -> tuple[Hot | None, Accepted]:
         original = Original(package_id=document.package_id, document=document)
@@ -120,12 +120,11 @@ class DocumentIntake:
             document_uid=DocumentUid(document.document_uid),
         )
 
-    async def _make(self, parcel: Parcel, edition: int) -> tuple[Hot | None, Accepted]:
+    async def _make(self, parcel: Parcel, around: Surroundings) -> tuple[Hot | None, Accepted]:
         context = self._context
         blob = await context.store.blobs.record(parcel.spooled, parcel.at)
-        around = await context.store.read(partial(self._surroundings, parcel))
         document_uid, package_id = context.new_id(), context.new_id()
-        place = NumberedPlace(edition=edition, same_code_no=around.same_code_no)
+        place = NumberedPlace(edition=len(around.editions) + 1, same_code_no=around.same_code_no)
         document = rows.document_row(parcel, document_uid, package_id, place)
         deliveries = rows.delivery_rows(context, parcel, document_uid, parcel.destinations)
         deliveries, adopted = adopt_orphans(document, deliveries, around.orphans)
@@ -152,13 +151,14 @@ class DocumentIntake:
             document_uid=DocumentUid(document_uid),
         )
 
-    def _surroundings(self, parcel: Parcel, conn: Connection) -> "Surroundings":
-        """What is stored that a new document has to know of. One snapshot."""
+    def _surroundings(self, parcel: Parcel, conn: Connection) -> Surroundings:
+        """Everything in one read: a second turn of a thread costs more than the queries that a repeat does not need."""
         number = 0
         if parcel.code_key:
             number = queries.next_same_code_no(conn, parcel.from_organ, parcel.code_key, parcel.promulgation_date)
         replaces = parcel.business is BusinessType.REPLACE
         return Surroundings(
+            editions=queries.documents_by_key(conn, parcel.from_organ, parcel.document_key),
             same_code_no=number,
             targets=find_targets(conn, parcel) if replaces else (),
             orphans=queries.orphans(conn, parcel.from_organ),

@@ -7,6 +7,8 @@ serves at that moment. A package moves with its receiver when the receiver chang
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
+from sqlalchemy import Connection
+
 from axis.errors import Code, NotFound
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context
@@ -14,7 +16,7 @@ from axis.exchange.values import Acknowledgement, PackageContent
 from axis.ids import PackageId
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot
-from axis.store.records import Consignment, Row
+from axis.store.records import Consignment, Package, Row
 from axis.terms import PENDING, PackageKind, TransportState
 
 _BEFORE_HAND_OVER = (TransportState.QUEUED, TransportState.RETRYING)
@@ -39,9 +41,12 @@ class HandOver:
     async def open_package(self, system_id: str, package_id: str) -> PackageContent:
         """The package for a system that serves a receiver of it now. Raises NotFound otherwise."""
         store = self._context.store
-        await self._consignments(system_id, package_id)
-        package = await store.read(lambda c: queries.package(c, package_id))
-        if package is None:
+
+        def look(conn: Connection) -> tuple[tuple[Consignment, ...], Package | None]:
+            return queries.consignments_for_system(conn, package_id, system_id), queries.package(conn, package_id)
+
+        consignments, package = await store.read(look)
+        if package is None or not _open(consignments):
             raise NotFound(Code.NOT_FOUND, package_id)
 
         def chunks() -> AsyncIterator[bytes]:
@@ -65,8 +70,7 @@ class HandOver:
 
     async def _consignments(self, system_id: str, package_id: str) -> tuple[Consignment, ...]:
         found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id))
-        open_ones = tuple(c for c in found if c.state is not TransportState.CANCELLED)
-        if not open_ones:
+        if not (open_ones := _open(found)):
             raise NotFound(Code.NOT_FOUND, package_id)
         return open_ones
 
@@ -151,3 +155,7 @@ class HandOver:
             ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now)
             for c in consignments
         )
+
+
+def _open(consignments: Iterable[Consignment]) -> tuple[Consignment, ...]:
+    return tuple(c for c in consignments if c.state is not TransportState.CANCELLED)

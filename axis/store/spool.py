@@ -57,6 +57,7 @@ class Spool:
         self._memory_bytes = max(memory_bytes, len(_CRLF))
         self._waiting = bytearray()  # not yet hashed and written; holds at least the last two bytes
         self._hash = hashlib.sha256()
+        self._digests: dict[int, str] = {}  # by size: of the bytes so far, or so far without the last ones
         self._spilled_bytes = 0
         self._path: Path | None = None
         self._file: FileIO | None = None
@@ -90,6 +91,7 @@ class Spool:
         if self.size_bytes + len(chunk) > self._limit_bytes:
             raise Malformed(Code.TOO_LARGE, f"more than {self._limit_bytes} bytes")
         self._waiting += chunk
+        self._digests.clear()
         if len(self._waiting) > self._memory_bytes + len(_CRLF):
             await self._spill(len(self._waiting) - len(_CRLF))
 
@@ -125,9 +127,12 @@ class Spool:
             self._path = None
 
     def _digest(self, waiting_bytes: int) -> str:
-        digest = self._hash.copy()
-        digest.update(memoryview(self._waiting)[:waiting_bytes])
-        return digest.hexdigest()
+        size_bytes = self._spilled_bytes + waiting_bytes
+        if size_bytes not in self._digests:
+            digest = self._hash.copy()
+            digest.update(memoryview(self._waiting)[:waiting_bytes])
+            self._digests[size_bytes] = digest.hexdigest()
+        return self._digests[size_bytes]
 
     async def _spill(self, size_bytes: int) -> None:
         block = bytes(memoryview(self._waiting)[:size_bytes])

@@ -1,0 +1,1 @@
+"""Measures the node: `python -m benchmarks`, or `make bench`."""

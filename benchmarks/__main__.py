@@ -1,0 +1,121 @@
+"""Measures the node and prints a table: `python -m benchmarks [--quick] [--json FILE]`.
+
+Figures mean something only beside each other and beside the fsync/s of the same run: machines are shared and noisy.
+Exits with 1 when a bound is broken: memory that grows with a package, or an event loop held for more than 20 ms of CPU.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import facts, large, parsing
+from benchmarks.running import Running, node
+from tests import databases
+
+LOOP_BOUND_MS = 20
+_SIZES = (20_000, 400_000, 50_000_000, 500_000_000)
+_QUICK_SIZES = (20_000, 400_000)
+_CONNECTIONS = 16
+
+
+def main() -> int:
+    """Measure everything that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, short times")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="axis-bench-") as folder:
+        figures = _measure(Path(folder), quick=chosen.quick)
+    _print(figures)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    return 1 if figures["broken"] else 0
+
+
+def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
+    seconds = 1.0 if quick else 8.0
+    figures: dict[str, object] = {"machine": facts.machine(), "fsync_per_s": facts.fsync_per_s(folder, 1.0)}
+    figures["parsing"] = [
+        asdict(parsing.measure(folder, size, seconds / 4)) for size in (_QUICK_SIZES if quick else _SIZES)
+    ]
+    with node(folder / "plain") as running:
+        time.sleep(1)
+        figures["start"] = {"ready_s": round(running.ready_s, 2), "idle_rss_mb": round(running.rss_bytes() / 2**20, 1)}
+        figures["intake_sqlite"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
+        figures["listed_sqlite"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
+    with _postgres() as url, node(folder / "postgres", database_url=url) as running:
+        figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
+    figures |= _watched(folder, seconds, 20_000_000 if quick else 500_000_000)
+    figures["fsync_per_s_after"] = facts.fsync_per_s(folder, 1.0)
+    figures["load_average"] = facts.load()
+    return figures
+
+
+def _watched(folder: Path, seconds: float, size_bytes: int) -> dict[str, object]:
+    """Load and a very large package on a node whose event loop is watched."""
+    with node(folder / "watched", watched=True) as running:
+        _load(running, "intake", 20_000, _CONNECTIONS, 1.0, 1)  # what a process loads once is not what is measured
+        running.forget_holds()
+        _load(running, "intake", 20_000, _CONNECTIONS, seconds / 2, 100_000)
+        passed = large.measure(running, folder, size_bytes)
+        held = running.stop()
+    broken = [f"{one.way} grew by {one.growth_mb} MB" for one in passed if not one.within_bound]
+    if held["most_cpu_ms"] > LOOP_BOUND_MS:
+        broken.append(f"the event loop was held for {held['most_cpu_ms']} ms of CPU")
+    loop = {key: held[key] for key in ("callbacks", "most_wall_ms", "most_cpu_ms", "most_gc_ms")}
+    culprits = [one for one in held["held"] if one["cpu_ms"] > LOOP_BOUND_MS]
+    return {"large": [asdict(one) for one in passed], "loop": loop, "culprits": culprits, "broken": broken}
+
+
+def _load(running: Running, *words: object) -> dict[str, object]:
+    """Run the load generator in a process of its own."""
+    what, *numbers = words
+    command = [sys.executable, "-m", "benchmarks.load", str(what), str(running.port), *map(str, numbers)]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(found.stdout))
+
+
+@contextmanager
+def _postgres() -> Iterator[str]:
+    """A new database on a PostgreSQL server of its own, with fsync on."""
+    os.environ[databases.DURABLE_VARIABLE] = "1"
+    databases.begin_session()
+    server = databases.Postgres()
+    try:
+        server.execute("CREATE DATABASE bench")
+        yield server.url("bench")
+    finally:
+        server.close()
+
+
+def _print(figures: dict[str, object]) -> None:
+    console = Console()
+    for name, value in figures.items():
+        if name == "machine" and isinstance(value, dict):
+            console.print("\n".join(f"{fact}: {of}" for fact, of in value.items()))
+            continue
+        rows = value if isinstance(value, list) else [value]
+        if not rows or not isinstance(rows[0], dict):
+            console.print(f"{name}: {value}")
+            continue
+        table = Table(title=name, title_justify="left")
+        for column in rows[0]:
+            table.add_column(str(column), justify="right")
+        for row in rows:
+            table.add_row(*(str(cell) for cell in row.values()))
+        console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

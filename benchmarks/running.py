@@ -1,0 +1,134 @@
+"""A node in a process of its own, watched from outside."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.probe import FILE_VARIABLE
+from tests.nodes import Blueprint, lay_out
+
+HOST = "127.0.0.1"
+_READY_WITHIN_S = 60
+_SAMPLE_S = 0.02
+
+
+@dataclass
+class Running:
+    """A node that runs."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    folder: Path
+    ready_s: float  # from the start of the process until it said that it is ready
+    _peak: int = field(default=0, init=False)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self.port}"
+
+    def rss_bytes(self) -> int:
+        """Resident memory now."""
+        memory: int = psutil.Process(self.process.pid).memory_info().rss
+        return memory
+
+    def descriptors(self) -> int:
+        """Open files and connections."""
+        return psutil.Process(self.process.pid).num_fds()
+
+    def cpu_s(self) -> float:
+        """CPU used so far."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
+
+    @contextmanager
+    def peak(self) -> Iterator[dict[str, float]]:
+        """Watch resident memory; `growth_mb` is there at the end."""
+        found: dict[str, float] = {}
+        before = most = self.rss_bytes()
+        over = threading.Event()
+
+        def watch() -> None:
+            nonlocal most
+            while not over.wait(_SAMPLE_S):
+                most = max(most, self.rss_bytes())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield found
+        finally:
+            over.set()
+            thread.join()
+            found["before_mb"] = round(before / 2**20, 1)
+            found["growth_mb"] = round((max(most, self.rss_bytes()) - before) / 2**20, 1)
+
+    def forget_holds(self) -> None:
+        """Begin to watch the loop now."""
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.05)
+
+    def stop(self) -> dict[str, Any]:
+        """Stop it; gives what held its loop, if that was watched."""
+        self.process.terminate()
+        self.process.wait(30)
+        found = self.folder / "probe.json"
+        return dict(json.loads(found.read_text(encoding="utf-8"))) if found.exists() else {}
+
+
+@contextmanager
+def node(folder: Path, *, database_url: str | None = None, watched: bool = False, **more: object) -> Iterator[Running]:
+    """A fresh node, stopped at the end. watched: with a probe on its loop."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    settings = {"log.format": "json", **{name.replace("__", "."): value for name, value in more.items()}}
+    plan = Blueprint(port=port, database_url=database_url, more=settings)
+    asyncio.run(lay_out(folder, plan))
+    module = "benchmarks.probe" if watched else "axis.cli.main"
+    environment = {**os.environ, FILE_VARIABLE: str(folder / "probe.json")}
+    with (folder / "node.log").open("wb") as log:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "serve", "--config", str(folder / "axis.toml")],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
+    try:
+        _await_ready(process, port, folder)
+        yield Running(process=process, port=port, folder=folder, ready_s=time.perf_counter() - begun)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:
+    end = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < end and process.poll() is None:
+        connection = HTTPConnection(HOST, port, timeout=5)
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.005)
+        finally:
+            connection.close()
+    raise RuntimeError((folder / "node.log").read_text(encoding="utf-8")[-2_000:])
