@@ -5,6 +5,7 @@ straight to their decoders. Depth, elements, sizes and file counts are bounded w
 entity ends it at once. The tree holds no lxml object.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -178,6 +179,11 @@ class _Target:
 
     def _path(self) -> str:
         return "/".join(node.name for node in self._stack if node.name not in ("edXML", "edXMLEnvelope"))
+
+
+# lxml asks how many arguments `start` takes each time that it makes a parser, by way of `inspect`, which takes as long
+# as parsing a small package. Said here once, the answer is at hand.
+_Target.start.__signature__ = inspect.signature(_Target.start)  # type: ignore[attr-defined] # any function may have one
 
 
 def parse(
