@@ -126,7 +126,9 @@ class RevocationPool:
 
     def _add_ocsp(self, der: bytes, source: str) -> None:
         try:
-            containers = OCSPContainer.load_multi(asn1_ocsp.OCSPResponse.load(der, strict=True))
+            answer = asn1_ocsp.OCSPResponse.load(der, strict=True)
+            _check_octets(answer)
+            containers = OCSPContainer.load_multi(answer)
             for container in containers:
                 single = container.extract_single_response()
                 if single is None:
@@ -202,6 +204,18 @@ class RevocationPool:
                 freshness_req_type=FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
             ),
         )
+
+
+def _check_octets(answer: asn1_ocsp.OCSPResponse) -> None:
+    """Signatures are whole octets. asn1crypto passes over a BIT STRING that says otherwise; DER does not allow it.
+
+    Raises ValueError.
+    """
+    basic = answer["response_bytes"]["response"].parsed
+    certificates = basic["certs"] if basic["certs"].native else ()
+    signatures = [basic["signature"], *(certificate["signature_value"] for certificate in certificates)]
+    if any(signature.contents[:1] != b"\0" for signature in signatures):
+        raise ValueError("a signature that is not made of whole octets")
 
 
 def _evidence(item: _Item) -> Evidence:

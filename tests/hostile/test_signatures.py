@@ -693,3 +693,12 @@ def test_a_changed_timestamp_is_wrong() -> None:
     der = bytearray(base64.b64decode(token.group(1)))
     der[-20] ^= 1
     fails(raw.replace(token.group(1), base64.b64encode(bytes(der))), "timestamp_wrong")
+
+
+def test_an_ocsp_answer_whose_signature_is_not_made_of_whole_octets_is_no_evidence() -> None:
+    answer = bytearray(pki.ocsp("agency"))
+    unused_bits = len(answer) - 257  # of the BIT STRING that ends the responder's certificate: RSA-2048
+    assert answer[unused_bits - 4 : unused_bits + 1].hex() == "0382010100"
+    answer[unused_bits] = 2
+    found = fails(signed(), "revocation_owed", policy=HARD, revocation=only_root(bytes(answer)))
+    assert found.overall is Overall.INDETERMINATE
