@@ -24,7 +24,7 @@ from axis.edxml.model import DocumentPackage, Finding, Limits, Package, StatusPa
 from axis.edxml.prolog import find_beginning
 from axis.edxml.rules import check_document, check_status
 from axis.edxml.schema import explain_schema
-from axis.edxml.skeleton import CHUNK_BYTES, Skeleton, parse
+from axis.edxml.skeleton import CHUNK_BYTES, Skeleton, parse, parse_whole
 from axis.errors import Busy, Code, Malformed
 
 Mode = Literal["strict", "tolerant"]
@@ -80,9 +80,12 @@ def _read(file: IO[bytes], limits: Limits, mode: Mode, shelf: Shelf) -> Package:
     def decoder(at: str) -> Decoder:
         return Decoder(at=at, keeper=shelf.keeper(), most_bytes=limits.attachment_bytes)
 
-    skeleton = parse(
-        _chunks(head[beginning.offset :], file), limits=limits, findings=findings, decoder=decoder, line=beginning.lines
-    )
+    xml, skeleton = head[beginning.offset :], None
+    if len(head) == size_bytes and len(xml) <= CHUNK_BYTES:
+        skeleton = parse_whole(xml, limits=limits, findings=findings, decoder=decoder)
+    if skeleton is None:
+        chunks = _chunks(xml, file)
+        skeleton = parse(chunks, limits=limits, findings=findings, decoder=decoder, line=beginning.lines)
     package = _package(skeleton, limits, findings)
     if mode == "strict":
         _refuse_strictly(skeleton, package)

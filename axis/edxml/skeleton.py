@@ -25,6 +25,7 @@ _SIGNATURE_PATHS = ("Signature", "edXMLHeader/Signature")
 _LINE = re.compile(r"\bline (\d+)")
 _POSITION = re.compile(r", line \d+, column \d+$")
 _INVALID_BYTES = 81  # libxml2's XML_ERR_INVALID_ENCODING
+_SILENT = (etree._Comment, etree._ProcessingInstruction)  # noqa: SLF001 - lxml has no other name for them
 _QCVN = f"{{{NAMESPACE}}}"
 _CONTENT_PATH = ["edXML", "AttachmentEncoded", "Attachment"]
 
@@ -221,6 +222,45 @@ def parse(
     if target.root is None:
         raise Malformed(Code.EMPTY_BODY)
     return Skeleton(root=target.root, has_signature=target.has_signature)
+
+
+def parse_whole(
+    xml: bytes, *, limits: Limits, findings: Findings, decoder: Callable[[str], Decoder]
+) -> Skeleton | None:
+    """Parse a package that is one chunk; None when it is not plainly well-formed: then `parse` says why.
+
+    The parser calls a target with the interpreter's lock let go and taken again each time: beside busy threads that
+    makes a small package wait longer than it works. Here it is let go once, and the target sees the same events after.
+    Raises Malformed, as `parse`.
+    """
+    if b"<!DOCTYPE" in xml:
+        return None
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        element = etree.fromstring(xml, parser)
+    except etree.XMLSyntaxError:
+        return None
+    if parser.error_log:
+        return None
+    target = _Target(limits, findings, decoder)
+    _replay(element, target)
+    _check_sizes(target, len(xml), 0, limits)
+    return None if target.root is None else Skeleton(root=target.root, has_signature=target.has_signature)
+
+
+def _replay(element: etree._Element, target: _Target) -> None:
+    """Give the target what a parser would have given it. No deeper than limits.depth: there the target raises."""
+    target.start(element.tag, dict(element.items()))  # type: ignore[arg-type] # the stubs let names be bytes
+    if element.text:
+        target.data(element.text)
+    for child in element:
+        if isinstance(child, _SILENT):
+            target.comment("")
+        else:
+            _replay(child, target)
+        if child.tail:
+            target.data(child.tail)
+    target.end(element.tag)
 
 
 def _check_chunk(target: _Target, parser: etree.XMLParser, chunk: bytes, line: int) -> None:

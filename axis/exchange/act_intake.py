@@ -3,6 +3,8 @@
 The node forges nothing: receivers get the sender's act as it is and answer it with 15 or 16.
 """
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from axis.exchange import parcel as rows
@@ -14,7 +16,7 @@ from axis.exchange.values import Accepted, Outcome
 from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import Hot
-from axis.store.records import Act, ActReceiver, Delivery, Document, Row
+from axis.store.records import Act, ActReceiver, Blob, Delivery, Document, Row
 from axis.terms import BusinessType, PackageKind
 
 _KINDS = {BusinessType.RECALL: "recall", BusinessType.UPDATE: "update", BusinessType.REPLACE: "replace"}
@@ -38,6 +40,13 @@ class ActIntake:
         context = self._context
         blob = await context.store.blobs.record(parcel.spooled, parcel.at)
         targets, known = await context.store.read(lambda c: _target_deliveries(c, parcel))
+        write = partial(self._write, parcel, blob, targets, known)
+        return await context.work_out(len(parcel.destinations), write)
+
+    def _write(
+        self, parcel: Parcel, blob: Blob, targets: tuple[Document, ...], known: tuple[Delivery, ...]
+    ) -> tuple[Hot, Accepted]:
+        context = self._context
         document_uid = targets[0].document_uid if targets else None
         added = self._added_deliveries(parcel, document_uid, known)
         package_id = context.new_id()

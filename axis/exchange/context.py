@@ -18,6 +18,7 @@ from axis.store.records import Audit
 from axis.store.store import Store
 from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
 
+_FEW = 100  # receivers whose rows are made on the event loop: some 4 ms
 _DECISIONS = 8  # how often a use case decides anew when others write first
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
-    inline_bytes: int = 128 << 10  # larger packages are read and verified in a thread
+    inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 
 
 class Wake:
@@ -71,6 +72,10 @@ class Context:
         at = self.clock.now()
         text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
         return Audit(audit_id=new_id(at), at=at, kind=kind, actor=actor, fields=text)
+
+    async def work_out(self, receivers: int, function: Callable[[], T]) -> T:
+        """Run what takes time for each receiver: here for a few, in a thread for many, so that nobody else waits."""
+        return function() if receivers <= _FEW else await asyncio.to_thread(function)
 
     async def settle(self, decide: Callable[[], Awaitable[tuple[Hot | None, T]]]) -> T:
         """Decide on what is stored and write it; when a concurrent write came first, decide again.

@@ -26,7 +26,7 @@ from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import Hot
-from axis.store.records import Document, StatusEvent
+from axis.store.records import Blob, Document, StatusEvent
 from axis.terms import BusinessType, Origin, PackageKind, Place
 
 
@@ -50,12 +50,16 @@ class DocumentIntake:
     async def accept(self, entry: Entry, package: DocumentPackage) -> Accepted:
         """Store the package and send it on its way, or find that it is known."""
         self._refuse_secret(package)
-        parcel = rows.make_parcel(entry, package, self._destinations(entry.source, package))
+        receivers = len(package.header.receivers)
+        parcel = await self._context.work_out(receivers, partial(self._parcel, entry, package))
         decide = self._decide if parcel.business.makes_document else self._acts.decide
         accepted = await self._context.settle(partial(decide, parcel))
         for uplink_id in {destination.uplink_id for destination in parcel.destinations if destination.uplink_id}:
             self._context.wake.ring(uplink_id)
         return accepted
+
+    def _parcel(self, entry: Entry, package: DocumentPackage) -> Parcel:
+        return rows.make_parcel(entry, package, self._destinations(entry.source, package))
 
     def _refuse_secret(self, package: DocumentPackage) -> None:
         policy = self._context.policy
@@ -123,6 +127,10 @@ class DocumentIntake:
     async def _make(self, parcel: Parcel, around: Surroundings) -> tuple[Hot | None, Accepted]:
         context = self._context
         blob = await context.store.blobs.record(parcel.spooled, parcel.at)
+        return await context.work_out(len(parcel.destinations), partial(self._write, parcel, around, blob))
+
+    def _write(self, parcel: Parcel, around: Surroundings, blob: Blob) -> tuple[Hot, Accepted]:
+        context = self._context
         document_uid, package_id = context.new_id(), context.new_id()
         place = NumberedPlace(edition=len(around.editions) + 1, same_code_no=around.same_code_no)
         document = rows.document_row(parcel, document_uid, package_id, place)

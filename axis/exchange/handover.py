@@ -76,6 +76,10 @@ class HandOver:
 
     async def _decide_hand_over(self, system_id: str, package_id: str) -> tuple[Hot | None, None]:
         consignments = [c for c in await self._consignments(system_id, package_id) if c.state in PENDING]
+        write = partial(self._handed_over, system_id, package_id, consignments)
+        return await self._context.work_out(len(consignments), write), None
+
+    def _handed_over(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
         first = [c for c in consignments if c.state in _BEFORE_HAND_OVER]
         changes = self._moves(consignments, TransportState.HANDED_OVER)
         leaf = (
@@ -92,22 +96,28 @@ class HandOver:
             if first
             else None
         )
-        return (Hot(inserts=(leaf,) if leaf else (), changes=changes) if changes else None), None
+        return Hot(inserts=(leaf,) if leaf else (), changes=changes) if changes else None
 
     async def _decide_acknowledgement(
         self, system_id: str, package_id: str, word: Acknowledgement
     ) -> tuple[Hot | None, None]:
         consignments = await self._consignments(system_id, package_id)
+        write = partial(self._acknowledged, system_id, package_id, word, consignments)
+        return await self._context.work_out(len(consignments), write), None
+
+    def _acknowledged(
+        self, system_id: str, package_id: str, word: Acknowledgement, consignments: Sequence[Consignment]
+    ) -> Hot | None:
         match word:
             case Acknowledgement.DONE:
-                return self._done(system_id, package_id, consignments), None
+                return self._done(system_id, package_id, consignments)
             case Acknowledgement.FAIL:
-                return self._failed(system_id, package_id, consignments), None
+                return self._failed(system_id, package_id, consignments)
             case Acknowledgement.INITIAL:
                 again = [c for c in consignments if c.state not in (TransportState.QUEUED, TransportState.DEAD)]
-                return (Hot(changes=self._moves(again, TransportState.QUEUED)) if again else None), None
+                return Hot(changes=self._moves(again, TransportState.QUEUED)) if again else None
             case Acknowledgement.PROCESSING:
-                return None, None
+                return None
 
     def _done(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
         waiting = [c for c in consignments if c.state is not TransportState.ACKNOWLEDGED]

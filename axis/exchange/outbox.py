@@ -21,7 +21,7 @@ from axis.exchange.context import Context
 from axis.organ.codes import canonical_form
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueMoved, Stale
-from axis.store.records import Consignment, Package, QueueRow, Row
+from axis.store.records import Consignment, QueueRow, Row
 from axis.terms import TransportState
 
 log = structlog.get_logger(__name__)
@@ -132,12 +132,15 @@ class Outbox:
             except AxisError as e:
                 await self._record_failure(row, e)
                 return
-            await self._context.settle(partial(self._sent, row, package, ref))
+            await self._context.settle(partial(self._sent, row, ref))
             log.info("package_handed_over", uplink=self._uplink_id, package_id=package.package_id, peer_ref=ref)
 
-    async def _sent(self, row: QueueRow, package: Package, ref: str) -> tuple[Hot | None, None]:
+    async def _sent(self, row: QueueRow, ref: str) -> tuple[Hot | None, None]:
+        waiting = await self._waiting(row.package_id)
+        return await self._context.work_out(len(waiting), partial(self._write_sent, row, ref, waiting)), None
+
+    def _write_sent(self, row: QueueRow, ref: str, waiting: Sequence[Consignment]) -> Hot:
         now = self._context.clock.now()
-        waiting = await self._waiting(package.package_id)
         moves: tuple[Change, ...] = tuple(
             ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.HANDED_OVER, at=now)
             for c in waiting
@@ -147,12 +150,12 @@ class Outbox:
             queue_id=row.queue_id, fence=row.fence, task="ask", peer_ref=ref, due_at=first_ask, attempts=0
         )
         fields = {
-            "package_id": package.package_id,
+            "package_id": row.package_id,
             "receivers": [c.receiver_organ for c in waiting],
             "system": self._uplink_id,
             "peer_ref": ref,
         }
-        return Hot(inserts=(make_leaf(LeafKind.HANDED_OVER, now, fields),), changes=(*moves, again)), None
+        return Hot(inserts=(make_leaf(LeafKind.HANDED_OVER, now, fields),), changes=(*moves, again))
 
     async def _record_failure(self, row: QueueRow, error: AxisError) -> None:
         words = str(error)[:500]
@@ -162,9 +165,13 @@ class Outbox:
 
     async def _failed(self, row: QueueRow, words: str, *, final: bool) -> tuple[Hot | None, None]:
         now = self._context.clock.now()
-        attempts = row.attempts + 1
-        due_at = None if final else self._policy.backoff.next_try(now, attempts, row.queued_at)
+        due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at)
         waiting = await self._waiting(row.package_id)
+        return await self._context.work_out(
+            len(waiting), partial(self._write_failed, row, words, due_at, waiting)
+        ), None
+
+    def _write_failed(self, row: QueueRow, words: str, due_at: datetime | None, waiting: Sequence[Consignment]) -> Hot:
         failures: tuple[Change, ...] = tuple(
             ConsignmentFailed(
                 consignment_id=c.consignment_id,
@@ -179,8 +186,8 @@ class Outbox:
             fields = {"package_id": row.package_id, "receivers": [c.receiver_organ for c in waiting], "error": words}
             audit: tuple[Row, ...] = (self._context.audit("consignment_dead", self._uplink_id, fields),)
             done = QueueDone(queue_id=row.queue_id, fence=row.fence)
-            return Hot(inserts=audit, changes=(*failures, done)), None
-        return Hot(changes=(*failures, _later(row, due_at, attempts))), None
+            return Hot(inserts=audit, changes=(*failures, done))
+        return Hot(changes=(*failures, _later(row, due_at, row.attempts + 1)))
 
     async def _waiting(self, package_id: str) -> tuple[Consignment, ...]:
         """The package's consignments to this uplink that have not been handed over."""
@@ -203,9 +210,12 @@ class Outbox:
         await self._context.settle(partial(self._asked, row, states))
 
     async def _asked(self, row: QueueRow, states: Sequence[ReceiverState]) -> tuple[Hot | None, None]:
-        now = self._context.clock.now()
         consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
         ours = [c for c in consignments if c.uplink_id == self._uplink_id]
+        return await self._context.work_out(len(ours), partial(self._write_asked, row, states, ours)), None
+
+    def _write_asked(self, row: QueueRow, states: Sequence[ReceiverState], ours: Sequence[Consignment]) -> Hot:
+        now = self._context.clock.now()
         confirmed = self._confirmed(ours, states)
         moves: tuple[Change, ...] = tuple(
             ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.ACKNOWLEDGED, at=now)
@@ -219,9 +229,10 @@ class Outbox:
                 "system": self._uplink_id,
             }
             leaves = (make_leaf(LeafKind.ACKNOWLEDGED, now, fields),)
-        open_ones = [c for c in ours if c not in confirmed and c.state is TransportState.HANDED_OVER]
+        done = {c.consignment_id for c in confirmed}
+        open_ones = [c for c in ours if c.state is TransportState.HANDED_OVER and c.consignment_id not in done]
         end, audit = self._after_ask(row, now, [c.receiver_organ for c in open_ones])
-        return Hot(inserts=(*leaves, *audit), changes=(*moves, end)), None
+        return Hot(inserts=(*leaves, *audit), changes=(*moves, end))
 
     def _confirmed(self, ours: Sequence[Consignment], states: Sequence[ReceiverState]) -> list[Consignment]:
         registry = self._context.directory.current.registry

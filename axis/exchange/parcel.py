@@ -191,13 +191,14 @@ def delivery_rows(
     context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]
 ) -> tuple[Delivery, ...]:
     """One delivery a receiver."""
+    names = parcel.names
     return tuple(
         Delivery(
             delivery_id=context.new_id(),
             document_uid=document_uid,
             receiver_organ=destination.organ,
             addressed_as=destination.addressed_as,
-            receiver_name=destination.name or parcel.names.get(destination.addressed_as),
+            receiver_name=destination.name or names.get(destination.addressed_as),
             place=destination.place,
             created_at=parcel.at,
         )

@@ -5,6 +5,7 @@ refused ones only when the sender's system has acknowledged the refusal, that is
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -13,7 +14,7 @@ from axis.exchange.context import Context
 from axis.exchange.parcel import Parcel, Shipment
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, Hot
-from axis.store.records import Act, ActReceiver, Consignment, Delivery, Document, Package, Row
+from axis.store.records import Act, ActReceiver, Blob, Consignment, Delivery, Document, Package, Row
 from axis.terms import Place, StatusCode, TransportState
 
 HEADER_DIFFERS = "header_differs"
@@ -102,12 +103,21 @@ def _refusal_was_read(conn: Connection, delivery: Delivery) -> bool:
 
 
 async def _ship_to_fresh(context: Context, parcel: Parcel, original: Original, known: Known) -> tuple[Row, ...]:
+    blob = None if known.same_bytes else await context.store.blobs.record(parcel.spooled, parcel.at)
+    return await context.work_out(
+        len(parcel.destinations), partial(_fresh_rows, context, parcel, original, known, blob)
+    )
+
+
+def _fresh_rows(
+    context: Context, parcel: Parcel, original: Original, known: Known, blob: Blob | None
+) -> tuple[Row, ...]:
+    """blob: None when these very bytes are stored already."""
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
     uid = original.document_uid
     package_id = known.same_bytes.package_id if known.same_bytes else context.new_id()
     inserts: tuple[Row, ...] = ()
-    if known.same_bytes is None:
-        blob = await context.store.blobs.record(parcel.spooled, parcel.at)
+    if blob is not None:
         inserts = (blob, *rows.package_rows(parcel, package_id, uid))
     deliveries: tuple[Delivery, ...] = ()
     if original.document is not None:
