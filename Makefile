@@ -29,6 +29,7 @@ demo: .venv/.run ## play one exchange in a temporary folder, print its table, en
 	$(BIN)/axis demo $(ARGS)
 
 test: .venv/.dev ## all tests, on SQLite and PostgreSQL
+	@sh .ci/debian
 	$(BIN)/pytest -n auto $(ARGS)
 
 test-fast: .venv/.dev ## the tests of the pure rooms: seconds

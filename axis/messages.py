@@ -298,17 +298,29 @@ _RECORD: dict[Code, Sentences] = {
         "The package bears a secrecy marking; state secrets must not travel through this node.",
         "Send the document through the system that is set apart for state secrets.",
     ),
+    Code.SIGNATURE_MISSING: _say(
+        "Trục chỉ nhận gói tin của cơ quan này khi có chữ ký số, nhưng gói tin hoặc tệp nêu tại vị trí chưa được ký.",
+        "Đề nghị ký số (người có thẩm quyền và cơ quan) rồi gửi lại.",
+        "This sender's packages are taken only when signed, and the package or the file named here is not.",
+        "Sign it (the authorised person and the agency), then send it again.",
+    ),
+    Code.SIGNATURE_INVALID: _say(
+        "Chữ ký số của gói tin hoặc của tệp nêu tại vị trí không hợp lệ.",
+        "Đề nghị chạy `axis verify` với tệp này để xem lý do, khắc phục rồi ký và gửi lại.",
+        "A digital signature on the package or on the file named here is not valid.",
+        "Run `axis verify` on the file to see why, put it right, sign it and send it again.",
+    ),
+    Code.EVIDENCE_MISSING: _say(
+        "Chưa kiểm tra được chữ ký số vì thiếu thông tin thu hồi chứng thư (CRL, OCSP); trục đang lấy.",
+        "Đề nghị gửi lại sau khoảng thời gian nêu trong Retry-After.",
+        "The signatures cannot be checked yet: revocation data (CRL, OCSP) is missing and being fetched.",
+        "Send it again after the time given in Retry-After.",
+    ),
     Code.STATUS_UNMATCHED: _say(
         "Không tìm thấy văn bản mà trạng thái xử lý này đề cập đến.",
         "Đề nghị kiểm tra mã văn bản, số ký hiệu và ngày ban hành trong ResponseFor rồi gửi lại.",
         "No document matches this status.",
         "Check the document's identifier, code and date in ResponseFor and send it again.",
-    ),
-    Code.STATUS_NOT_YOURS: _say(
-        "Cơ quan gửi trạng thái không phải là bên được phép báo trạng thái này.",
-        "Đề nghị kiểm tra mã cơ quan và mã trạng thái rồi gửi lại.",
-        "The organisation that reports this status is not the one that may.",
-        "Check the organisation's code and the status code and send it again.",
     ),
     Code.UNKNOWN_ACKNOWLEDGEMENT: _say(
         "Giá trị xác nhận không thuộc danh mục initial, processing, done, fail; trạng thái truyền không thay đổi.",

@@ -21,15 +21,19 @@ from axis.delivery.directory import DirectoryCache
 from axis.delivery.peer import Peer
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
+from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.context import Context, Policy
 from axis.exchange.inbox import Inbox, InboxPolicy
+from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
 from axis.keys import NodeKey
-from axis.ops.access import store_options
+from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
+from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
+from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
 from axis.web.app import WebParts, build_app
@@ -80,8 +84,12 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
         directory = await DirectoryCache.load(store, key)
         context = _context(settings, store, clock, directory)
-        exchange = Exchange(context, check_intake=disk.check_intake)
-        loops = [directory.keep_fresh(), disk.run()]
+        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings))
+        await judges.refresh()
+        exchange = Exchange(context, judges, check_intake=disk.check_intake)
+        loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
+        loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
+        loops.append(Upkeep(store, clock).run())
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
             stack.push_async_callback(peers[uplink.id].close)
@@ -133,6 +141,14 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         receiver_backoff=_backoff(settings),
     )
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+
+
+def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:
+    trust = settings.trust
+    bounds = FetchBounds(
+        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
+    )
+    return Fetching(context.store, context.clock, judges, bounds)
 
 
 def _limits(settings: Settings) -> Limits:

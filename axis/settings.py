@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -183,6 +184,41 @@ class Exchange(Section):
         return delays
 
 
+class Trust(Section):
+    """Signatures: who is trusted, and by which rules files are judged. Policies of senders: `axis policy`."""
+
+    folder: Path | None = Field(
+        None, description="Trusted certificates (PEM, DER) and *.crl. Left out: trust, below data_dir."
+    )
+    hard_revocation: bool = Field(
+        default=True, description="Without revocation data: cannot be told (true), or valid with a remark (false)."
+    )
+    revocation_max_age_hours: float | None = Field(
+        None, gt=0, description="Revocation data older than this does not count, whatever it says itself."
+    )
+    weak_until: datetime | None = Field(
+        None,
+        description="Signatures up to then may use SHA-1 and small keys, with a remark. Left out: none may.",
+    )
+    both_signatures: bool = Field(
+        default=True, description="A PDF without both the person's and the agency's signature gets a remark."
+    )
+    fetch_timeout_s: float = Field(120.0, gt=0, description="Longest wait for a CRL, OCSP or timestamp service.")
+    fetch_bytes: int = Field(64 << 20, gt=0, description="Largest answer of such a service.")
+    fetch_private: bool = Field(
+        default=False,
+        description="Whether addresses in certificates may lead into private networks (a CA within the city's).",
+    )
+
+    @field_validator("weak_until")
+    @classmethod
+    def _aware(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment.tzinfo is None:
+            msg = "needs its offset from UTC, e.g. 2027-01-01T00:00:00+07:00"
+            raise ValueError(msg)
+        return moment
+
+
 class Disk(Section):
     """The watermark under which intake stops while deliveries go on."""
 
@@ -263,6 +299,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     vxp: Vxp = Vxp()
     exchange: Exchange = Exchange()
+    trust: Trust = Trust()
     disk: Disk = Disk()
     log: Log = Log()
     uplink: tuple[Uplink, ...] = ()
@@ -363,6 +400,16 @@ def _section(field: FieldInfo) -> tuple[type[BaseModel], bool]:
     return get_args(field.annotation)[0], True
 
 
+_TYPE_NAMES = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true | false",
+    "Path": "path",
+    "datetime": "date and time",
+}
+
+
 def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a generic
     """`int`, `a list of str`, `city | national`."""
     arguments = get_args(annotation)
@@ -372,7 +419,7 @@ def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a ge
         return f"list of {_type_name(arguments[0])}"
     if arguments:  # X | None
         return _type_name(arguments[0])
-    return {"str": "text", "int": "whole number", "float": "number", "Path": "path"}[annotation.__name__]
+    return _TYPE_NAMES[annotation.__name__]
 
 
 def _default(field: FieldInfo) -> str:
@@ -386,6 +433,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 

@@ -45,7 +45,11 @@ class StatusCode(StrEnum):
 
 
 class TransportState(StrEnum):
-    """How far a consignment has come. Never mistaken for a processing status."""
+    """How far a consignment has come. Never mistaken for a processing status.
+
+    Norm: NĐ 64/2007/NĐ-CP Art. 36–37: sent once it is in a system outside the originator's control, received once it
+    is in the designated one.
+    """
 
     QUEUED = "queued"  # waits for the receiver's system to fetch it, or for us to push it
     HANDED_OVER = "handed_over"  # the last byte was written to the receiving system

@@ -4,8 +4,8 @@ Every callback of the loop is timed, by the wall and by the CPU of its thread; a
 one that takes long. What held the loop is written to the file that AXIS_BENCH_PROBE names when the process ends, and
 on SIGUSR2. SIGUSR1 forgets everything so far: the start of a process is not what is measured.
 
-Wall time without CPU time is waiting for a core or for the interpreter's lock: on a busy machine that says nothing about
-the callback.
+Wall time without CPU time is waiting for a core or for the interpreter's lock: on a busy machine that says nothing
+about the callback.
 """
 
 import asyncio

@@ -17,7 +17,8 @@ from axis.ops.install import NewNode, NewUplink, install, write_secret
 from axis.serve import Node, start_node
 from axis.settings import Settings
 from axis.store import registry
-from axis.store.records import System
+from axis.store.queries import ANY_SENDER
+from axis.store.records import SignaturePolicy, System
 from axis.store.registry import NewSystem, OrganRow
 from tests.exchange.harness import ORGANS, SYSTEMS
 
@@ -43,6 +44,7 @@ class Blueprint:
     systems: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SYSTEMS)
     database_url: str | None = None  # None: SQLite in the folder
     above: Above | None = None
+    signatures: str = "report"  # how much they matter; "off" where verdicts would only be in the way
     more: Mapping[str, object] = field(default_factory=dict)  # settings, as section.key
 
 
@@ -81,6 +83,10 @@ async def lay_out(folder: Path, plan: Blueprint) -> Settings:
                 system=system, secret_encrypted=access.key.encrypt(secret_of(system_id)), serves=serves
             )
             await access.store.write(lambda c, new=new_system: registry.add_system(c, new, CLOCK.now(), "test"))
+        policy = SignaturePolicy(
+            organ_id=ANY_SENDER, envelope=plan.signatures, files=plan.signatures, fail_closed=False
+        )
+        await access.store.write(lambda c: registry.set_signature_policy(c, policy, CLOCK.now(), "test"))
     return settings
 
 

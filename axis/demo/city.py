@@ -12,8 +12,10 @@ from axis.demo.cast import AGENCIES, CITY, NATIONAL, NodeName
 from axis.demo.dms import Dms, Office, Pace
 from axis.demo.documents import Desk
 from axis.demo.ledger import Ledger
+from axis.demo.pki import Pki
 from axis.demo.prepare import DemoFolder, Ports, organ_names
 from axis.demo.processes import NodeProcess
+from axis.demo.seals import Seals
 from axis.ops.access import open_access
 from axis.settings import read_settings
 
@@ -25,6 +27,7 @@ class Running:
     city: NodeProcess
     national: NodeProcess
     systems: Mapping[str, Dms]
+    seals: Seals | None = None  # the agencies' keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +50,15 @@ async def running(folder: DemoFolder, ports: Ports, crew: Crew) -> AsyncIterator
         async with asyncio.TaskGroup() as starting:
             for process in nodes.values():
                 starting.create_task(process.start())
-        systems = await _systems(folder, nodes, crew, stack)
+        seals = Seals(Pki(folder=folder.pki))
+        systems = await _systems(folder, nodes, crew, stack, seals)
         tasks = [asyncio.create_task(dms.run(), name=system_id) for system_id, dms in systems.items()]
         stack.push_async_callback(_cancel, tasks)
-        yield Running(city=nodes[CITY], national=nodes[NATIONAL], systems=systems)
+        yield Running(city=nodes[CITY], national=nodes[NATIONAL], systems=systems, seals=seals)
 
 
 async def _systems(
-    folder: DemoFolder, nodes: Mapping[NodeName, NodeProcess], crew: Crew, stack: AsyncExitStack
+    folder: DemoFolder, nodes: Mapping[NodeName, NodeProcess], crew: Crew, stack: AsyncExitStack, seals: Seals
 ) -> dict[str, Dms]:
     names = organ_names()
     systems = {}
@@ -77,6 +81,7 @@ async def _systems(
                     ledger=crew.ledger,
                     clock=crew.clock,
                     pace=crew.pace,
+                    seals=seals,
                     journal=folder.journal(agency) if crew.remembers else None,
                 )
             )

@@ -17,6 +17,8 @@ from axis.clock import Clock
 from axis.demo.cast import Agency
 from axis.demo.documents import About, Desk, about, act_targets, is_added
 from axis.demo.ledger import Arrival, Ledger, StatusArrival
+from axis.demo.pki import Seal
+from axis.demo.seals import Seals
 from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.rules import business_type, status_code
@@ -63,6 +65,7 @@ class Office:
     ledger: Ledger
     clock: Clock
     pace: Pace
+    seals: Seals | None = None  # what it signs its packages with; None: it does not sign
     journal: Path | None = None  # where open answers are kept; None: they end with the process
 
 
@@ -82,12 +85,13 @@ class Dms:
         """Whose system this is."""
         return self._office.agency
 
-    async def send(self, package: DocumentPackage | StatusPackage | bytes) -> str:
+    async def send(self, package: DocumentPackage | StatusPackage, *, signed: bool = True) -> str:
         """Hand a package in, trying until the node takes or refuses it. Returns the axis's id for it.
 
+        signed: whether its envelope is signed: a document's by the agency, a status by the software.
         Raises PeerRefused.
         """
-        content = package if isinstance(package, bytes) else await asyncio.to_thread(to_bytes, package)
+        content = await asyncio.to_thread(self._pack, package, signed=signed)
         kind = PackageKind.STATUS if isinstance(package, StatusPackage) else PackageKind.DOCUMENT
         while True:
             try:
@@ -95,6 +99,14 @@ class Dms:
             except PeerUnreachable:
                 # The same bytes again: if the node has them, it answers as the first time.
                 await asyncio.sleep(_TRY_AGAIN_S)
+
+    def _pack(self, package: DocumentPackage | StatusPackage, *, signed: bool) -> bytes:
+        content = to_bytes(package)
+        seals = self._office.seals
+        if seals is None or not signed:
+            return content
+        seal = Seal.SYSTEM if isinstance(package, StatusPackage) else Seal.AGENCY
+        return seals.sign_package(content, package.header.sender.organ_id, seal)
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -7,9 +7,11 @@ same data again and again.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import count
 
 from axis.clock import to_local
 from axis.demo.paper import Letter, make_pdf
+from axis.demo.seals import Seals
 from axis.edxml.attachments import Declared, attach
 from axis.edxml.model import (
     Attachment,
@@ -94,13 +96,18 @@ def about(package: DocumentPackage) -> About:
 class Desk:
     """Numbers documents and names their parties."""
 
-    def __init__(self, names: Mapping[str, str], now: datetime) -> None:
-        """names: organisation code → name. now: aware; tells the date, and the first number."""
+    def __init__(self, names: Mapping[str, str], now: datetime, seals: Seals | None = None) -> None:
+        """names: organisation code → name. now: aware; tells the date, and the first number.
+
+        seals: what the letters' PDFs are signed with; without them they stay unsigned.
+        """
         self._names = names
+        self._seals = seals
         self._now = to_local(now)
         midnight = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
         # Tenths of a second of the day: never the same twice unless a demo is played at the same moment again.
-        self._number = (self._now - midnight) // timedelta(milliseconds=100)
+        first = (self._now - midnight) // timedelta(milliseconds=100)
+        self._numbers = count(first + 1)  # one iterator for all threads: two never get the same number
 
     @property
     def today(self) -> date:
@@ -109,8 +116,7 @@ class Desk:
 
     def number(self) -> str:
         """A number that no document of the demo has had today."""
-        self._number += 1
-        return str(self._number)
+        return str(next(self._numbers))
 
     def party(self, code: str) -> Party:
         """An organisation as packages name it."""
@@ -118,7 +124,7 @@ class Desk:
         return Party(organ_id=code, organ_name=name, organization_in_charge=name, email="vanthu@demo.invalid")
 
     def letter(self, draft: Draft) -> DocumentPackage:
-        """A new document with one PDF, or two."""
+        """A new document with one PDF, or two; with seals they are signed: for threads then."""
         number = f"{self.number()}/{draft.notation}"
         page = Letter(
             issuer=self._names[draft.sender],
@@ -131,11 +137,15 @@ class Desk:
             position=draft.position,
             signer=draft.signer,
         )
-        files = [_attachment(1, number.replace("/", "_") + ".pdf", make_pdf(page))]
+        files = [_attachment(1, number.replace("/", "_") + ".pdf", self._pdf(page, draft.sender))]
         if draft.enclosure:
-            enclosed = replace(page, subject=draft.enclosure)
-            files.append(_attachment(2, "Phu luc.pdf", make_pdf(enclosed)))
+            enclosed = self._pdf(replace(page, subject=draft.enclosure), draft.sender, appendix=True)
+            files.append(_attachment(2, "Phu luc.pdf", enclosed))
         return DocumentPackage(header=self._header(draft, number), attachments=tuple(files))
+
+    def _pdf(self, page: Letter, sender: str, *, appendix: bool = False) -> bytes:
+        content = make_pdf(page)
+        return self._seals.sign_letter(content, sender, self._now, appendix=appendix) if self._seals else content
 
     def _header(self, draft: Draft, number: str) -> DocumentHeader:
         code_number, notation = number.split("/", 1)

@@ -25,10 +25,12 @@ from axis.demo.dms import Dms
 from axis.demo.documents import About, Desk, Draft, about, recall, replacement, update
 from axis.demo.ledger import Expected, Ledger
 from axis.demo.report import Report, SentLine
+from axis.demo.seals import Seals
 from axis.edxml.model import DocumentPackage, ResponseFor, StatusPackage
 from axis.edxml.reader import read
 from axis.resources import resource
 from axis.terms import StatusCode, Urgency
+from axis.trust.model import Overall
 
 HANDLED = (
     StatusCode.ARRIVED,
@@ -51,6 +53,8 @@ class Stage:
     ledger: Ledger
     report: Report
     clock: Clock
+    seals: Seals | None = None  # what the letters' PDFs are signed with
+    verdicts: dict[str, Overall] = field(default_factory=dict)  # DocumentId → what its signatures have to be found
     expected: set[Expected] = field(default_factory=set)  # grows while the play goes on
     problems: list[str] = field(default_factory=list)
 
@@ -66,11 +70,12 @@ class Sending:
     package: DocumentPackage
     answers: tuple[tuple[str, tuple[StatusCode, ...]], ...]  # organisation → the statuses that it answers with
     note: str
+    verdict: Overall = Overall.VALID  # what both nodes have to find of its signatures
 
 
 async def play(stage: Stage) -> None:
     """Play everything, and return when all has come back; the caller bounds the time."""
-    desk = Desk(stage.names, stage.clock.now())
+    desk = Desk(stage.names, stage.clock.now(), stage.seals)
     async with asyncio.TaskGroup() as parts:
         for part in (_inside_the_city, _to_the_ministry, _from_the_ministry, _refused, _succeeded, _samples):
             parts.create_task(part(stage, desk))
@@ -83,7 +88,8 @@ async def _send(stage: Stage, sending: Sending) -> str:
         stage.expected |= {Expected(document_id=header.document_id, organ=organ, status=status) for status in statuses}
     sender = header.sender.organ_id
     at = stage.clock.now()
-    doc_id = await stage.dms(sender).send(sending.package)
+    stage.verdicts[header.document_id] = sending.verdict
+    doc_id = await stage.dms(sender).send(sending.package, signed=sending.verdict is not Overall.UNSIGNED)
     stage.report.show_sent(
         SentLine(
             document_id=header.document_id,
@@ -111,7 +117,8 @@ def _all(organs: Iterable[str], statuses: tuple[StatusCode, ...]) -> tuple[tuple
 async def _inside_the_city(stage: Stage, desk: Desk) -> None:
     """A department to a ward, a unit and the city's office; sent twice; in the end it asks the unit to give it back."""
     receivers = (LE_CHAN, WORKS_UNIT, OFFICE)
-    letter = desk.letter(
+    letter = await asyncio.to_thread(
+        desk.letter,
         Draft(
             sender=CONSTRUCTION,
             receivers=receivers,
@@ -123,7 +130,7 @@ async def _inside_the_city(stage: Stage, desk: Desk) -> None:
             ),
             urgency=Urgency.URGENT,
             enclosure="Phụ lục: mẫu báo cáo",
-        )
+        ),
     )
     sending = Sending(package=letter, answers=_all(receivers, HANDLED), note="trong thành phố, gửi hai lần")
     first = await _send(stage, sending)
@@ -163,7 +170,8 @@ async def _ask_back(stage: Stage, desk: Desk, subject: About) -> None:
 async def _to_the_ministry(stage: Stage, desk: Desk) -> None:
     """One document for a ministry and a department: it goes up the national axis and stays in the city."""
     receivers = (MINISTRY, HOME_AFFAIRS)
-    letter = desk.letter(
+    letter = await asyncio.to_thread(
+        desk.letter,
         Draft(
             sender=CONSTRUCTION,
             receivers=receivers,
@@ -171,7 +179,7 @@ async def _to_the_ministry(stage: Stage, desk: Desk) -> None:
             subject="V/v xin ý kiến về quy hoạch nhà ở xã hội",
             body=("Sở Xây dựng kính đề nghị quý cơ quan cho ý kiến về hồ sơ kèm theo.",),
             urgency=Urgency.EXPRESS,
-        )
+        ),
     )
     await _send_and_wait(
         stage, Sending(package=letter, answers=_all(receivers, HANDLED), note="lên trục quốc gia, hỏa tốc")
@@ -180,7 +188,8 @@ async def _to_the_ministry(stage: Stage, desk: Desk) -> None:
 
 async def _from_the_ministry(stage: Stage, desk: Desk) -> None:
     """A ministry to a department, by its old code, and to a ward."""
-    letter = desk.letter(
+    letter = await asyncio.to_thread(
+        desk.letter,
         Draft(
             sender=MINISTRY,
             receivers=(CONSTRUCTION, LE_CHAN),
@@ -188,7 +197,7 @@ async def _from_the_ministry(stage: Stage, desk: Desk) -> None:
             subject="V/v hướng dẫn quản lý cây xanh đô thị",
             body=("Bộ Xây dựng hướng dẫn các địa phương tổ chức thực hiện theo nội dung kèm theo.",),
             position="Thứ trưởng",
-        )
+        ),
     )
     department, ward = letter.header.receivers
     addressed = (replace(department, organ_id=_OLD_CODE_OF_CONSTRUCTION), ward)
@@ -203,7 +212,8 @@ async def _from_the_ministry(stage: Stage, desk: Desk) -> None:
 
 async def _refused(stage: Stage, desk: Desk) -> None:
     """A document that is not the ward's business."""
-    letter = desk.letter(
+    letter = await asyncio.to_thread(
+        desk.letter,
         Draft(
             sender=OFFICE,
             receivers=(HONG_BANG,),
@@ -211,21 +221,22 @@ async def _refused(stage: Stage, desk: Desk) -> None:
             subject="V/v nạo vét luồng cảng cá",
             body=("Văn phòng đề nghị đơn vị chủ trì triển khai và báo cáo kết quả.",),
             position="Chánh Văn phòng",
-        )
+        ),
     )
     await _send_and_wait(stage, Sending(package=letter, answers=_all((HONG_BANG,), REFUSED), note="nơi nhận từ chối"))
 
 
 async def _succeeded(stage: Stage, desk: Desk) -> None:
     """A document for a district that was closed: the ward that took over from it gets it and answers."""
-    letter = desk.letter(
+    letter = await asyncio.to_thread(
+        desk.letter,
         Draft(
             sender=HOME_AFFAIRS,
             receivers=(CLOSED_DISTRICT,),
             notation="SNV-CCHC",
             subject="V/v bàn giao hồ sơ cán bộ sau sắp xếp đơn vị hành chính",
             body=("Sở Nội vụ đề nghị hoàn thành việc bàn giao hồ sơ theo kế hoạch.",),
-        )
+        ),
     )
     await _send_and_wait(
         stage, Sending(package=letter, answers=_all((LE_CHAN,), HANDLED), note="quận đã giải thể, phường kế thừa nhận")
@@ -247,13 +258,14 @@ async def _samples(stage: Stage, desk: Desk) -> None:
             Expected(document_id=document_id, organ=organ, status=status) for organ in added for status in HANDLED
         ]
         stage.expected.update(answers)
-        await stage.dms(GOVERNMENT_OFFICE).send(package)
+        await stage.dms(GOVERNMENT_OFFICE).send(package, signed=False)
         await stage.ledger.wait_for(answers)
 
     new = Sending(
         package=sample("new"),
         answers=(*_all(receivers, HANDLED), (CONSTRUCTION, ())),  # whom the update adds
         note="gói mẫu: văn bản mới, rồi cập nhật",
+        verdict=Overall.UNSIGNED,
     )
     target = await _send_and_wait(stage, new)
     await act(update(sample("update"), target, added=CONSTRUCTION), added=(CONSTRUCTION,))
@@ -261,6 +273,7 @@ async def _samples(stage: Stage, desk: Desk) -> None:
         package=replacement(sample("replace"), target, receivers),
         answers=_all(receivers, HANDLED),
         note="gói mẫu: thay thế, rồi thu hồi",
+        verdict=Overall.UNSIGNED,
     )
     target = await _send_and_wait(stage, successor)
     await act(recall(sample("recall"), target, receivers))

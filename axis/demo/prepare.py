@@ -1,7 +1,7 @@
 """Prepares the demo city in a folder: two nodes with their organisations, connected systems and accounts.
 
-The folder: city/ and national/ (a node's directory each), pki/, agencies/ (what each system still has to answer),
-samples/, demo.json (how far the preparation came) and demo-login.txt.
+The folder: city/ and national/ (a node's directory each, with the demo's trust folder), pki/, agencies/ (what each
+system still has to answer), samples/, demo.json (how far the preparation came) and demo-login.txt.
 """
 
 import asyncio
@@ -20,8 +20,9 @@ from axis.clock import Clock
 from axis.demo import cast
 from axis.demo.cast import AGENCIES, CITY, NATIONAL, Agency
 from axis.demo.documents import Desk, Draft
-from axis.demo.pki import Holder, make_pki
+from axis.demo.pki import Holder, Pki, Seal, make_pki
 from axis.demo.processes import HOST
+from axis.demo.seals import Seals
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
 from axis.ops.access import Access, Connecting, new_account, new_password, open_access
@@ -65,6 +66,11 @@ class DemoFolder:
     def config(self, node: cast.NodeName) -> Path:
         """A node's settings."""
         return self.path / node / CONFIG_NAME
+
+    @property
+    def pki(self) -> Path:
+        """The certificates and keys of the agencies."""
+        return self.path / "pki"
 
     @property
     def login(self) -> Path:
@@ -122,14 +128,16 @@ async def prepare(folder: DemoFolder, ports: Ports, clock: Clock, on_step: Calla
     """
     if folder.state not in ("prepared", "played"):
         await asyncio.to_thread(_clear, folder)
-        on_step("chứng thư số cho các cơ quan")
-        await asyncio.to_thread(_make_pki, folder, clock.now())
         on_step("nút trục quốc gia: tổ chức, hệ thống kết nối")
         uplink_secret = await _prepare_national(folder, ports, clock)
         on_step("nút thành phố: tổ chức, hệ thống kết nối, tài khoản")
         await _prepare_city(folder, ports, clock, uplink_secret)
+        on_step("chứng thư số cho các cơ quan")
+        await asyncio.to_thread(_make_trust, folder, clock.now())
         await asyncio.to_thread(_write_sample, folder, clock)
         folder.set_state("prepared")
+    elif not (folder.config(CITY).parent / "trust").exists():  # prepared before the demo signed
+        await asyncio.to_thread(_make_trust, folder, clock.now())
     for node in (CITY, NATIONAL):
         _set_ports(folder.config(node), node, ports)
 
@@ -139,15 +147,23 @@ def _clear(folder: DemoFolder) -> None:
     if any(folder.path.iterdir()) and folder.state != "preparing":
         raise Malformed(Code.BAD_FILE, "the folder is neither empty nor a demo's", at=str(folder.path))
     folder.set_state("preparing")
-    for made in (CITY, NATIONAL, "pki", "agencies", "samples"):
+    for made in (CITY, NATIONAL, folder.pki.name, "agencies", "samples"):
         shutil.rmtree(folder.path / made, ignore_errors=True)
     (folder.path / "agencies").mkdir()
 
 
-def _make_pki(folder: DemoFolder, now: datetime) -> None:
+def make_demo_pki(folder: Path, now: datetime) -> Pki:
+    """The certificates of all the demo's agencies; what is there already stays. now: aware."""
     names = organ_names()
     holders = [Holder(code=code, name=names[code]) for agency in AGENCIES for code in agency.serves]
-    make_pki(folder.path / "pki", holders, now)
+    return make_pki(folder, holders, now)
+
+
+def _make_trust(folder: DemoFolder, now: datetime) -> None:
+    """The certificates, and whom the demo trusts: a copy for each node, so that what is added to one stays with it."""
+    pki = make_demo_pki(folder.pki, now)
+    for node in (CITY, NATIONAL):
+        shutil.copytree(pki.trust, folder.config(node).parent / "trust", dirs_exist_ok=True)
 
 
 async def _prepare_national(folder: DemoFolder, ports: Ports, clock: Clock) -> str:
@@ -213,7 +229,8 @@ async def _connect(access: Access, node: cast.NodeName, clock: Clock) -> None:
 
 def _write_sample(folder: DemoFolder, clock: Clock) -> None:
     """A letter for a ward, a unit and a ministry, to be sent by hand."""
-    letter = Desk(organ_names(), clock.now()).letter(
+    seals = Seals(Pki(folder=folder.pki))
+    letter = Desk(organ_names(), clock.now(), seals).letter(
         Draft(
             sender=cast.CONSTRUCTION,
             receivers=(cast.LE_CHAN, cast.WORKS_UNIT, cast.MINISTRY),
@@ -223,7 +240,7 @@ def _write_sample(folder: DemoFolder, clock: Clock) -> None:
         )
     )
     folder.sample.parent.mkdir(exist_ok=True)
-    folder.sample.write_bytes(to_bytes(letter))
+    folder.sample.write_bytes(seals.sign_package(to_bytes(letter), cast.CONSTRUCTION, Seal.AGENCY))
 
 
 def _endpoint(port: int) -> str:

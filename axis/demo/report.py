@@ -1,4 +1,4 @@
-"""Shows a demo: a table of document × receiver × status × time on a terminal, one plain line a status elsewhere."""
+"""Shows a demo: a table of document × verdict × receiver × status × time on a terminal, plain lines elsewhere."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,8 @@ from rich.text import Text
 from axis.clock import to_local
 from axis.demo.ledger import Expected, StatusArrival
 from axis.terms import StatusCode
+from axis.trust.model import Overall
+from axis.trust.words import OVERALL
 from axis.web.console.words import STATUS
 
 _COLUMNS = (
@@ -25,6 +27,12 @@ _COLUMNS = (
     (StatusCode.COMPLETED,),
     (StatusCode.AGREED, StatusCode.DECLINED),
 )
+_VERDICT_TONES = {
+    Overall.VALID: "green",
+    Overall.VALID_WITH_WARNINGS: "yellow",
+    Overall.INVALID: "red",
+    Overall.INDETERMINATE: "yellow",
+}
 _TONES = {StatusCode.REFUSED: "red", StatusCode.DECLINED: "red", StatusCode.COMPLETED: "green"}
 
 
@@ -48,6 +56,7 @@ class Report:
         self._names = names
         self._console = console or Console()
         self._sent: dict[str, SentLine] = {}
+        self._verdicts: dict[str, Overall] = {}
         self._came: dict[tuple[str, str, StatusCode], datetime] = {}
         self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=8)
 
@@ -71,18 +80,25 @@ class Report:
     def show_status(self, status: StatusArrival) -> None:
         """A status came back to the sender."""
         self._came.setdefault((status.document_id, status.organ, status.status), status.at)
-        line = self._sent.get(status.document_id)
-        number = line.number if line else status.document_id
+        number = self._number(status.document_id)
         name = self._names.get(status.organ, "")
         self._print(
             f"{_time(status.at)} status {status.status} {number} {status.organ} {name}: {STATUS[status.status].word}"
         )
 
+    def show_verdict(self, document_id: str, verdict: Overall) -> None:
+        """What a node has found of a document's signatures."""
+        self._verdicts[document_id] = verdict
+        self._print(f"verdict {self._number(document_id)} {verdict}: {OVERALL[verdict][0]}")
+
+    def _number(self, document_id: str) -> str:
+        line = self._sent.get(document_id)
+        return line.number if line else document_id
+
     def show_missing(self, missing: Iterable[Expected]) -> None:
         """What should have come back and did not."""
         for one in sorted(missing):
-            line = self._sent.get(one.document_id)
-            number = line.number if line else one.document_id
+            number = self._number(one.document_id)
             self._console.print(Text(f"missing: status {one.status} of {one.organ} on {number}", style="red"))
 
     def _print(self, text: str) -> None:
@@ -94,6 +110,7 @@ class Report:
         table = Table(title="Trạng thái đã về đến nơi gửi (giây kể từ khi gửi)", title_justify="left", box=None)
         table.add_column("Văn bản", overflow="fold", min_width=14)
         table.add_column("Nơi nhận", overflow="ellipsis", no_wrap=True)
+        table.add_column("Chữ ký", overflow="fold", max_width=20)
         table.add_column("Gửi lúc", no_wrap=True)
         for codes in _COLUMNS:
             table.add_column("/".join(codes), justify="right", no_wrap=True)
@@ -103,10 +120,12 @@ class Report:
         return table
 
     def _cells(self, line: SentLine, receiver: str, *, first: bool) -> list[Text]:
+        verdict = self._verdicts.get(line.document_id) if first else None
         name = unicodedata.normalize("NFC", self._names.get(receiver, receiver))
         cells = [
             Text.assemble((line.number, "bold"), ("\n" + line.note, "dim")) if first else Text(""),
             Text(name),
+            Text(OVERALL[verdict][0], style=_VERDICT_TONES.get(verdict, "")) if verdict else Text(""),
             Text(_time(line.at) if first else ""),
         ]
         for codes in _COLUMNS:

@@ -24,6 +24,7 @@ from axis.demo.play import Stage, play
 from axis.demo.prepare import LOGIN_NAME, DemoFolder, Ports, held, organ_names, prepare
 from axis.demo.processes import HOST, check_port_free, free_port
 from axis.demo.report import Report
+from axis.demo.verdicts import show_verdicts
 from axis.errors import AxisError, Code, Internal, Malformed
 from axis.ops.access import open_access
 from axis.settings import read_settings
@@ -49,7 +50,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether every expected status came back, once, and nothing went wrong."""
+        """Whether every expected status came back, once, every verdict is as expected, and nothing went wrong."""
         return not self.problems and self.statuses >= self.expected
 
 
@@ -85,10 +86,18 @@ async def _play(city: Running, crew: Crew, within_s: float) -> Outcome:
     names = organ_names()
     with Report(names) as report:
         crew.ledger.on_status = report.show_status
-        stage = Stage(systems=city.systems, names=names, ledger=crew.ledger, report=report, clock=crew.clock)
+        stage = Stage(
+            systems=city.systems,
+            names=names,
+            ledger=crew.ledger,
+            report=report,
+            clock=crew.clock,
+            seals=city.seals,
+        )
         try:
             async with asyncio.timeout(within_s):
                 await play(stage)
+                await show_verdicts(stage, (city.city, city.national))
         except TimeoutError:
             stage.problems.append(f"not everything came back within {within_s:.0f} s")
         finally:

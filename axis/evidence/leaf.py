@@ -29,6 +29,7 @@ class LeafKind(StrEnum):
     HANDED_OVER = "handed_over"
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
+    VERDICT_RECORDED = "verdict_recorded"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -52,6 +53,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
+    LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""
 

@@ -34,7 +34,7 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
-    inline_bytes: int = 24 << 10  # larger packages are read in a thread: at their worst, these take 16 ms
+    inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 
 
 class Wake:

@@ -27,7 +27,6 @@ from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import Blob, Document, StatusEvent
-from axis.store.spool import Spooled
 from axis.terms import BusinessType, Origin, PackageKind, Place
 
 
@@ -48,10 +47,9 @@ class DocumentIntake:
         self._context = context
         self._acts = ActIntake(context)
 
-    async def accept(self, source: Source, spooled: Spooled, package: DocumentPackage, from_organ: str) -> Accepted:
+    async def accept(self, entry: Entry, package: DocumentPackage) -> Accepted:
         """Store the package and send it on its way, or find that it is known."""
         self._refuse_secret(package)
-        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=self._context.clock.now())
         receivers = len(package.header.receivers)
         parcel = await self._context.work_out(receivers, partial(self._parcel, entry, package))
         decide = self._decide if parcel.business.makes_document else self._acts.decide

@@ -13,8 +13,10 @@ from axis.edxml.model import DocumentPackage, Package
 from axis.edxml.reader import read
 from axis.errors import AxisError, Busy, Code, NotAllowed, UnknownOrgan
 from axis.exchange.bounds import check_bounds
+from axis.exchange.checking import SignatureCheck
 from axis.exchange.context import Context
 from axis.exchange.documents import DocumentIntake
+from axis.exchange.parcel import Entry
 from axis.exchange.statuses import StatusIntake
 from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import PackageId
@@ -29,8 +31,9 @@ log = structlog.get_logger(__name__)
 class Intake:
     """Takes packages in."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, signatures: SignatureCheck) -> None:
         self._context = context
+        self._signatures = signatures
         self._documents = DocumentIntake(context)
         self._statuses = StatusIntake(context)
 
@@ -70,9 +73,16 @@ class Intake:
         if source.origin is Origin.UPLINK and self._is_echo(sender):
             return await self._acknowledge_echo(source, spooled, package)
         from_organ = self._sender(source, sender)
+        at = self._context.clock.now()
+        checked = await self._signatures.at_intake(spooled, package, from_organ, at)
+        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=at, checked=checked)
         if isinstance(package, DocumentPackage):
-            return await self._documents.accept(source, spooled, package, from_organ)
-        return await self._statuses.accept(source, spooled, package, from_organ)
+            accepted = await self._documents.accept(entry, package)
+        else:
+            accepted = await self._statuses.accept(entry, package)
+        if accepted.outcome is Outcome.ACCEPTED:
+            await self._signatures.note_needs(checked.verdict)
+        return accepted
 
     def _is_echo(self, sender: str) -> bool:
         return self._context.router.is_ours(self._context.directory.current, sender)

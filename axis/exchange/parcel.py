@@ -11,6 +11,7 @@ from axis.edxml.identity import code_key, document_key, header_digest, package_i
 from axis.edxml.model import DocumentPackage, Finding
 from axis.edxml.rules import business_type, urgency
 from axis.evidence.leaf import LeafKind, make_leaf
+from axis.exchange.checking import Checked, checked_rows
 from axis.exchange.context import Context
 from axis.exchange.values import Source
 from axis.store.records import (
@@ -28,13 +29,22 @@ from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """One incoming document package: what it says, where it goes, and how it is compared with others."""
+class Entry:
+    """How a package came in, apart from what it says."""
 
     source: Source
     spooled: Spooled
+    from_organ: str  # canonical; the source may send for it
+    at: datetime
+    checked: Checked  # its signatures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One incoming document package: what it says, where it goes, and how it is compared with others."""
+
+    entry: Entry
     package: DocumentPackage
-    from_organ: str
     business: BusinessType
     destinations: tuple[Destination, ...]
     identity: str
@@ -43,7 +53,26 @@ class Parcel:
     code_key: str | None
     promulgation_date: str | None
     urgency: Urgency
-    at: datetime
+
+    @property
+    def source(self) -> Source:
+        """Who handed it in."""
+        return self.entry.source
+
+    @property
+    def spooled(self) -> Spooled:
+        """Its bytes."""
+        return self.entry.spooled
+
+    @property
+    def from_organ(self) -> str:
+        """Its sender's canonical code."""
+        return self.entry.from_organ
+
+    @property
+    def at(self) -> datetime:
+        """When it came."""
+        return self.entry.at
 
     @property
     def names(self) -> Mapping[str, str | None]:
@@ -51,24 +80,12 @@ class Parcel:
         return {to.organ_id: to.organ_name for to in self.package.header.receivers}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """How a package came in, apart from what it says: what the sender, the source and the bytes are."""
-
-    source: Source
-    spooled: Spooled
-    from_organ: str
-    at: datetime
-
-
 def make_parcel(entry: Entry, package: DocumentPackage, destinations: tuple[Destination, ...]) -> Parcel:
     """Work out what decisions need."""
     header = package.header
     return Parcel(
-        source=entry.source,
-        spooled=entry.spooled,
+        entry=entry,
         package=package,
-        from_organ=entry.from_organ,
         business=business_type(header),
         destinations=destinations,
         identity=package_identity(entry.from_organ, package),
@@ -77,7 +94,6 @@ def make_parcel(entry: Entry, package: DocumentPackage, destinations: tuple[Dest
         code_key=code_key(header.code.text) or None,
         promulgation_date=comparable_date(header.promulgation.promulgation_date),
         urgency=urgency(header),
-        at=entry.at,
     )
 
 
@@ -95,7 +111,7 @@ def findings_json(findings: Iterable[Finding]) -> str:
 
 
 def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> tuple[Row, ...]:
-    """The package and its files."""
+    """The package, its files, and what its signatures were found to be."""
     header = parcel.package.header
     package = Package(
         package_id=package_id,
@@ -127,11 +143,14 @@ def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> t
         )
         for position, file in enumerate(parcel.package.attachments)
     )
-    return package, *files
+    return package, *files, *checked_rows(parcel.entry.checked, package_id, parcel.at)
 
 
 def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "NumberedPlace") -> Document:
-    """The document that the parcel makes."""
+    """The document that the parcel makes, flagged when its number, symbol and date are taken.
+
+    Norm: NĐ 30/2020/NĐ-CP Annex VI.
+    """
     header = parcel.package.header
     return Document(
         document_uid=document_uid,
@@ -156,6 +175,7 @@ def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "Num
         source_system=parcel.source.system_id,
         received_at=parcel.at,
         flags="same_code" if place.same_code_no else "",
+        verdict=parcel.entry.checked.word,
     )
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from axis.delivery.directory import CurrentDirectory
 from axis.errors import AxisError, Code, NotAllowed, NotFound
+from axis.exchange.checking import SignatureCheck
 from axis.exchange.context import Context
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
+from axis.exchange.judges import Judges
 from axis.exchange.values import Accepted, Acknowledgement, PackageContent, Source
 from axis.store import queries, registry
 from axis.store.spool import Spooled
@@ -16,11 +18,11 @@ from axis.terms import PackageKind
 class Exchange:
     """The use cases of one node."""
 
-    def __init__(self, context: Context, check_intake: Callable[[], None]) -> None:
+    def __init__(self, context: Context, judges: Judges, check_intake: Callable[[], None]) -> None:
         """check_intake: raises Busy while nothing may be taken in (disk full, maintenance)."""
         self._context = context
         self._check_intake = check_intake
-        self._intake = Intake(context)
+        self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
 
     @property

@@ -12,6 +12,7 @@ from axis.edxml.rules import status_code
 from axis.errors import Code, Malformed, UnknownOrgan, WrongState
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange import parcel as rows
+from axis.exchange.checking import checked_rows
 from axis.exchange.context import Context
 from axis.exchange.matching import Match, Sought, match
 from axis.exchange.parcel import Entry, Shipment
@@ -21,7 +22,6 @@ from axis.status.order import ANSWERS, Effect, judge
 from axis.store import queries
 from axis.store.hot import ActAnswered, Change, DeliveryStatus, Hot
 from axis.store.records import Act, ActReceiver, Leaf, Package, Row, StatusEvent
-from axis.store.spool import Spooled
 from axis.terms import Origin, PackageKind, Place, StatusCode, Urgency
 
 _ANSWERS: Mapping[StatusCode, str] = {StatusCode.AGREED: "agreed", StatusCode.DECLINED: "declined"}
@@ -54,13 +54,12 @@ class StatusIntake:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def accept(self, source: Source, spooled: Spooled, package: StatusPackage, from_organ: str) -> Accepted:
+    async def accept(self, entry: Entry, package: StatusPackage) -> Accepted:
         """Keep the status, apply it, and send it to the organisation it is for.
 
         Raises WrongState(STATUS_UNMATCHED) for a local system's status that fits no document; from an uplink such a
         one is kept as an orphan.
         """
-        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=self._context.clock.now())
         report = self._report(entry, package)
         accepted, uplink_id = await self._context.settle(partial(self._decide, report))
         if uplink_id is not None:
@@ -101,6 +100,7 @@ class StatusIntake:
         inserts = (
             await self._context.store.blobs.record(entry.spooled, entry.at),
             _package_row(report, package_id, found),
+            *checked_rows(entry.checked, package_id, entry.at),
             *verdict.inserts,
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),

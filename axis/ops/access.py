@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from argon2 import PasswordHasher
 
@@ -23,6 +24,7 @@ from axis.store.records import Account, System
 from axis.store.registry import NewSecret, NewSystem
 from axis.store.store import Store
 from axis.terms import Role
+from axis.trust.policy import Algorithms, Policy, Revocation
 
 _PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
@@ -107,6 +109,22 @@ def store_options(settings: Settings) -> StoreOptions:
         inline_blob_bytes=store.inline_blob_bytes,
         group_size=store.group_size,
         readers=store.read_pool,
+    )
+
+
+def trust_folder(settings: Settings) -> Path:
+    """Where the certificates lie that this node trusts."""
+    return settings.trust.folder or settings.store.data_dir / "trust"
+
+
+def signature_rules(settings: Settings) -> Policy:
+    """How the settings say that signatures are judged."""
+    trust = settings.trust
+    max_age = timedelta(hours=trust.revocation_max_age_hours) if trust.revocation_max_age_hours else None
+    return Policy(
+        algorithms=Algorithms(weak_until=trust.weak_until),
+        revocation=Revocation(hard=trust.hard_revocation, max_age=max_age),
+        both_signatures=trust.both_signatures,
     )
 
 

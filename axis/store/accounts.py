@@ -105,3 +105,9 @@ def extend_session(conn: Connection, token_sha256: str, expires_at: datetime) ->
 def close_session(conn: Connection, token_sha256: str) -> None:
     """End a session; ending one twice is no error."""
     conn.execute(delete(s.session).where(s.session.c.token_sha256 == token_sha256))
+
+
+def forget_ended_sessions(conn: Connection, now: datetime) -> int:
+    """Remove sessions that have ended. Returns how many there were. A write unit."""
+    t = s.session.c
+    return conn.execute(delete(s.session).where(t.expires_at <= now)).rowcount

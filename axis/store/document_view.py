@@ -11,7 +11,17 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select
 
 from axis.store import schema as s
-from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package, StatusEvent
+from axis.store.records import (
+    Act,
+    ActReceiver,
+    Attachment,
+    Consignment,
+    Delivery,
+    Document,
+    Package,
+    StatusEvent,
+    Verdict,
+)
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.views import Scope, Tally, in_scope, next_try, tallies_of
 from axis.terms import PackageKind, Place
@@ -23,6 +33,7 @@ SHOWN_ACTS = 50
 SHOWN_ANSWERS = 100  # receivers of one act
 SHOWN_EVENTS = 40  # statuses of one receiver
 SHOWN_EDITIONS = 50
+SHOWN_VERDICTS = 30
 
 _DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
 _DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
@@ -32,6 +43,7 @@ _ATTACHMENT, _read_attachment = columns_of(Attachment), record_reader(Attachment
 _ACT, _read_act = columns_of(Act), record_reader(Act)
 _ANSWER, _read_answer = columns_of(ActReceiver), record_reader(ActReceiver)
 _EVENT, _read_event = columns_of(StatusEvent), record_reader(StatusEvent)
+_VERDICT, _read_verdict = columns_of(Verdict), record_reader(Verdict)
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
@@ -124,6 +136,24 @@ class ReceiverPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One verdict of the history, without what it says in detail."""
+
+    at: datetime
+    cause: str
+    overall: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What was found of the signatures of the document's own package."""
+
+    latest: Verdict | None  # None: not looked at
+    history: tuple[Judgement, ...]  # newest first, the latest included
+    due: str | None  # why it is looked at again; None: nothing is owed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDetail:
     """All that a document's page shows."""
 
@@ -136,6 +166,7 @@ class DocumentDetail:
     acts: tuple[ActView, ...]  # newest first
     editions: tuple[Related, ...]
     replaces: tuple[Related, ...]
+    trail: Trail
 
 
 def read_document(conn: Connection, scope: Scope, document_uid: str, page: ReceiverPage) -> DocumentDetail | None:
@@ -163,6 +194,7 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
         acts=_acts(conn, document_uid),
         editions=_editions(conn, document),
         replaces=_replaces(conn, document),
+        trail=_trail(conn, document.package_id),
     )
 
 
@@ -375,6 +407,21 @@ def _answers(conn: Connection, acts: Sequence[Act]) -> dict[str, tuple[AnswerVie
             ),
         )
         for row in rows
+    )
+
+
+def _trail(conn: Connection, package_id: str) -> Trail:
+    """The latest verdict whole; of the others only when, why and the word, since each may be long."""
+    v, c = s.verdict.c, s.check_due.c
+    newest = v.verdict_id.desc()
+    latest = conn.execute(select(*_VERDICT).where(v.package_id == package_id).order_by(newest).limit(1)).one_or_none()
+    history = conn.execute(
+        select(v.at, v.cause, v.overall).where(v.package_id == package_id).order_by(newest).limit(SHOWN_VERDICTS)
+    )
+    return Trail(
+        latest=None if latest is None else _read_verdict(latest),
+        history=tuple(Judgement(at=at, cause=cause, overall=overall) for at, cause, overall in history),
+        due=conn.scalar(select(c.cause).where(c.package_id == package_id)),
     )
 
 

@@ -28,14 +28,6 @@ class DeliveryStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryTouched:
-    """A status came that changes nothing: only the version rises, so that decisions stay in order."""
-
-    delivery_id: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsignmentMoved:
     """A consignment goes from one transport state to another; guarded by the state that was read.
 
@@ -91,6 +83,33 @@ class DocumentFlagged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentJudged:
+    """The latest verdict on a document's package is `verdict`."""
+
+    document_uid: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckMoved:
+    """The claimer of a due check puts it off; guarded by its fence."""
+
+    package_id: str
+    fence: int
+    cause: str
+    due_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDone:
+    """The claimer of a due check removes it; guarded by its fence."""
+
+    package_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMoved:
     """The claimer of a queue row puts it back (another task, or later); guarded by its fence."""
 
@@ -112,12 +131,14 @@ class QueueDone:
 
 Change = (
     DeliveryStatus
-    | DeliveryTouched
     | ConsignmentMoved
     | ConsignmentFailed
     | ActAnswered
     | OrphanMatched
     | DocumentFlagged
+    | DocumentJudged
+    | CheckMoved
+    | CheckDone
     | QueueMoved
     | QueueDone
 )

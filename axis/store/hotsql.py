@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from axis.store import hot, records, schema
 from axis.store.hot import Change, ConsignmentMoved, Hot, Stale
 from axis.store.records import Row
-from axis.store.rows import Values, columns_of, converter, row_writer
+from axis.store.rows import TABLES, Values, columns_of, converter, row_writer
 from axis.terms import TransportState
 
 INSERT_ORDER: tuple[type, ...] = (
@@ -46,11 +46,18 @@ INSERT_ORDER: tuple[type, ...] = (
     records.Act,
     records.ActReceiver,
     records.StatusEvent,
+    records.Verdict,
+    records.VerdictEvidence,
+    records.CertificateRow,
+    records.CheckDue,
     records.QueueRow,
     records.Audit,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""
+
+
+_SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
 
 
 class Cursor(Protocol):
@@ -90,13 +97,15 @@ class HotSql:
         dialect: Dialect
         if dialect_name == "sqlite":
             dialect = sqlite.dialect(paramstyle="qmark")
-            blobs: Insert = sqlite.insert(schema.blob).on_conflict_do_nothing()
+            shared: dict[type, Insert] = {
+                record: sqlite.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED
+            }
         else:
             dialect = postgresql.psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call] # of SQLAlchemy
-            blobs = postgresql.insert(schema.blob).on_conflict_do_nothing()
+            shared = {record: postgresql.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED}
         for record in INSERT_ORDER:
             columns = columns_of(record)
-            statement = blobs if record is records.Blob else insert(columns[0].table).inline()
+            statement = shared[record] if record in shared else insert(columns[0].table).inline()
             sql, order = _compile(statement, dialect, [column.name for column in columns])
             if order != [column.name for column in columns]:
                 raise TypeError(f"fields of {record.__name__} are not in its table's order")
@@ -166,12 +175,14 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
     """The statement of each kind of change."""
     statements: dict[type, Callable[[_Parameters], Update | Delete]] = {
         hot.DeliveryStatus: _delivery_status,
-        hot.DeliveryTouched: _delivery_touched,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
         hot.ActAnswered: _act_answered,
         hot.OrphanMatched: _orphan_matched,
         hot.DocumentFlagged: _document_flagged,
+        hot.DocumentJudged: _document_judged,
+        hot.CheckMoved: _check_moved,
+        hot.CheckDone: _check_done,
         hot.QueueMoved: _queue_moved,
         hot.QueueDone: _queue_done,
     }
@@ -192,15 +203,6 @@ def _delivery_status(p: _Parameters) -> Update:
             status_code=p(t.status_code, "status_code"),
             status_at=p(t.status_at, "status_at"),
         )
-    )
-
-
-def _delivery_touched(p: _Parameters) -> Update:
-    t = schema.delivery.c
-    return (
-        update(schema.delivery)
-        .where(t.delivery_id == p(t.delivery_id, "delivery_id"), t.version == p(t.version, "version"))
-        .values(version=t.version + _ONE)
     )
 
 
@@ -274,6 +276,34 @@ def _document_flagged(p: _Parameters) -> Update:
         .where(t.document_uid == p(t.document_uid, "document_uid"), t.flags == p(t.flags, "was"))
         .values(flags=p(t.flags, "flags"))
     )
+
+
+def _document_judged(p: _Parameters) -> Update:
+    t = schema.document.c
+    return (
+        update(schema.document)
+        .where(t.document_uid == p(t.document_uid, "document_uid"))
+        .values(verdict=p(t.verdict, "verdict"))
+    )
+
+
+def _check_moved(p: _Parameters) -> Update:
+    t = schema.check_due.c
+    return (
+        update(schema.check_due)
+        .where(t.package_id == p(t.package_id, "package_id"), t.fence == p(t.fence, "fence"))
+        .values(
+            cause=p(t.cause, "cause"),
+            due_at=p(t.due_at, "due_at"),
+            attempts=p(t.attempts, "attempts"),
+            lease_until=null(),
+        )
+    )
+
+
+def _check_done(p: _Parameters) -> Delete:
+    t = schema.check_due.c
+    return delete(schema.check_due).where(t.package_id == p(t.package_id, "package_id"), t.fence == p(t.fence, "fence"))
 
 
 def _queue_moved(p: _Parameters) -> Update:

@@ -7,7 +7,7 @@ functions that change something are write units.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,8 @@ from axis.errors import Code, NotFound, UnknownOrgan, WrongState
 from axis.ids import new_id
 from axis.organ.model import Organ
 from axis.store import schema
-from axis.store.records import Audit, Credential, System
+from axis.store.queries import trust as trust_queries
+from axis.store.records import Audit, Credential, SignaturePolicy, System
 from axis.store.rows import Query, values_of
 
 _NAMED = 10  # codes that an error names at most
@@ -337,6 +338,12 @@ def _lock(conn: Connection) -> None:
     """Raise the version. The row is locked from now on, so that changes of the configuration come one after another."""
     t = schema.config_version.c
     conn.execute(update(schema.config_version).where(t.id == 1).values(version=t.version + 1))
+
+
+def set_signature_policy(conn: Connection, policy: SignaturePolicy, at: datetime, actor: str) -> None:
+    """Put a sender's signature policy in place of what it was; nodes see it within a second. A write unit."""
+    trust_queries.set_signature_policy(conn, policy)
+    _record(conn, at, actor, "signature_policy_set", asdict(policy))
 
 
 def _record(conn: Connection, at: datetime, actor: str, kind: str, fields: Mapping[str, Any]) -> None:

@@ -199,6 +199,7 @@ document = Table(
     Column("source_system", String(64), nullable=False),  # a system or an uplink
     Column("received_at", UtcMicros, nullable=False),
     Column("flags", Text, nullable=False),  # words joined by a space
+    Column("verdict", String(24)),  # overall word of the latest verdict on its package; NULL: not looked at
     UniqueConstraint("from_organ", "document_key", "edition"),
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
@@ -341,6 +342,97 @@ status_event = Table(
         sqlite_where=text("effect = 'orphan'"),
         postgresql_where=text("effect = 'orphan'"),
     ),
+)
+
+# ── Trust: who signed, and what that rests on ──────────────────────────────────────────────────────────────────
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("verdict_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False),
+    Column("at", UtcMicros, nullable=False),  # when it was found; the moment judged for stands inside
+    Column("cause", String(8), nullable=False),  # intake | files | evidence | manual
+    Column("overall", String(24), nullable=False),
+    Column("content", Text, nullable=False),  # canonical JSON of axis.trust.model.Verdict, exactly what was hashed
+    Column("sha256_hex", String(64), nullable=False),
+    Index("ix_verdict_package", "package_id", "verdict_id"),
+    Index("ix_verdict_overall", "overall", "verdict_id"),
+)
+
+verdict_evidence = Table(
+    "verdict_evidence",
+    metadata,
+    Column("verdict_id", String(26), ForeignKey("verdict.verdict_id"), primary_key=True),
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),
+    Column("kind", String(16), nullable=False),  # crl | ocsp | timestamp | certificate
+)
+
+check_due = Table(
+    "check_due",
+    metadata,
+    Column("package_id", String(26), ForeignKey("package.package_id"), primary_key=True),
+    Column("cause", String(8), nullable=False),  # files: not looked at yet · evidence: something was missing
+    Column("due_at", UtcMicros, nullable=False),
+    Column("queued_at", UtcMicros, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", UtcMicros),
+    Column("fence", BigInteger, nullable=False),
+    Index("ix_check_due_due_at", "due_at"),
+)
+
+need = Table(
+    "need",
+    metadata,
+    Column("need_id", String(64), primary_key=True),  # SHA-256 of kind, url and certificate
+    Column("kind", String(8), nullable=False),  # crl | ocsp | issuer | tsa
+    Column("url", Text, nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),
+    Column("issuer_sha256", String(64), nullable=False),
+    Column("first_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", UtcMicros),
+    Column("last_error", Text),
+)
+
+revocation = Table(
+    "revocation",
+    metadata,
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),
+    Column("kind", String(8), nullable=False),  # crl | ocsp | issuer (a certificate that was missing)
+    Column("url", Text, nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),  # of an OCSP answer
+    Column("issuer_sha256", String(64), nullable=False),
+    Column("this_update", UtcMicros),
+    Column("next_update", UtcMicros),
+    Column("fetched_at", UtcMicros, nullable=False),
+    Column("superseded_at", UtcMicros),  # a newer one from the same place came; kept for the verdicts that rest on it
+    Index("ix_revocation_current", "kind", "certificate_sha256"),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("sha256_hex", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),  # DER
+    Column("subject", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("serial_hex", String(64), nullable=False),
+    Column("organ_code", String(128), nullable=False),  # "" when its subject maps to none
+    Column("kind", String(16), nullable=False),  # person | agency | timestamp | unknown
+    Column("not_before", UtcMicros, nullable=False),
+    Column("not_after", UtcMicros, nullable=False, index=True),
+    Column("first_seen_at", UtcMicros, nullable=False),
+)
+
+signature_policy = Table(
+    "signature_policy",
+    metadata,
+    Column("organ_id", String(128), primary_key=True),  # a sender, or "*" for every other
+    Column("envelope", String(8), nullable=False),  # off | report | warn | require
+    Column("files", String(8), nullable=False),
+    Column("fail_closed", Boolean, nullable=False),
 )
 
 # ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from aiohttp import web
 from axis.clock import Clock
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
+from axis.store.queries import owed_checks
 from axis.web.console.render import Pages
 from axis.web.console.site import ConsoleParts, console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
@@ -51,7 +52,8 @@ def build_app(parts: WebParts) -> web.Application:
     )
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)
-    health = Health(checks, parts.disk, parts.clock)
+    store = parts.console.store
+    health = Health(checks, parts.disk, parts.clock, owed=lambda: store.read(owed_checks))
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

@@ -25,6 +25,7 @@ from axis.store.store import Store
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S: Final = 5.0
+_OWED_HOLDS_S = 1.0
 _AFAR_S = 60.0  # between two questions to somebody else's machine
 
 
@@ -63,10 +64,44 @@ class _Part:
     asking: "asyncio.Task[None] | None" = None
 
 
+class Owed:
+    """What is owed, asked at most once in a second; it informs, and decides nothing."""
+
+    def __init__(self, count: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
+        self._count = count
+        self._last: dict[str, int] | None = None
+        self._asked_at_s = -_OWED_HOLDS_S
+        self._turn = asyncio.Lock()
+
+    async def told(self, timeout_s: float) -> dict[str, int] | None:
+        """How many, by cause; None when it cannot be told."""
+        async with self._turn:
+            now_s = asyncio.get_running_loop().time()
+            if now_s - self._asked_at_s >= _OWED_HOLDS_S:
+                try:
+                    async with asyncio.timeout(timeout_s):
+                        self._last = dict(await self._count())
+                except Exception:  # whatever it is: the parts tell what does not work
+                    log.warning("owed_checks_unknown", exc_info=True)
+                    self._last = None
+                self._asked_at_s = asyncio.get_running_loop().time()
+            return self._last
+
+
 class Health:
     """Answers for the whole node. timeout_s: a part that takes longer does not work."""
 
-    def __init__(self, checks: Sequence[Check], disk: DiskWatch, clock: Clock, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        disk: DiskWatch,
+        clock: Clock,
+        *,
+        owed: Callable[[], Awaitable[Mapping[str, int]]] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """owed: how many packages wait for a check of their signatures, by cause."""
+        self._owed = Owed(owed) if owed is not None else None
         self._disk = disk
         self._clock = clock
         self._timeout_s = timeout_s
@@ -85,7 +120,9 @@ class Health:
         if waiting:
             await asyncio.shield(asyncio.gather(*waiting))
         ready = all(part.ok for part in self._parts if part.check.vital)
-        answer = {"ready": ready, "intake": self._intake(), "parts": self._told()}
+        answer: dict[str, Any] = {"ready": ready, "intake": self._intake(), "parts": self._told()}
+        if self._owed is not None:
+            answer["signature_checks_owed"] = await self._owed.told(self._timeout_s)
         return web.json_response(answer, status=200 if ready else 503)
 
     async def close(self, _: web.Application) -> None:

@@ -148,6 +148,7 @@ def _what_came_in() -> None:
         sa.Column("source_system", sa.String(length=64), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("flags", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.String(length=24), nullable=True),
         sa.PrimaryKeyConstraint("document_uid", name=op.f("pk_document")),
         sa.UniqueConstraint(
             "from_organ",

@@ -1,6 +1,7 @@
 """A demo is a success only if everything that should come back came back, once."""
 
 import io
+import shutil
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,7 @@ from axis.demo.cast import AGENCIES
 from axis.demo.city import Crew, Running
 from axis.demo.dms import Dms, Pace
 from axis.demo.ledger import Expected, Ledger, StatusArrival
+from axis.demo.pki import Pki
 from axis.demo.prepare import DemoFolder, Ports, held, organ_names, prepare
 from axis.demo.processes import NodeProcess, check_port_free, free_port
 from axis.demo.report import Report, SentLine
@@ -24,6 +26,12 @@ from axis.edxml.model import StatusPackage
 from axis.errors import Code, Malformed, WrongState
 from axis.settings import read_settings
 from axis.terms import StatusCode
+from axis.trust.certs import load_trust_store
+from axis.trust.envelope import verify_envelope
+from axis.trust.model import Overall
+from axis.trust.occasion import Occasion
+from axis.trust.paths import Judge
+from axis.trust.policy import Policy
 
 CLOCK = SystemClock()
 
@@ -34,7 +42,7 @@ class Silent:
     def __init__(self) -> None:
         self.sent = 0
 
-    async def send(self, package: object) -> str:
+    async def send(self, package: object, **_: bool) -> str:
         assert not isinstance(package, StatusPackage)
         self.sent += 1
         return "always the same"
@@ -96,15 +104,17 @@ def test_the_report_shows_document_receiver_status_and_time(terminal: bool) -> N
                     at=at + timedelta(seconds=seconds),
                 )
             )
+        shown.show_verdict("d1", Overall.VALID_WITH_WARNINGS)
         shown.show_missing([Expected(document_id="d1", organ="H24.41", status=StatusCode.COMPLETED)])
     printed = text()
     if terminal:
         last = printed[printed.rindex("Văn bản") :]
-        for part in ("12/SXD", "Phường Lê Chân", "Phường Hồng Bàng", "1.5", "03: 2.0", "02: 3.0"):
+        for part in ("12/SXD", "Phường Lê Chân", "Phường Hồng Bàng", "1.5", "03: 2.0", "02: 3.0", "Hợp lệ, có lưu ý"):
             assert part in last
     else:
         lines = printed.splitlines()
-        assert len(lines) == 5
+        assert len(lines) == 6
+        assert lines[4] == "verdict 12/SXD valid-with-warnings: Hợp lệ, có lưu ý"
         assert [line.split()[1:3] for line in lines[1:4]] == [["status", "01"], ["status", "03"], ["status", "02"]]
         assert "Từ chối tiếp nhận" in lines[3]
     assert "missing: status 06 of H24.41 on 12/SXD" in printed
@@ -131,6 +141,25 @@ async def test_a_city_is_prepared_once_and_follows_its_ports(tmp_path: Path) -> 
     assert (city.uplink[0].endpoint, national.uplink) == ("http://127.0.0.1:9012/vxp", ())
     assert (city.console.page_rows, folder.login.read_text()) == (7, password)
     assert (city.node.role, national.node.role) == ("city", "national")
+
+
+async def test_both_nodes_trust_the_demos_authorities_and_a_city_of_before_learns_it(tmp_path: Path) -> None:
+    folder, ports = DemoFolder(path=tmp_path / "city"), Ports(city=9001, national=9002)
+    with held(folder):
+        await prepared(folder, ports)
+    places = [folder.config(node).parent / "trust" for node in (people.CITY, people.NATIONAL)]
+    names = {path.name for path in Pki(folder=folder.pki).trust.iterdir()}
+    assert [{path.name for path in place.iterdir()} for place in places] == [names, names]
+    verdict = verify_envelope(
+        folder.sample.read_bytes(), Judge(load_trust_store(places[0]), Policy()), Occasion(at=CLOCK.now())
+    )
+    assert verdict.overall is Overall.VALID
+    for place in places:  # as it was before the demo signed
+        shutil.rmtree(place)
+    shutil.rmtree(folder.pki)
+    with held(folder):
+        assert await prepared(folder, ports) == []
+    assert [{path.name for path in place.iterdir()} for place in places] == [names, names]
 
 
 async def test_a_preparation_that_was_cut_off_is_done_anew(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from axis.edxml.model import (
 )
 from axis.edxml.writer import to_bytes
 from axis.exchange.context import Context, Policy
+from axis.exchange.judges import Judges
 from axis.exchange.service import Exchange
 from axis.exchange.values import Accepted, Acknowledgement, Source
 from axis.ids import SystemId
@@ -31,6 +32,7 @@ from axis.store.records import Delivery, Document, System
 from axis.store.registry import NewSystem, OrganRow
 from axis.store.store import Store
 from axis.terms import Origin
+from axis.trust.policy import Policy as Rules
 
 ORGANS = (
     OrganRow(code="H24", name="UBND thành phố"),
@@ -70,6 +72,7 @@ class Node:
     clock: HeldClock
     directory: DirectoryCache
     context: Context
+    judges: Judges
     exchange: Exchange
 
     async def send(self, system_id: str, package: Package | bytes, origin: Origin = Origin.LOCAL) -> Accepted:
@@ -150,7 +153,9 @@ async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
     directory = await DirectoryCache.load(store, key)
     router = Router(plan.prefixes, plan.uplinks)
     context = Context(store=store, clock=clock, directory=directory, router=router, policy=Policy())
-    return Node(store, clock, directory, context, Exchange(context, check_intake=lambda: None))
+    judges = Judges(store, directory, folder / "trust", Rules())
+    await judges.refresh()
+    return Node(store, clock, directory, context, judges, Exchange(context, judges, check_intake=lambda: None))
 
 
 async def add_system(store: Store, key: NodeKey, clock: HeldClock, system_id: str, serves: Sequence[str]) -> None:

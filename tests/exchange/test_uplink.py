@@ -282,7 +282,7 @@ async def test_a_package_that_cannot_be_accepted_is_answered_fail_and_the_next_o
 async def _force(national: Node, package: DocumentPackage) -> None:
     """Let a package past the national node's own check, as another vendor's axis would."""
     lax = replace(national.context, policy=replace(national.context.policy, secret_phrases=()))
-    kept, national.exchange = national.exchange, Exchange(lax, check_intake=lambda: None)
+    kept, national.exchange = national.exchange, Exchange(lax, national.judges, check_intake=lambda: None)
     await national.send("vpcp", package)
     national.exchange = kept
 

@@ -22,7 +22,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile") / "city"
     systems = {**SYSTEMS, "dms-cu": ("H24.77",)}
     above = Above(endpoint="http://127.0.0.1:9/vxp", system_id="city")
-    asyncio.run(lay_out(folder, Blueprint(systems=systems, above=above, more=MORE)))
+    asyncio.run(lay_out(folder, Blueprint(systems=systems, above=above, more=MORE, signatures="off")))
     return folder
 
 

@@ -16,7 +16,7 @@ PACKAGE = to_bytes(a_document("H24.15"))
 PACKAGE_TEXT = PACKAGE.decode()
 TABLES = (
     "document", "package", "attachment", "delivery", "consignment", "act", "act_receiver", "status_event",
-    "queue", "leaf", "blob",
+    "queue", "leaf", "blob", "verdict", "check_due", "need",
 )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ async def test_an_upload_waits_for_nobody_and_holds_nobody(door: Door) -> None:
 async def any_door(database: Database, tmp_path: Path) -> AsyncIterator[Door]:
     """A node on SQLite and on PostgreSQL."""
     url = None if database.kind == "sqlite" else database.url
-    settings = await lay_out(tmp_path / "node", Blueprint(database_url=url))
+    settings = await lay_out(tmp_path / "node", Blueprint(database_url=url, signatures="off"))
     async with running(settings) as node:
         yield Door(node, settings.store.data_dir)
 

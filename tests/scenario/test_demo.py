@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -62,6 +63,11 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert {code for code, number, _ in statuses if "VP-NC" in number} == {"01", "02"}
     assert {(organ, code) for code, number, organ in statuses if "SNV" in number} == {("H24.42", c) for c in FIVE}
     assert {"13", "15", "16"} <= {code for code, _, _ in statuses}
+    # Five letters whose PDF and envelope are signed; the vendor's samples are not.
+    verdicts = re.findall(r"^verdict (\S+) (\S+): (.*)$", ran.stdout, re.MULTILINE)
+    assert {number for number, _, _ in verdicts} == {number for _, number, _ in statuses}
+    told = Counter((word, said) for _, word, said in verdicts)
+    assert told == {("valid", "Chữ ký hợp lệ"): 5, ("unsigned", "Chưa ký số – chỉ để biết, tham khảo"): 2}
     assert list(tmp_path.iterdir()) == []
 
 

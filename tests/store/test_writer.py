@@ -16,7 +16,6 @@ from axis.store.hot import (
     ConsignmentFailed,
     ConsignmentMoved,
     DeliveryStatus,
-    DeliveryTouched,
     DocumentFlagged,
     Hot,
     OrphanMatched,
@@ -247,18 +246,6 @@ async def test_answers_come_only_after_the_commit(store: Store, monkeypatch: pyt
 
 
 # ── what each change does ──────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_touched_delivery_keeps_its_status_and_rises_in_version(store: Store) -> None:
-    new = made.accepted("H24.15")
-    await store.submit(new.hot)
-    delivery_id = new.deliveries[0].delivery_id
-    await store.submit(Hot(changes=(DeliveryTouched(delivery_id=delivery_id, version=0),)))
-    stored = await store.read(lambda c: queries.delivery(c, new.document.document_uid, "H24.15"))
-    assert stored is not None
-    assert (stored.version, stored.status_code) == (1, None)
-    with pytest.raises(Stale):
-        await store.submit(Hot(changes=(DeliveryTouched(delivery_id=delivery_id, version=0),)))
 
 
 async def test_a_consignment_remembers_when_it_was_first_handed_over_and_acknowledged(store: Store) -> None:

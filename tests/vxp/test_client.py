@@ -249,7 +249,12 @@ async def test_a_value_that_cannot_stand_in_a_header_is_never_sent(partner: tupl
 async def _raw_partner(
     handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
+    serving: set[asyncio.Task[None]] = set()  # held: nobody else refers to one that waits for ever
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
         try:
             await handle(reader, writer)
         except ConnectionError:
@@ -261,6 +266,9 @@ async def _raw_partner(
     host, port = server.sockets[0].getsockname()[:2]
     async with server:
         yield f"http://{host}:{port}/vxp"
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

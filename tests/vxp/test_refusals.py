@@ -412,7 +412,7 @@ async def test_a_busy_node_says_when_to_come_again(city: City) -> None:
     def full() -> None:
         raise Busy(Code.DISK_FULL, retry_after_s=120)
 
-    busy = Exchange(city.node.context, check_intake=full)
+    busy = Exchange(city.node.context, city.node.judges, check_intake=full)
     async with serving(front_of(busy, city.node)) as endpoint:
         raw = sending(city, body=b"")
         raw.content_length = 1_000  # told before the body is sent

@@ -42,6 +42,7 @@ class Row:
     more_receivers: int
     received: Moment
     urgency: Look | None
+    verdict: Look | None  # none: nobody has looked at the signatures
     files: int
     acts: tuple[Look, ...]
     progress: Progress
@@ -122,6 +123,7 @@ def _row(line: DocumentLine, now: datetime) -> Row:
         more_receivers=max(0, stand.total - len(line.receiver_names)),
         received=moment(document.received_at, now),
         urgency=words.urgency(document.urgency),
+        verdict=words.verdict(document.verdict),
         files=line.files,
         acts=tuple(words.act(kind) for kind in line.acts),
         progress=stand,

@@ -1,14 +1,17 @@
 """The packages of a document and their files, as values ready to be shown."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from axis.store.document_view import PackageView
 from axis.store.records import Attachment
 from axis.web.console import words
 from axis.web.console.moments import Moment, moment, size
+from axis.web.console.words import Look
 
 _SHORT_DIGEST = 12
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -55,6 +58,7 @@ class File:
     digest: Digest
     href: str
     zipped: bool  # the sender's software had packed it
+    verdict: Look | None  # of its own signatures; none: not looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +84,10 @@ class Carrier:
     remarks: tuple[Remark, ...]
 
 
-def carrier(document_uid: str, view: PackageView, now: datetime) -> Carrier:
-    """A package as the page of a document offers it."""
+def carrier(
+    document_uid: str, view: PackageView, now: datetime, verdicts: Mapping[int, Look] = MappingProxyType({})
+) -> Carrier:
+    """A package as the page of a document offers it. verdicts: what was found of the files, by their place."""
     package = view.package
     href = f"/documents/{document_uid}/packages/{package.package_id}"
     return Carrier(
@@ -91,12 +97,12 @@ def carrier(document_uid: str, view: PackageView, now: datetime) -> Carrier:
         size=size(package.size_bytes),
         digest=_digest(package.sha256_hex),
         href=href,
-        files=tuple(_file(href, file) for file in view.files),
+        files=tuple(_file(href, file, verdicts.get(file.position)) for file in view.files),
         remarks=_remarks(package.findings),
     )
 
 
-def _file(base: str, file: Attachment) -> File:
+def _file(base: str, file: Attachment, verdict: Look | None) -> File:
     return File(
         name=file.name,
         size=size(file.size_bytes),
@@ -105,6 +111,7 @@ def _file(base: str, file: Attachment) -> File:
         digest=_digest(file.sha256_hex),
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,
+        verdict=verdict,
     )
 
 

@@ -13,6 +13,7 @@ from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier, carrier
 from axis.web.console.progress import Count, Progress, progress
 from axis.web.console.receivers import Receiver, receiver
+from axis.web.console.signatures import SignatureTrail, signature_trail
 from axis.web.console.words import Look
 
 
@@ -58,13 +59,24 @@ class PaperPage:
     carrier: Carrier | None
     acts: tuple[ActBox, ...]
     identifiers: tuple[Fact, ...]
+    verdict: Look | None
+    trail: SignatureTrail
 
 
 def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> PaperPage:
     """The page for what was read."""
     document = detail.document
     stand = progress(detail.tallies, now)
-    carriers = {view.package.package_id: carrier(document.document_uid, view, now) for view in detail.packages}
+    trail = signature_trail(detail.trail, now)
+    carriers = {
+        view.package.package_id: carrier(
+            document.document_uid,
+            view,
+            now,
+            trail.files if view.package.package_id == document.package_id else {},
+        )
+        for view in detail.packages
+    }
     last = detail.receivers[-1].delivery.receiver_organ if detail.receivers else ""
     alone = stand.single and len(detail.receivers) == 1
     return PaperPage(
@@ -88,6 +100,8 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
         carrier=carriers.get(document.package_id),
         acts=tuple(act_box(view, carriers, now) for view in detail.acts),
         identifiers=_identifiers(document),
+        verdict=words.verdict(document.verdict),
+        trail=trail,
     )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from axis.terms import BusinessType, Origin, Place, StatusCode, TransportState, Urgency
+from axis.trust.model import Outcome, Overall
+from axis.trust.words import OVERALL
 from axis.web.console.moments import moment
 
 
@@ -97,6 +99,38 @@ ANSWER: Mapping[str, Look] = {
     "declined": STATUS[StatusCode.DECLINED],
 }
 
+VERDICT: Mapping[Overall, Look] = {
+    overall: Look(word=OVERALL[overall][0], tone=tone, icon=icon, outline=outline)
+    for overall, tone, icon, outline in (
+        (Overall.VALID, "green", "seal", False),
+        (Overall.VALID_WITH_WARNINGS, "amber", "alert", False),
+        (Overall.INVALID, "red", "cross", False),
+        (Overall.UNSIGNED, "grey", "unsigned", True),
+        (Overall.INDETERMINATE, "amber", "question", True),
+    )
+}
+
+OUTCOME: Mapping[Outcome, Look] = {
+    Outcome.PASSED: Look(word="Đạt", tone="green", icon="check"),
+    Outcome.NOTE: Look(word="Đạt, có ghi chú", tone="green", icon="check"),
+    Outcome.WARNING: Look(word="Cần lưu ý", tone="amber", icon="alert"),
+    Outcome.UNKNOWN: Look(word="Chưa kết luận được", tone="amber", icon="question"),
+    Outcome.FAILED: Look(word="Không đạt", tone="red", icon="cross"),
+}
+
+CAUSE: Mapping[str, str] = {
+    "intake": "Kiểm tra khi tiếp nhận",
+    "files": "Kiểm tra chữ ký trong tệp",
+    "evidence": "Kiểm tra lại khi có thêm chứng cứ",
+    "manual": "Kiểm tra lại theo yêu cầu",
+}
+
+DUE: Mapping[str, str] = {
+    "files": "Chữ ký trong các tệp đang chờ kiểm tra; kết quả sẽ hiện ở đây.",
+    "evidence": "Còn thiếu chứng cứ (danh sách thu hồi, trả lời OCSP hoặc chứng thư của CA); trục sẽ tự kiểm tra lại.",
+    "manual": "Đang chờ kiểm tra lại theo yêu cầu.",
+}
+
 FLAG: Mapping[str, str] = {
     "same_code": "Trùng số, ký hiệu và ngày với một văn bản khác của cùng cơ quan ban hành.",
     "header_differs": "Bên gửi đã gửi lại văn bản này với thông tin mô tả khác; trục giữ bản nhận đầu tiên.",
@@ -127,6 +161,24 @@ def business(number: int | None) -> str:
 def act(kind: str) -> Look:
     """The look of an act."""
     return ACT.get(kind) or Look(word=kind, tone="grey", icon="pencil")
+
+
+def verdict(word: str | None) -> Look | None:
+    """The look of a verdict; none where nobody has looked."""
+    if word is None:
+        return None
+    try:
+        return VERDICT[Overall(word)]
+    except ValueError:
+        return Look(word=word, tone="grey", icon="question", outline=True)
+
+
+def outcome(word: str) -> Look:
+    """The look of one check's outcome; a word that nobody knows counts as unknown."""
+    try:
+        return OUTCOME[Outcome(word)]
+    except ValueError:
+        return OUTCOME[Outcome.UNKNOWN]
 
 
 def urgency(number: int) -> Look | None:

@@ -1,0 +1,153 @@
+"""Signatures: verdicts, what has to be checked, what has to be fetched, how much signatures matter."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from axis.store import schema
+from axis.store.records import CertificateRow, CheckDue, NeedRow, Revocation, SignaturePolicy, Verdict, VerdictEvidence
+from axis.store.rows import Query, values_of
+
+ANY_SENDER = "*"
+
+_verdict, _check, _need = schema.verdict.c, schema.check_due.c, schema.need.c
+_revocation, _certificate = schema.revocation.c, schema.certificate.c
+
+_verdicts = Query(Verdict, _verdict.package_id == bindparam("package_id"), order=(_verdict.verdict_id,))
+_evidence = Query(VerdictEvidence, schema.verdict_evidence.c.verdict_id == bindparam("verdict_id"))
+_policies = Query(SignaturePolicy, order=(schema.signature_policy.c.organ_id,))
+_current = Query(Revocation, _revocation.superseded_at.is_(None), order=(_revocation.fetched_at,))
+_certificates = Query(CertificateRow, order=(_certificate.not_after, _certificate.sha256_hex))
+_certificate_by_digest = Query(CertificateRow, _certificate.sha256_hex == bindparam("sha256_hex"))
+_checks = Query(CheckDue, _check.package_id.in_(bindparam("ids", expanding=True)), order=(_check.due_at,))
+_needs = Query(NeedRow, _need.need_id.in_(bindparam("ids", expanding=True)), order=(_need.due_at,))
+
+
+def verdicts(conn: Connection, package_id: str) -> tuple[Verdict, ...]:
+    """Every verdict on a package, oldest first."""
+    return _verdicts.all(conn, package_id=package_id)
+
+
+def verdict_evidence(conn: Connection, verdict_id: str) -> tuple[VerdictEvidence, ...]:
+    """What a verdict rests on."""
+    return _evidence.all(conn, verdict_id=verdict_id)
+
+
+def signature_policies(conn: Connection) -> tuple[SignaturePolicy, ...]:
+    """The policies of all senders that have one, and of any other."""
+    return _policies.all(conn)
+
+
+def set_signature_policy(conn: Connection, policy: SignaturePolicy) -> None:
+    """Put a sender's policy in place of what it was; nodes see it within a second. A write unit."""
+    conn.execute(delete(schema.signature_policy).where(schema.signature_policy.c.organ_id == policy.organ_id))
+    conn.execute(schema.signature_policy.insert(), values_of(policy))
+    conn.execute(update(schema.config_version).values(version=schema.config_version.c.version + 1))
+
+
+def current_revocation(conn: Connection) -> tuple[Revocation, ...]:
+    """CRLs, OCSP answers and fetched issuers that nothing newer has taken the place of."""
+    return _current.all(conn)
+
+
+def revocation_version(conn: Connection) -> datetime | None:
+    """When the newest evidence came: changes whenever `current_revocation` does."""
+    newest: datetime | None = conn.scalar(select(func.max(_revocation.fetched_at, type_=schema.UtcMicros())))
+    return newest
+
+
+def keep_revocation(conn: Connection, fetched: Revocation, need_id: str) -> None:
+    """Record fetched evidence whose blob is stored, in place of what came from there before. A write unit.
+
+    The need is met, and what waited for evidence is due now.
+    """
+    same = (
+        (_revocation.kind == fetched.kind)
+        & (_revocation.url == fetched.url)
+        & (_revocation.certificate_sha256 == fetched.certificate_sha256)
+        & _revocation.superseded_at.is_(None)
+        & (_revocation.sha256_hex != fetched.sha256_hex)
+    )
+    conn.execute(update(schema.revocation).where(same).values(superseded_at=fetched.fetched_at))
+    known = conn.scalar(select(_revocation.sha256_hex).where(_revocation.sha256_hex == fetched.sha256_hex))
+    if known is None:
+        conn.execute(schema.revocation.insert(), values_of(fetched))
+    else:
+        again = {"fetched_at": fetched.fetched_at, "superseded_at": None}
+        conn.execute(update(schema.revocation).where(_revocation.sha256_hex == known).values(**again))
+    conn.execute(delete(schema.need).where(_need.need_id == need_id))
+    conn.execute(update(schema.check_due).where(_check.cause == "evidence").values(due_at=fetched.fetched_at))
+
+
+def note_needs(conn: Connection, needs: Iterable[NeedRow]) -> None:
+    """Ask for evidence; what is asked for already stays as it is. A write unit."""
+    rows = [values_of(need) for need in needs]
+    if rows:
+        dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+        conn.execute(dialect.insert(schema.need).on_conflict_do_nothing(), rows)
+
+
+def claim_needs(conn: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[NeedRow, ...]:
+    """Take needs that are due. A write unit."""
+    due = select(_need.need_id).where(_need.due_at <= now, or_(_need.lease_until.is_(None), _need.lease_until <= now))
+    ids = conn.scalars(due.order_by(_need.due_at).limit(limit).with_for_update(skip_locked=True)).all()
+    if not ids:
+        return ()
+    conn.execute(update(schema.need).where(_need.need_id.in_(ids)).values(lease_until=lease_until))
+    return _needs.all(conn, ids=ids)
+
+
+def put_off_need(conn: Connection, need_id: str, due_at: datetime, error: str) -> None:
+    """A fetch failed: try again later. A write unit."""
+    changed = {"due_at": due_at, "attempts": _need.attempts + 1, "last_error": error, "lease_until": None}
+    conn.execute(update(schema.need).where(_need.need_id == need_id).values(**changed))
+
+
+def claim_checks(conn: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[CheckDue, ...]:
+    """Take packages whose signatures are due to be looked at, with their new fence. A write unit."""
+    due = select(_check.package_id).where(
+        _check.due_at <= now, or_(_check.lease_until.is_(None), _check.lease_until <= now)
+    )
+    ids = conn.scalars(due.order_by(_check.due_at).limit(limit).with_for_update(skip_locked=True)).all()
+    if not ids:
+        return ()
+    leased = {"lease_until": lease_until, "fence": _check.fence + 1}
+    conn.execute(update(schema.check_due).where(_check.package_id.in_(ids)).values(**leased))
+    return _checks.all(conn, ids=ids)
+
+
+def owed_checks(conn: Connection) -> dict[str, int]:
+    """How many packages wait for a check, by cause."""
+    rows = conn.execute(select(_check.cause, func.count()).group_by(_check.cause))
+    return {row[0]: row[1] for row in rows}
+
+
+def certificates(conn: Connection) -> tuple[CertificateRow, ...]:
+    """Every certificate that the node has met, the first to expire first."""
+    return _certificates.all(conn)
+
+
+def has_check_due(conn: Connection, now: datetime) -> bool:
+    """Whether `claim_checks` would find anything now."""
+    free = or_(_check.lease_until.is_(None), _check.lease_until <= now)
+    return conn.execute(select(_check.package_id).where(_check.due_at <= now, free).limit(1)).first() is not None
+
+
+def recheck(conn: Connection, package_id: str, at: datetime) -> None:
+    """Have a package's signatures looked at now, whatever was found before. A write unit."""
+    conn.execute(delete(schema.check_due).where(_check.package_id == package_id))
+    due = CheckDue(package_id=package_id, cause="manual", due_at=at, queued_at=at)
+    conn.execute(schema.check_due.insert(), values_of(due))
+
+
+def has_need_due(conn: Connection, now: datetime) -> bool:
+    """Whether `claim_needs` would find anything now."""
+    free = or_(_need.lease_until.is_(None), _need.lease_until <= now)
+    return conn.execute(select(_need.need_id).where(_need.due_at <= now, free).limit(1)).first() is not None
+
+
+def certificate(conn: Connection, sha256_hex: str) -> CertificateRow | None:
+    """A certificate that the node has met."""
+    return _certificate_by_digest.one(conn, sha256_hex=sha256_hex)

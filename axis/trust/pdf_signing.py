@@ -1,0 +1,168 @@
+"""Signs PDF files: PAdES, in a new revision, with an optional visible stamp.
+
+The stamp bears text only, in Times, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). The PDF
+standard's own fonts have no Vietnamese letters, and no font file travels with the node: marks are dropped (Đ → D).
+
+pyHanko signs in an event loop of its own here: call it from a thread when a loop is running.
+
+Norm: ETSI EN 319 142-1 (PAdES baseline B); NĐ 30/2020 Annex I.
+"""
+
+import asyncio
+import io
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it ships no types
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import utils
+from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.text import TextBoxStyle
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.sign import fields, signers
+from pyhanko.sign.signers.pdf_signer import PdfSigningSession
+from pyhanko.stamp import TextStampStyle
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from axis.errors import Code, Malformed
+from axis.trust.signers import KeySigner, Signer
+
+_RESERVED_BYTES = 16384  # of the signature's place: chain included; a timestamp can be attached later
+_LINE_POINTS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A visible stamp: page from 0 (-1 the last), lower left corner and size in points, lines of text."""
+
+    lines: tuple[str, ...]
+    page: int = 0
+    left: int = 380
+    bottom: int = 780
+    width: int = 190
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfSigning:
+    """How to sign: when, why, where, and with which stamp."""
+
+    at: datetime
+    field_name: str = ""  # made up when empty
+    reason: str = ""
+    location: str = ""
+    stamp: Stamp | None = None
+    certify: bool = False  # allow nothing but further signatures afterwards
+
+
+def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
+    """The PDF with one more signature; the bytes that were there stay as they are.
+
+    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed.
+    """
+    name = signing.field_name or f"axis-{secrets.token_hex(4)}"
+    metadata = signers.PdfSignatureMetadata(
+        field_name=name,
+        md_algorithm=signer.scheme.hash_name,
+        subfilter=fields.SigSeedSubFilter.PADES,
+        reason=signing.reason or None,
+        location=signing.location or None,
+        certify=signing.certify,
+        docmdp_permissions=fields.MDPPerm.FILL_FORMS,
+    )
+    try:
+        writer = IncrementalPdfFileWriter(io.BytesIO(raw), strict=False)
+        engine = _MomentSigner(
+            metadata,
+            signer=_engine(signer),
+            new_field_spec=_place(name, signing.stamp),
+            stamp_style=_style(signing.stamp),
+        )
+        engine.moment = signing.at
+        output = asyncio.run(engine.async_sign_pdf(writer, bytes_reserved=_RESERVED_BYTES))
+    except (PdfError, ValueError, TypeError, KeyError, AttributeError, OSError) as e:
+        raise Malformed(Code.BAD_FILE, f"PDF: {e}") from e
+    return bytes(output.getvalue())
+
+
+class _MomentSigner(signers.PdfSigner):
+    """pyHanko's signer, with the moment given rather than looked up."""
+
+    moment: datetime
+
+    def init_signing_session(
+        self,
+        pdf_out: BasePdfFileWriter,
+        existing_fields_only: bool = False,  # noqa: FBT001, FBT002 - pyHanko's own
+    ) -> PdfSigningSession:
+        """A session at the given moment."""
+        session = super().init_signing_session(pdf_out, existing_fields_only=existing_fields_only)
+        session.system_time = self.moment
+        return session
+
+
+class _Outside(signers.Signer):
+    """pyHanko's signer for a key that lives elsewhere."""
+
+    def __init__(self, signer: Signer, chain: list[Any]) -> None:
+        super().__init__(
+            signing_cert=chain[0],
+            cert_registry=SimpleCertificateStore.from_certs(chain[1:]),  # type: ignore[no-untyped-call] # pyHanko leaves it so
+            prefer_pss=signer.scheme.family == "rsa-pss",
+        )
+        self._outside = signer
+
+    async def async_sign_raw(
+        self,
+        data: bytes,
+        digest_algorithm: str,  # noqa: ARG002 - the scheme's, as the metadata ask for
+        dry_run: bool = False,  # noqa: ARG002, FBT001, FBT002 - pyHanko's own
+    ) -> bytes:
+        """A CMS signature value."""
+        value = self._outside.sign(data)
+        if self._outside.scheme.family != "ecdsa":
+            return value
+        half = len(value) // 2
+        return utils.encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+
+
+def _engine(signer: Signer) -> Any:  # noqa: ANN401 - pyHanko's signer has no types that mypy can follow
+    chain = [certificate.asn1 for certificate in signer.chain]
+    if not isinstance(signer, KeySigner):
+        return _Outside(signer, chain)
+    der = signer.key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return signers.SimpleSigner(
+        signing_cert=chain[0],
+        signing_key=asn1_keys.PrivateKeyInfo.load(der),
+        cert_registry=SimpleCertificateStore.from_certs(chain[1:]),  # type: ignore[no-untyped-call] # pyHanko leaves it so
+        prefer_pss=signer.scheme.family == "rsa-pss",
+    )
+
+
+def _place(name: str, stamp: Stamp | None) -> fields.SigFieldSpec:
+    if stamp is None:
+        return fields.SigFieldSpec(sig_field_name=name)
+    height = _LINE_POINTS * (len(stamp.lines) + 1)
+    box = (stamp.left, stamp.bottom, stamp.left + stamp.width, stamp.bottom + height)
+    return fields.SigFieldSpec(sig_field_name=name, on_page=stamp.page, box=box)
+
+
+def _style(stamp: Stamp | None) -> TextStampStyle | None:
+    if stamp is None:
+        return None
+    text = "\n".join(_plain(line) for line in stamp.lines).replace("%", "%%")
+    times = SimpleFontEngineFactory("Times-Roman", avg_width=0.5)
+    return TextStampStyle(stamp_text=text, border_width=0, text_box_style=TextBoxStyle(font=times, font_size=10))
+
+
+def _plain(line: str) -> str:
+    """A line in letters that every PDF viewer's Times has."""
+    folded = unicodedata.normalize("NFD", line.replace("Đ", "D").replace("đ", "d"))
+    letters = "".join(c for c in folded if not unicodedata.combining(c))
+    return letters.encode("latin-1", "replace").decode("latin-1")

@@ -1,0 +1,258 @@
+"""The signatures of a document's package, as values ready to be shown.
+
+What a verdict says is read leniently, from its JSON as it was stored: a page of today shows verdicts of years ago. Its
+texts come from certificates and files, so all of them are a stranger's.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from axis.clock import to_local
+from axis.store.document_view import Trail
+from axis.trust.model import CheckName, Coverage, Outcome, SignerKind
+from axis.trust.words import CHECKS, COVERAGE, SIGNERS
+from axis.web.console import words
+from axis.web.console.moments import Moment, moment
+from axis.web.console.words import Look
+
+_LATE: Final = datetime.max.replace(tzinfo=UTC)
+_INDICATIONS: Final = {
+    "TOTAL-PASSED": Look(word="Đạt", tone="green", icon="seal"),
+    "TOTAL-FAILED": Look(word="Không đạt", tone="red", icon="cross"),
+}
+_WITH_REMARKS: Final = Look(word="Đạt, có lưu ý", tone="amber", icon="alert")
+_UNCLEAR: Final = Look(word="Chưa kết luận được", tone="amber", icon="question", outline=True)
+_EVIDENCE: Final = {
+    "crl": "Danh sách thu hồi (CRL)",
+    "ocsp": "Trả lời OCSP",
+    "timestamp": "Dấu thời gian",
+    "certificate": "Chứng thư",
+}
+_LINKS: Final = 3  # of a chain: the signer's, the authority's, the root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """A technical value. copied: people compare it."""
+
+    name: str
+    value: str
+    copied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLine:
+    """One thing that was looked at."""
+
+    look: Look
+    name: str
+    sentence: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One certificate of the chain."""
+
+    name: str
+    subject: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureCard:
+    """One signature."""
+
+    anchor: str
+    who: str
+    kind: str
+    organisation: str
+    organ_code: str
+    look: Look
+    claimed: Moment | None
+    proven: Moment | None
+    covers: str
+    changed: bool
+    chain: tuple[Link, ...]  # leaf first
+    checks: tuple[CheckLine, ...]
+    details: tuple[Detail, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPart:
+    """The envelope or one file, with its signatures in the order of time."""
+
+    anchor: str
+    name: str
+    icon: str
+    look: Look
+    checks: tuple[CheckLine, ...]
+    signatures: tuple[SignatureCard, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One verdict of the history."""
+
+    at: Moment
+    cause: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureTrail:
+    """The section of signatures."""
+
+    look: Look | None  # none: nobody has looked
+    due: str
+    parts: tuple[SignedPart, ...]
+    files: Mapping[int, Look]  # what was found of each file, by its place in the package
+    history: tuple[HistoryLine, ...]
+    details: tuple[Detail, ...]
+
+
+def signature_trail(trail: Trail, now: datetime) -> SignatureTrail:
+    """The section for what was read."""
+    verdict: dict[str, Any] = {} if trail.latest is None else json.loads(trail.latest.content)
+    files = verdict.get("parts", [])
+    sources = [] if trail.latest is None else [verdict, *files]
+    return SignatureTrail(
+        look=words.verdict(trail.latest.overall if trail.latest else None),
+        due="" if trail.due is None else words.DUE.get(trail.due, "Đang chờ kiểm tra."),
+        parts=tuple(_part(source, number, now) for number, source in enumerate(sources)),
+        files={place: _word(file) for place, file in enumerate(files)},
+        history=tuple(
+            HistoryLine(
+                at=moment(line.at, now),
+                cause=words.CAUSE.get(line.cause, line.cause),
+                look=words.verdict(line.overall) or _UNCLEAR,
+            )
+            for line in trail.history
+        ),
+        details=_engine_details(verdict, trail),
+    )
+
+
+def _part(source: Mapping[str, Any], number: int, now: datetime) -> SignedPart:
+    signatures = sorted(source.get("signatures", []), key=_when)
+    return SignedPart(
+        anchor=f"signed-{number}",
+        name=source.get("name", "Tệp không tên") if number else "Gói tin",
+        icon="file" if number else "send",
+        look=_word(source) if number else _own_word(source),
+        checks=_checks(source.get("checks", [])),
+        signatures=tuple(_card(one, f"signature-{number}-{place}", now) for place, one in enumerate(signatures)),
+    )
+
+
+def _word(source: Mapping[str, Any]) -> Look:
+    return words.verdict(source.get("overall")) or _UNCLEAR
+
+
+def _own_word(envelope: Mapping[str, Any]) -> Look:
+    """The envelope's own word: the one that stands on it is of the whole package, its files included."""
+    signatures = envelope.get("signatures", [])
+    own = [*envelope.get("checks", []), *(check for one in signatures for check in one.get("checks", []))]
+    outcomes = {check.get("outcome") for check in own}
+    for outcome, word in ((Outcome.FAILED, "invalid"), (Outcome.UNKNOWN, "indeterminate")):
+        if outcome in outcomes:
+            return words.verdict(word) or _UNCLEAR
+    if not signatures:
+        return words.verdict("unsigned") or _UNCLEAR
+    return words.verdict("valid-with-warnings" if Outcome.WARNING in outcomes else "valid") or _UNCLEAR
+
+
+def _when(signature: Mapping[str, Any]) -> datetime:
+    return _instant(signature.get("proven_at") or signature.get("claimed_at")) or _LATE
+
+
+def _card(one: Mapping[str, Any], anchor: str, now: datetime) -> SignatureCard:
+    signatory = one.get("signatory", {})
+    claimed, proven = _instant(one.get("claimed_at")), _instant(one.get("proven_at"))
+    name, organisation = signatory.get("name", ""), signatory.get("organisation", "")
+    return SignatureCard(
+        anchor=anchor,
+        who=name or "Không rõ người ký",
+        kind=SIGNERS[SignerKind(signatory["kind"])][0] if signatory.get("kind") in set(SignerKind) else "",
+        organisation=organisation,
+        organ_code=signatory.get("organ_code", ""),
+        look=_indication(one),
+        claimed=moment(claimed, now) if claimed else None,
+        proven=moment(proven, now) if proven else None,
+        covers=COVERAGE[Coverage(one["coverage"])][0] if one.get("coverage") in set(Coverage) else "không xác định",
+        changed=bool(one.get("changed_after_signing")),
+        chain=tuple(_link(line) for line in one.get("chain", [])[:_LINKS]),
+        checks=_checks(one.get("checks", [])),
+        details=_details(one),
+    )
+
+
+def _indication(one: Mapping[str, Any]) -> Look:
+    look = _INDICATIONS.get(one.get("indication", ""), _UNCLEAR)
+    reserved = any(check.get("outcome") == Outcome.WARNING for check in one.get("checks", []))
+    return _WITH_REMARKS if reserved and one.get("indication") == "TOTAL-PASSED" else look
+
+
+def _checks(found: Sequence[Mapping[str, Any]]) -> tuple[CheckLine, ...]:
+    return tuple(
+        CheckLine(
+            look=words.outcome(check.get("outcome", "")),
+            name=CHECKS[CheckName(check["name"])][0] if check.get("name") in set(CheckName) else check.get("name", ""),
+            sentence=check.get("reason_vi", ""),
+            input=check.get("input", ""),
+        )
+        for check in found
+    )
+
+
+def _link(line: Mapping[str, Any]) -> Link:
+    subject = line.get("subject", "")
+    name = next((part[3:] for part in subject.split(",") if part.startswith("CN=")), subject)
+    begin, end = (_instant(line.get(name)) for name in ("not_before", "not_after"))
+    period = f"{to_local(begin):%d/%m/%Y} – {to_local(end):%d/%m/%Y}" if begin and end else ""
+    return Link(name=name, subject=subject, period=period)
+
+
+def _details(one: Mapping[str, Any]) -> tuple[Detail, ...]:
+    said = " ".join(filter(None, (one.get("indication"), one.get("sub_indication"))))
+    facts = [
+        Detail(name="Tên chữ ký trong tệp", value=one.get("name", "")),
+        Detail(name="Kết luận theo ETSI EN 319 102-1", value=said),
+        Detail(name="Thuật toán", value=one.get("algorithm", "")),
+        Detail(name="Phạm vi", value=one.get("covered", "")),
+        Detail(name="Xét hiệu lực tại", value=one.get("judged_at", "")),
+    ]
+    for line in one.get("chain", []):
+        facts.append(Detail(name="Chứng thư", value=line.get("subject", "")))
+        facts.append(Detail(name="Số sê-ri", value=line.get("serial_hex", ""), copied=True))
+        facts.append(Detail(name="SHA-256 của chứng thư", value=line.get("sha256", ""), copied=True))
+    for item in one.get("evidence", []):
+        if item.get("kind") != "certificate":
+            until = f" (từ {item.get('this_update', '?')} đến {item['next_update']})" if "next_update" in item else ""
+            kind = _EVIDENCE.get(item.get("kind", ""), item.get("kind", ""))
+            facts.append(Detail(name=f"{kind}{until}, SHA-256", value=item.get("sha256", ""), copied=True))
+    return tuple(fact for fact in facts if fact.value)
+
+
+def _engine_details(verdict: Mapping[str, Any], trail: Trail) -> tuple[Detail, ...]:
+    if trail.latest is None:
+        return ()
+    engines = ", ".join(" ".join(map(str, engine)) for engine in verdict.get("engines", []))
+    facts = (
+        Detail(name="Phần mềm đã kiểm tra", value=engines),
+        Detail(name="Kho tin cậy", value=verdict.get("trust_store", ""), copied=True),
+        Detail(name="Quy tắc", value=verdict.get("policy", ""), copied=True),
+        Detail(name="SHA-256 của kết luận", value=trail.latest.sha256_hex, copied=True),
+    )
+    return tuple(fact for fact in facts if fact.value)
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A moment as verdicts write it; what is none, as nothing."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
