@@ -111,7 +111,11 @@ class VxpFront:
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call. The catch point: whatever goes wrong becomes an answer without a trace of our insides."""
+        """Answer one call. The catch point: whatever goes wrong becomes an answer without a trace of our insides.
+
+        An error must not outlive its clause: its trace holds this frame, so that with it in a variable everything that
+        the call had in hand, whole packages included, would lie about until the next full garbage collection.
+        """
         try:
             return await self._answer(request)
         except ConnectionError:
@@ -119,11 +123,10 @@ class VxpFront:
         except AxisError as e:
             if isinstance(e, Internal):
                 log.exception("call_failed", operation=_operation(request))
-            error = e
+            return _refuse(request, e)
         except Exception:
             log.exception("call_failed", operation=_operation(request))
-            error = Internal()
-        return _refuse(request, error)
+            return _refuse(request, Internal())
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         answer = self._operations.get(request.match_info["operation"])

@@ -151,6 +151,16 @@ class _Target:
     def close(self) -> None:
         """The document is complete."""
 
+    def let_go(self) -> None:
+        """Forget the tree and the files.
+
+        lxml's parser refers to itself and to its target: both lie about until the garbage collector comes. What a package
+        held must not.
+        """
+        self.root = self._decoder = None
+        self._stack = []
+        del self._new_decoder
+
     def _begin(self, tag: str, node: Node) -> None:
         if tag != _QCVN + "edXML":
             raise Malformed(Code.WRONG_ROOT, f"the root is {shown(tag)}")
@@ -197,6 +207,13 @@ def parse(
     Raises Malformed, never an lxml error.
     """
     target = _Target(limits, findings, decoder)
+    try:
+        return _parse(chunks, target, limits, line)
+    finally:
+        target.let_go()
+
+
+def _parse(chunks: Iterable[bytes], target: _Target, limits: Limits, line: int) -> Skeleton:
     parser = etree.XMLParser(
         target=target,  # type: ignore[arg-type] # the stubs let a target get bytes; lxml hands it str
         resolve_entities=False,

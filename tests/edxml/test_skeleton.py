@@ -1,5 +1,6 @@
 """A small package is parsed whole, any other in a stream: both ways have to see the same."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,18 @@ def test_a_package_of_more_than_a_chunk_is_streamed(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(reader, "parse_whole", never)
     reader.read(PACKAGE.replace(b"</edXML>", b" " * CHUNK_BYTES + b"</edXML>"))
+
+
+@pytest.mark.parametrize("tail", [b"", b"<a/>", b"</edXML>", b" " * CHUNK_BYTES])
+def test_nothing_of_a_package_waits_for_the_garbage_collector(tail: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            _read(PACKAGE.replace(b"</edXML>", tail + b"</edXML>"))
+        assert not [one for one in gc.get_objects() if isinstance(one, Node | Shelf | Decoder)]
+    finally:
+        gc.enable()
 
 
 def test_an_attribute_is_kept_and_no_object_of_the_parser() -> None:

@@ -3,6 +3,7 @@
 Each case spoils one thing of a call that would be taken. What has to hold for all of them stands in `_refuse`.
 """
 
+import gc
 import io
 import json
 import zipfile
@@ -13,11 +14,12 @@ from datetime import timedelta
 import pytest
 
 from adapters.vxp.wire import write_timestamp
-from axis.edxml.model import Business, BusinessDocumentInfo, OtherInfo, Party, Receiver
+from axis.edxml.model import Business, BusinessDocumentInfo, DocumentPackage, OtherInfo, Party, Receiver
 from axis.edxml.writer import to_bytes
 from axis.errors import Code
 from axis.messages import SENTENCES, sentence
 from axis.store import registry
+from axis.store.spool import Spool, Spooled
 from tests.exchange.harness import a_document, a_file, a_status
 from tests.hostile.door import LIMIT_BYTES, PACKAGE, PACKAGE_TEXT, Door, Left
 from tests.nodes import CLOCK
@@ -307,6 +309,25 @@ async def test_bad_input_is_refused_by_its_own_code_and_leaves_nothing(door: Doo
     await _refuse(door, bad, before)
     # The door is not jammed: what is right goes through.
     assert (await door.call(door.sending(PACKAGE))).json["status"] == "OK"
+
+
+async def test_a_refused_call_leaves_nothing_to_the_garbage_collector(door: Door) -> None:
+    calls = [door.sending(to_bytes(a_document("H24.15", "H24.98", number=str(number)))) for number in range(5)]
+    await door.call(calls[0])
+    gc.collect()
+    gc.disable()
+    try:
+        before = _of_packages()
+        for call in calls:
+            assert (await door.call(call)).code == Code.UNKNOWN_RECEIVER
+        assert (await door.call(door.asking("countReceiveEdoc"))).json["count"] == 0
+        assert _of_packages() <= before
+    finally:
+        gc.enable()
+
+
+def _of_packages() -> int:
+    return sum(isinstance(one, DocumentPackage | Spooled | Spool) for one in gc.get_objects())
 
 
 async def test_a_secret_package_leaves_its_content_nowhere(door: Door) -> None:
