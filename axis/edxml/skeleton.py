@@ -154,8 +154,8 @@ class _Target:
     def let_go(self) -> None:
         """Forget the tree and the files.
 
-        lxml's parser refers to itself and to its target: both lie about until the garbage collector comes. What a package
-        held must not.
+        lxml's parser refers to itself and to its target: both lie about until the garbage collector comes. What a
+        package held must not.
         """
         self.root = self._decoder = None
         self._stack = []
