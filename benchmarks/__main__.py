@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, large, parsing
+from benchmarks import facts, large, parsing, shapes
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -56,18 +56,26 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
         figures["listed_sqlite"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
     with _postgres() as url, node(folder / "postgres", database_url=url) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
-    figures |= _watched(folder, seconds, 20_000_000 if quick else 500_000_000)
+        figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
+    size_bytes = 20_000_000 if quick else 500_000_000
+    watched = _watched(folder / "watched", seconds, size_bytes)
+    if watched["broken"]:
+        # A machine that was busy elsewhere looks like a node that was held; what is the node's own comes back.
+        figures["broken_once"] = watched["broken"]
+        watched = _watched(folder / "watched-again", seconds, size_bytes)
+    figures |= watched
     figures["fsync_per_s_after"] = facts.fsync_per_s(folder, 1.0)
     figures["load_average"] = facts.load()
     return figures
 
 
 def _watched(folder: Path, seconds: float, size_bytes: int) -> dict[str, object]:
-    """Load and a very large package on a node whose event loop is watched."""
-    with node(folder / "watched", watched=True) as running:
+    """Load, packages of awkward shapes and a very large one on a node whose event loop is watched."""
+    with node(folder, watched=True) as running:
         _load(running, "intake", 20_000, _CONNECTIONS, 1.0, 1)  # what a process loads once is not what is measured
         running.forget_holds()
         _load(running, "intake", 20_000, _CONNECTIONS, seconds / 2, 100_000)
+        shapes.send(running)
         passed = large.measure(running, folder, size_bytes)
         held = running.stop()
     broken = [f"{one.way} grew by {one.growth_mb} MB" for one in passed if not one.within_bound]
@@ -104,6 +112,10 @@ def _print(figures: dict[str, object]) -> None:
     for name, value in figures.items():
         if name == "machine" and isinstance(value, dict):
             console.print("\n".join(f"{fact}: {of}" for fact, of in value.items()))
+            continue
+        if name == "culprits" and isinstance(value, list):
+            for one in value:
+                console.print(f"held for {one['cpu_ms']} ms of CPU: {one['what']}\n  " + "\n  ".join(one["stack"]))
             continue
         rows = value if isinstance(value, list) else [value]
         if not rows or not isinstance(rows[0], dict):

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from benchmarks.probe import FILE_VARIABLE
-from tests.nodes import Blueprint, lay_out
+from tests.nodes import Above, Blueprint, lay_out
 
 HOST = "127.0.0.1"
 _READY_WITHIN_S = 60
@@ -92,12 +92,13 @@ class Running:
 
 @contextmanager
 def node(folder: Path, *, database_url: str | None = None, watched: bool = False, **more: object) -> Iterator[Running]:
-    """A fresh node, stopped at the end. watched: with a probe on its loop."""
+    """A fresh node, stopped at the end. watched: with a probe on its loop, and an uplink that leads nowhere."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
     settings = {"log.format": "json", **{name.replace("__", "."): value for name, value in more.items()}}
-    plan = Blueprint(port=port, database_url=database_url, more=settings)
+    above = Above(endpoint=f"http://{HOST}:9/vxp", system_id="city") if watched else None
+    plan = Blueprint(port=port, database_url=database_url, above=above, more=settings)
     asyncio.run(lay_out(folder, plan))
     module = "benchmarks.probe" if watched else "axis.cli.main"
     environment = {**os.environ, FILE_VARIABLE: str(folder / "probe.json")}

@@ -1,0 +1,30 @@
+"""The benchmarks run and say what they have to say. The figures themselves are not judged here: machines differ."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.timeout(300)
+def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
+    written = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--json", str(written)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode in (0, 1), run.stderr
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert bool(figures["broken"]) == (run.returncode == 1)
+    assert figures["fsync_per_s"] > 0
+    assert {"cpu", "cores", "python", "aiohttp", "sqlite"} <= figures["machine"].keys()
+    assert [size["mb_per_s"] > 0 for size in figures["parsing"]] == [True, True]
+    for database in ("sqlite", "postgresql"):
+        assert figures[f"intake_{database}"]["packages"] > 0
+        assert figures[f"listed_{database}"]["packages"] == 50
+    assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
+    assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
+    assert figures["loop"]["callbacks"] > 0
+    assert "parsing" in run.stdout
