@@ -19,7 +19,6 @@ from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.peer import Peer
-from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.context import Context, Policy
@@ -29,7 +28,7 @@ from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.service import Exchange
 from axis.ids import SystemId
 from axis.keys import NodeKey
-from axis.ops.access import signature_rules, store_options, trust_folder
+from axis.ops.access import router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
@@ -129,10 +128,6 @@ def _watermark(settings: Settings) -> Watermark:
 
 def _context(settings: Settings, store: Store, clock: Clock, directory: DirectoryCache) -> Context:
     exchange = settings.exchange
-    router = Router(
-        settings.node.prefixes,
-        [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
-    )
     policy = Policy(
         limits=_limits(settings),
         secret_phrases=exchange.secret_phrases,
@@ -141,7 +136,7 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
     )
-    return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+    return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
 
 
 def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:

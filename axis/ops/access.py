@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 
 from axis.calendar.working import Calendar, Span
 from axis.delivery.directory import Directory
+from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
@@ -50,9 +51,10 @@ class Access:
     store: Store
     key: NodeKey
 
-    async def directory(self) -> Directory:
-        """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key)
+    async def directory(self, at: datetime | None = None) -> Directory:
+        """Who exists and who is connected, now; at: with the routes and rules of another moment."""
+        snapshot = await self.store.read(registry.snapshot)
+        return Directory(snapshot.as_of(at) if at else snapshot, self.key)
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
@@ -111,6 +113,12 @@ def store_options(settings: Settings) -> StoreOptions:
         group_size=store.group_size,
         readers=store.read_pool,
     )
+
+
+def router_of(settings: Settings) -> Router:
+    """The rules of the settings by which receivers are reached."""
+    uplinks = [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink]
+    return Router(settings.node.prefixes, uplinks)
 
 
 def trust_folder(settings: Settings) -> Path:

@@ -186,7 +186,7 @@ class _Plan:
         self._check()
         self._write(conn)
         if self._added or self.changed:
-            compute_routes(conn, self._at)
+            compute_routes(conn, self._at, (*self._added, *self.changed))
         added = len(self._added)
         return ImportResult(
             added=added, changed=len(self.changed), unchanged=len(self._taken) - added - len(self.changed)

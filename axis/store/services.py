@@ -89,9 +89,11 @@ def serve(conn: Connection, system_id: str, organ_ids: Iterable[str], at: dateti
     _insert(conn, [_service(organ_id, system_id, PRIMARY, at) for organ_id in wanted])
 
 
-def stop(conn: Connection, system_id: str, at: datetime) -> None:
-    """A system serves nobody from now on. The caller holds the lock."""
-    _end(conn, _of_system.all(conn, system_id=system_id, at=at), at)
+def stop(conn: Connection, system_id: str, at: datetime) -> tuple[str, ...]:
+    """A system serves nobody from now on. The caller holds the lock. Returns whom it served."""
+    served = _of_system.all(conn, system_id=system_id, at=at)
+    _end(conn, served, at)
+    return tuple(service.organ_id for service in served)
 
 
 def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
@@ -117,7 +119,7 @@ def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
         beside = _service(wish.organ_id, was, _free_priority(services), wish.at)
         made.append(replace(beside, valid_until=wish.parallel_until))
     _insert(conn, made)
-    compute_routes(conn, now)
+    compute_routes(conn, now, [wish.organ_id])
     fields = {
         "organ": wish.organ_id,
         "from": was,
@@ -139,7 +141,7 @@ def release(conn: Connection, organ_id: str, system_id: str, at: datetime, now: 
     if not found:
         raise NotFound(Code.NOT_FOUND, f"{system_id} does not serve {organ_id}")
     _end(conn, found, at)
-    compute_routes(conn, now)
+    compute_routes(conn, now, [organ_id])
     record(conn, now, actor, "organ_released", {"organ": organ_id, "system": system_id, "at": at.isoformat()})
 
 
