@@ -5,12 +5,14 @@ CLI changes beside a running node holds within a second.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from axis.delivery.partner import Partner
 from axis.keys import NodeKey
 from axis.organ.model import Organ
 from axis.organ.registry import Registry
@@ -36,6 +38,9 @@ class Directory:
         for credential in snapshot.credentials:
             secret = key.decrypt(credential.secret_encrypted)
             self._secrets.setdefault(credential.system_id, []).append((credential, secret))
+        self._partners = {
+            system.system_id: read_partner(system, key) for system in snapshot.systems if system.adapter is not None
+        }
 
     def system(self, system_id: str) -> System | None:
         """A connected system, enabled or not."""
@@ -61,9 +66,26 @@ class Directory:
         """The system that acts for an organisation, itself or by its nearest ancestor."""
         return self._routes.get(organ_id)
 
+    def pushed_by(self, organ_id: str) -> str | None:
+        """The partner to which we push what is for an organisation; None when its system fetches, or it has none."""
+        system_id = self._routes.get(organ_id)
+        return system_id if system_id in self._partners else None
+
+    def partners(self) -> tuple[Partner, ...]:
+        """The systems that we push to, but for disabled ones: what waits for those stays."""
+        return tuple(partner for system_id, partner in self._partners.items() if self._systems[system_id].enabled)
+
     def serves(self, system_id: str, organ_id: str) -> bool:
         """Whether a system may act for an organisation."""
         return self._routes.get(organ_id) == system_id
+
+
+def read_partner(system: System, key: NodeKey) -> Partner:
+    """The system as a partner that we call. Raises Internal when another node key encrypted its secrets."""
+    secrets = {} if system.secrets_encrypted is None else json.loads(key.decrypt(system.secrets_encrypted))
+    return Partner(
+        partner_id=system.system_id, adapter=system.adapter or "", options=json.loads(system.options), secrets=secrets
+    )
 
 
 class CurrentDirectory(Protocol):

@@ -55,12 +55,25 @@ from axis.store.queries.trust import (
     verdict_evidence,
     verdicts,
 )
-from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
+from axis.store.queries.work import (
+    Backlog,
+    MissingPush,
+    Push,
+    backlog,
+    claim,
+    has_due,
+    missing_pushes,
+    next_due,
+    push,
+    queue_row,
+)
 
 __all__ = [
     "ANY_SENDER",
     "Backlog",
+    "MissingPush",
     "PendingItem",
+    "Push",
     "SentRow",
     "act_by_identity",
     "act_of_package",
@@ -89,6 +102,7 @@ __all__ = [
     "has_due",
     "has_need_due",
     "keep_revocation",
+    "missing_pushes",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -98,7 +112,9 @@ __all__ = [
     "package",
     "package_by_bytes",
     "pending",
+    "push",
     "put_off_need",
+    "queue_row",
     "recheck",
     "revocation_version",
     "sent_rows",
