@@ -99,6 +99,8 @@ def test_the_list_says_who_is_connected_and_shows_no_secret(home: Home) -> None:
             "front": "vxp",
             "enabled": False,
             "may_register": True,
+            "adapter": None,
+            "options": {},
             "serves": ["H24.5"],
         },
     ]
