@@ -35,6 +35,7 @@ from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
+from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -91,7 +92,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
-        loops.append(Upkeep(store, clock).run())
+        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
