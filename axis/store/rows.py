@@ -37,6 +37,8 @@ TABLES: dict[type, Table] = {
     Organ: schema.organ,
     records.System: schema.system,
     records.Credential: schema.credential,
+    records.ApiToken: schema.api_token,
+    records.ApiAnswer: schema.api_answer,
     records.Account: schema.account,
     records.Session: schema.session,
     records.Blob: schema.blob,
