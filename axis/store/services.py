@@ -160,8 +160,15 @@ def _check_target(conn: Connection, wish: Move, was: str | None) -> None:
     if not target.enabled:
         raise Unauthenticated(Code.SYSTEM_DISABLED, wish.system_id, at="system")
     before = _systems.one(conn, system_id=was) if was is not None else None
-    if before is not None and before.front != target.front and not wish.other_protocol:
-        raise WrongState(Code.PROTOCOL_DIFFERS, f"{was}: {before.front}, {wish.system_id}: {target.front}", at="system")
+    if before is not None and _protocol(before) != _protocol(target) and not wish.other_protocol:
+        raise WrongState(
+            Code.PROTOCOL_DIFFERS, f"{was}: {_protocol(before)}, {wish.system_id}: {_protocol(target)}", at="system"
+        )
+
+
+def _protocol(system: System) -> str:
+    """How packages get to a system: by the adapter with which we push, else by the front on which it fetches."""
+    return system.adapter or system.front
 
 
 def _make_room(conn: Connection, wish: Move, services: Sequence[Service]) -> None:
