@@ -9,6 +9,7 @@ from axis.organ.codes import sort_key, to_old_form, to_present_form
 from axis.organ.model import Alias, FormerName, Organ, OrganKind
 from axis.organ.registry import Registry
 from axis.store.registry import RegistrySnapshot
+from axis.store.routes import Route
 
 _KINDS = {
     OrganKind.MINISTRY: "bộ, cơ quan ngang bộ",
@@ -47,7 +48,8 @@ class OrganBook:
 
     def system(self, organ_id: str) -> str | None:
         """The system that acts for it."""
-        return self._snapshot.routes.get(organ_id)
+        route = self._snapshot.routes.get(organ_id)
+        return None if route is None else route.system_id
 
     def standing(self, organ: Organ) -> str:
         """Whether it takes documents, and who does where not."""
@@ -92,8 +94,7 @@ class OrganBook:
 
     def fields(self, organ: Organ) -> dict[str, str]:
         """All that is known of one, for people."""
-        own = self._snapshot.system_organs.get(organ.organ_id)
-        system = self.system(organ.organ_id)
+        route = self._snapshot.routes.get(organ.organ_id)
         below = self._children(organ, closed=True)
         rows = {
             "code": organ.organ_id,
@@ -112,7 +113,7 @@ class OrganBook:
             "succeeds": _lines(f"{one.organ_id} {one.name}" for one in self._succeeds(organ)),
             "above": _lines(self._named(code) for code in list(self.registry.lineage(organ.organ_id))[1:]),
             "below": f"{sum(not one.is_closed for one in below)} active, {sum(one.is_closed for one in below)} closed",
-            "system": "" if system is None else system + ("" if own == system else ", by an organisation above"),
+            "system": "" if route is None else _reached(organ.organ_id, route),
             "registered": f"{to_local(organ.created_at):%Y-%m-%d %H:%M}",
         }
         return {name: value for name, value in rows.items() if value}
@@ -164,6 +165,10 @@ class OrganBook:
 
 def _by_code(organs: "Iterator[Organ] | Registry | tuple[Organ, ...]") -> list[Organ]:
     return sorted(organs, key=lambda organ: (sort_key(organ.organ_id), organ.organ_id))
+
+
+def _reached(organ_id: str, route: Route) -> str:
+    return route.system_id + ("" if route.via_organ == organ_id else f", which serves {route.via_organ} above it")
 
 
 def _lines(texts: "Iterator[str]") -> str:

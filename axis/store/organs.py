@@ -67,8 +67,8 @@ def names_then(conn: Connection, wanted: Sequence[tuple[str, datetime, NameT]]) 
     ]
 
 
-def write_changes(conn: Connection, changes: Changes) -> None:
-    """Write what a plan came to, and the routes that follow from it."""
+def write_changes(conn: Connection, changes: Changes, at: datetime) -> None:
+    """Write what a plan came to at a moment, and the routes that follow from it."""
     if not changes:
         return
     _add(conn, changes.added)
@@ -90,7 +90,7 @@ def write_changes(conn: Connection, changes: Changes) -> None:
         if records:
             conn.execute(insert(table), [values_of(one) for one in records])
     if _moves_routes(conn, changes):
-        compute_routes(conn)
+        compute_routes(conn, at)
 
 
 def _add(conn: Connection, added: tuple[Organ, ...]) -> None:

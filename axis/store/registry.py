@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 from axis.errors import Code, NotFound, WrongState
 from axis.organ.model import Alias, FormerName, Organ
 from axis.organ.plan import Occasion, OldCode, OrganRow, Plan
-from axis.store import schema
-from axis.store.configuration import lock, mapping, record, version
+from axis.store.configuration import lock, record, version
 from axis.store.organs import known, list_aliases, list_names, list_organs, write_changes
 from axis.store.queries import trust as trust_queries
-from axis.store.records import Credential, SignaturePolicy, System
+from axis.store.records import Credential, RouteRule, Service, SignaturePolicy, System
+from axis.store.route_rules import list_rules
+from axis.store.routes import Route, list_routes, routes_at, routes_in_memory
+from axis.store.services import list_services
 from axis.store.systems import list_credentials, list_systems
 
 __all__ = [
@@ -47,10 +49,17 @@ class RegistrySnapshot:
     organs: tuple[Organ, ...]
     aliases: tuple[Alias, ...]  # of every day
     names: tuple[FormerName, ...]  # each organisation's oldest first
-    routes: Mapping[str, str]  # organisation → the system that acts for it, its own or an ancestor's
-    system_organs: Mapping[str, str]  # organisation → its own system
+    routes: Mapping[str, Route]  # organisation → the system that acts for it, its own or an ancestor's
+    routes_at: datetime | None  # the moment for which they were worked out; None: never yet
+    services: tuple[Service, ...]  # of every time
+    rules: tuple[RouteRule, ...]  # of every time
     systems: tuple[System, ...]
     credentials: tuple[Credential, ...]
+
+    def as_of(self, at: datetime) -> "RegistrySnapshot":
+        """The same organisations and systems, with the routes and rules of another moment."""
+        parents = {organ.organ_id: organ.parent_id for organ in self.organs}
+        return replace(self, routes=routes_in_memory(parents, self.services, at), routes_at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +78,10 @@ def snapshot(conn: Connection) -> RegistrySnapshot:
         organs=list_organs(conn),
         aliases=list_aliases(conn),
         names=list_names(conn),
-        routes=mapping(conn, schema.route.c.organ_id, schema.route.c.system_id),
-        system_organs=mapping(conn, schema.system_organ.c.organ_id, schema.system_organ.c.system_id),
+        routes=list_routes(conn),
+        routes_at=routes_at(conn),
+        services=list_services(conn),
+        rules=list_rules(conn),
         systems=list_systems(conn),
         credentials=list_credentials(conn),
     )
@@ -85,7 +96,7 @@ def import_organs(conn: Connection, rows: Sequence[OrganRow], at: datetime, acto
     for row in rows:
         plan.take(row)
     changes = plan.changes()
-    write_changes(conn, changes)
+    write_changes(conn, changes, at)
     result = ImportResult(added=len(changes.added), changed=len(changes.changed), unchanged=changes.unchanged)
     if changes:
         record(conn, at, actor, "organs_imported", {"added": result.added, "changed": result.changed})
@@ -102,7 +113,7 @@ def register_organ(conn: Connection, row: OrganRow, at: datetime, actor: str) ->
     changes = plan.changes()
     if changes.changed:
         raise WrongState(Code.ORGAN_EXISTS, row.code, at="code")
-    write_changes(conn, changes)
+    write_changes(conn, changes, at)
     if changes:
         record(conn, at, actor, "organ_registered", {"organ": row.code, "parent": row.parent})
 
@@ -115,7 +126,7 @@ def close_organ(conn: Connection, code: str, successor: str | None, at: datetime
     """
     plan = _begin(conn, at, actor)
     plan.take(OrganRow(code=code, name=_named(plan, code), status="closed", successor=successor))
-    if _carry_out(conn, plan):
+    if _carry_out(conn, plan, at):
         record(conn, at, actor, "organ_closed", {"organ": code, "successor": successor})
 
 
@@ -127,7 +138,7 @@ def reopen_organ(conn: Connection, code: str, at: datetime, actor: str) -> bool:
     plan = _begin(conn, at, actor)
     known = plan.organs.get(code)
     plan.take(OrganRow(code=code, name=_named(plan, code), status="active"))
-    changed = _carry_out(conn, plan)
+    changed = _carry_out(conn, plan, at)
     if known is not None and changed:
         closed_at = known.closed_at.isoformat() if known.closed_at else None
         was = {"organ": code, "closed_at": closed_at, "successor": known.successor_id}
@@ -147,7 +158,7 @@ def add_alias(conn: Connection, code: str, old: OldCode, at: datetime, actor: st
     if ended and old.valid_from is None:
         old = replace(old, valid_from=today)
     plan.take(OrganRow(code=code, name=_named(plan, code), old_codes=(old,)))
-    changed = _carry_out(conn, plan)
+    changed = _carry_out(conn, plan, at)
     if changed:
         fields = {"organ": code, "alias": old.code, "valid_from": old.valid_from, "valid_until": old.valid_until}
         record(conn, at, actor, "organ_alias_added", fields)
@@ -160,7 +171,7 @@ def remove_alias(conn: Connection, code: str, alias: str, at: datetime, actor: s
     _named(plan, code)
     if not plan.end_alias(alias, code):
         raise NotFound(Code.NOT_FOUND, f"{alias} is no other code of {code}")
-    _carry_out(conn, plan)
+    _carry_out(conn, plan, at)
     record(conn, at, actor, "organ_alias_removed", {"organ": code, "alias": alias})
 
 
@@ -177,9 +188,9 @@ def _named(plan: Plan, code: str) -> str:
     return found.name
 
 
-def _carry_out(conn: Connection, plan: Plan) -> bool:
+def _carry_out(conn: Connection, plan: Plan, at: datetime) -> bool:
     changes = plan.changes()
-    write_changes(conn, changes)
+    write_changes(conn, changes, at)
     return bool(changes)
 
 

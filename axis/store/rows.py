@@ -38,6 +38,8 @@ TABLES: dict[type, Table] = {
     Alias: schema.organ_alias,
     FormerName: schema.organ_name,
     records.System: schema.system,
+    records.Service: schema.system_organ,
+    records.RouteRule: schema.route_rule,
     records.Credential: schema.credential,
     records.Account: schema.account,
     records.Session: schema.session,
