@@ -110,7 +110,7 @@ def test_other_codes_of_old_go_on_holding(empty: StoreOptions) -> None:
     with engine.begin() as c:
         config = migrate._config()
         config.attributes["connection"] = c
-        command.upgrade(config, "0004")
+        command.upgrade(config, "0005")
         c.exec_driver_sql("INSERT INTO organ (organ_id, name, status, created_at) VALUES ('H24', 'x', 'active', 1)")
         c.exec_driver_sql("INSERT INTO organ_alias VALUES ('000.00.00.H24', 'H24')")
     migrate.migrate(empty)
