@@ -79,7 +79,18 @@ from axis.store.queries.trust import (
     verdict_evidence,
     verdicts,
 )
-from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
+from axis.store.queries.work import (
+    Backlog,
+    MissingPush,
+    Push,
+    backlog,
+    claim,
+    has_due,
+    missing_pushes,
+    next_due,
+    push,
+    queue_row,
+)
 
 __all__ = [
     "ANY_SENDER",
@@ -90,10 +101,12 @@ __all__ = [
     "DeliveryLine",
     "DocumentSeen",
     "DocumentsAsked",
+    "MissingPush",
     "PendingItem",
     "PendingKey",
     "PendingPage",
     "PlacedEvent",
+    "Push",
     "SentRow",
     "Way",
     "act_by_identity",
@@ -130,6 +143,7 @@ __all__ = [
     "has_unplaced_events",
     "keep_revocation",
     "last_event_of_delivery",
+    "missing_pushes",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -141,7 +155,9 @@ __all__ = [
     "pending",
     "pending_page",
     "place_events",
+    "push",
     "put_off_need",
+    "queue_row",
     "recheck",
     "revocation_version",
     "sent_rows",
