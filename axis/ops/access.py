@@ -15,6 +15,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from axis.calendar.working import Calendar, Span
+from axis.clock import SystemClock, local_day, today
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
@@ -55,9 +56,11 @@ class Access:
     key: NodeKey
 
     async def directory(self, at: datetime | None = None) -> Directory:
-        """Who exists and who is connected, now; at: with the routes and rules of another moment."""
+        """Who exists and who is connected, now; at: with the routes, rules and other codes of another moment."""
         snapshot = await self.store.read(registry.snapshot)
-        return Directory(snapshot.as_of(at) if at else snapshot, self.key)
+        if at is None:
+            return Directory(snapshot, self.key, today(SystemClock()))
+        return Directory(snapshot.as_of(at), self.key, local_day(at))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from axis.clock import local_day
 from axis.delivery.directory import Directory
 from axis.delivery.explain import DecidedBy, Explanation, Said, explain
 from axis.delivery.route_words import SENTENCES, sentence
 from axis.delivery.router import Destination, Router, UplinkPrefixes
 from axis.errors import AxisError, Code
 from axis.keys import NodeKey
-from axis.organ.model import Organ
+from axis.organ.model import Alias, Organ
 from axis.store.records import RouteRule, Service, System
 from axis.store.registry import RegistrySnapshot
 from axis.terms import Place
@@ -91,7 +92,8 @@ def directory(
     snapshot = RegistrySnapshot(
         version=1,
         organs=ORGANS,
-        aliases={"000.00.11.H24": "H24.11"},
+        aliases=(Alias(alias="000.00.11.H24", organ_id="H24.11"),),
+        names=(),
         routes={},
         routes_at=None,
         services=services,
@@ -99,7 +101,7 @@ def directory(
         systems=systems,
         credentials=(),
     )
-    return Directory(snapshot.as_of(at), key)
+    return Directory(snapshot.as_of(at), key, local_day(at))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_of_several_processes_one_does_it_and_all_follow(
     node = await planned(store, tmp_path)
     key = NodeKey.load(tmp_path / "node.key")
     stores = [store, Store.open(store_options), Store.open(store_options)]
-    caches = [await DirectoryCache.load(one, key) for one in stores]
+    caches = [await DirectoryCache.load(one, key, node.clock) for one in stores]
     node.clock.at = LATER
     done = await asyncio.gather(*(RouteClock(s, node.clock, c).work() for s, c in zip(stores, caches, strict=True)))
     assert sum(done) == 1

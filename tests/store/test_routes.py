@@ -18,7 +18,7 @@ from axis.store import registry, route_rules, routes, schema, services, systems
 from axis.store.engine import StoreOptions
 from axis.store.hot import Stale
 from axis.store.records import RouteRule, Service
-from axis.store.registry import OrganRow, RegistrySnapshot
+from axis.store.registry import OrganRow
 from axis.store.rows import values_of
 from axis.store.services import Move, Moved
 from axis.store.store import Store
@@ -358,10 +358,3 @@ async def test_pending_packages_are_counted_with_those_of_the_units_below(store:
     await store.submit(made.accepted("H24.11.3").hot)
     await store.submit(made.accepted("H24.15").hot)
     assert (await move(store, "H24.11", "xd")).pending == 2
-
-
-def test_a_snapshot_of_another_moment_differs_in_routes_only() -> None:
-    empty = RegistrySnapshot(
-        version=1, organs=(), aliases={}, routes={}, routes_at=None, services=(), rules=(), systems=(), credentials=()
-    )
-    assert empty.as_of(NOW).routes_at == NOW
