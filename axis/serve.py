@@ -36,6 +36,7 @@ from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
 from axis.ops.reminding import Reminding
+from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -88,12 +89,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         directory = await DirectoryCache.load(store, key)
         deadlines = await asyncio.to_thread(deadline_rules, settings)
         context = _context(settings, store, clock, directory, deadlines)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings))
+        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
         await judges.refresh()
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
-        loops += [Upkeep(store, clock).run(), Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
+        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
             stack.push_async_callback(peers[uplink.id].close)

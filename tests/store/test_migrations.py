@@ -42,35 +42,11 @@ def shape(engine: Engine) -> dict[str, set[str]]:
 
 
 def _sqlite_shape(c: Connection, table: str) -> set[str]:
-    """The parts of each statement, wherever a column stands that was added later, with its constraints, by ALTER."""
+    """The definitions in any order: a column that a migration adds stands behind the constraints."""
     rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
-    found: set[str] = set()
-    for (statement,) in rows:
-        head, _, body = re.sub(r"\s+", " ", statement).partition("(")
-        if not head.startswith("CREATE TABLE"):
-            found.add(f"{head}({body}")
-            continue
-        found.add(head.strip())
-        for part in _parts(body.rpartition(")")[0]):
-            column, inline, constraint = part.partition(" CONSTRAINT ")
-            found.add(column)
-            if inline:
-                name, _, rule = constraint.partition(" ")
-                of = column.split(" ")[0]
-                found.add(f"CONSTRAINT {name} {re.sub('^REFERENCES', f'FOREIGN KEY({of}) REFERENCES', rule)}")
-    return found
-
-
-def _parts(body: str) -> list[str]:
-    """A list in SQL, taken apart at its commas outside of brackets."""
-    parts, depth = [""], 0
-    for character in body:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
+    statements = (re.sub(r"\s+", " ", row[0]) for row in rows)
+    parts = (re.split(r", ?(?![^(]*\))", re.sub(r"^(CREATE TABLE \S+) \((.*)\)$", r"\1,\2", s)) for s in statements)
+    return {part.strip() for found in parts for part in found}
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:
