@@ -1,9 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 deadlines: what is owed, and what was touched. events: what systems are told. intake: what is known of documents, acts
-and statuses. jobs: what runs on one node at a time. lists: what waits for a system, how a package fares. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+and statuses. jobs: what runs on one node at a time. lists: what waits for a system, how a package fares. pages: what a
+system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
+`Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.deadlines import (
@@ -67,6 +67,21 @@ from axis.store.queries.lists import (
     pending,
     sent_rows,
 )
+from axis.store.queries.pages import (
+    ActLine,
+    DeliveriesAsked,
+    DeliveryKey,
+    DeliveryLine,
+    DocumentsAsked,
+    DocumentSeen,
+    PendingKey,
+    PendingPage,
+    Way,
+    deliveries_page,
+    document_seen,
+    documents_page,
+    pending_page,
+)
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -91,15 +106,24 @@ from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
 
 __all__ = [
     "ANY_SENDER",
+    "ActLine",
     "Backlog",
     "DeadlineChanges",
+    "DeliveriesAsked",
+    "DeliveryKey",
+    "DeliveryLine",
+    "DocumentSeen",
+    "DocumentsAsked",
     "DueDates",
     "Mark",
     "OwedLine",
     "PendingItem",
+    "PendingKey",
+    "PendingPage",
     "PlacedEvent",
     "SentRow",
     "Tracked",
+    "Way",
     "act_by_identity",
     "act_of_package",
     "act_receivers",
@@ -122,11 +146,14 @@ __all__ = [
     "current_revocation",
     "deadlines_of",
     "deliveries",
+    "deliveries_page",
     "delivery",
     "document",
+    "document_seen",
     "documents_by_code",
     "documents_by_document_id",
     "documents_by_key",
+    "documents_page",
     "end_job",
     "event_of_package",
     "events_after",
@@ -153,6 +180,7 @@ __all__ = [
     "package",
     "package_by_bytes",
     "pending",
+    "pending_page",
     "place_events",
     "put_off_need",
     "recheck",
