@@ -21,6 +21,9 @@ class System:
     enabled: bool
     may_register: bool
     created_at: datetime
+    adapter: str | None = None
+    options: str = "{}"
+    secrets_encrypted: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +379,7 @@ class QueueRow:
 
     queue_id: str
     package_id: str
-    uplink_id: str
+    partner_id: str
     task: str
     peer_ref: str | None
     urgency: int

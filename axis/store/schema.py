@@ -113,6 +113,9 @@ system = Table(
     Column("enabled", Boolean, nullable=False),
     Column("may_register", Boolean, nullable=False),  # registerAgency, deleteAgency below what it serves
     Column("created_at", UtcMicros, nullable=False),
+    Column("adapter", String(16)),  # with which we push to it; NULL: it fetches its packages itself
+    Column("options", Text, nullable=False, server_default="{}"),  # of the adapter, JSON
+    Column("secrets_encrypted", LargeBinary),  # of the adapter: a JSON object, with the node's key
 )
 
 credential = Table(
@@ -499,7 +502,7 @@ queue = Table(
     metadata,
     Column("queue_id", String(26), primary_key=True),
     Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False),
-    Column("uplink_id", String(64), nullable=False),
+    Column("partner_id", String(64), nullable=False),  # an uplink, or a system that we push to
     Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
     Column("peer_ref", Text),  # the partner's id for it, once sent
     Column("urgency", Integer, nullable=False),
@@ -508,9 +511,9 @@ queue = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
-    UniqueConstraint("package_id", "uplink_id"),
-    Index("ix_queue_order", "uplink_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
-    Index("ix_queue_due", "uplink_id", "task", "due_at", "lease_until"),
+    UniqueConstraint("package_id", "partner_id"),
+    Index("ix_queue_order", "partner_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
+    Index("ix_queue_due", "partner_id", "task", "due_at", "lease_until"),
 )
 
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at

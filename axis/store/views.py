@@ -149,7 +149,7 @@ def tallies_of(conn: Connection, document_uids: Sequence[str]) -> dict[str, tupl
         )
         .select_from(s.delivery)
         .outerjoin(s.consignment, and_(c.delivery_id == v.delivery_id, first))
-        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.uplink_id == c.uplink_id))
+        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
         .where(v.document_uid.in_(document_uids))
         .group_by(*situation)
     )

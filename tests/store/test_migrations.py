@@ -42,11 +42,23 @@ def shape(engine: Engine) -> dict[str, set[str]]:
 
 
 def _sqlite_shape(c: Connection, table: str) -> set[str]:
-    """The definitions in any order: a column that a migration adds stands behind the constraints."""
+    """What stands between the outer brackets of each statement, part by part: a column added later stands last."""
     rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
-    statements = (re.sub(r"\s+", " ", row[0]) for row in rows)
-    parts = (re.split(r", ?(?![^(]*\))", re.sub(r"^(CREATE TABLE \S+) \((.*)\)$", r"\1,\2", s)) for s in statements)
-    return {part.strip() for found in parts for part in found}
+    found: set[str] = set()
+    for (statement,) in rows:
+        plain = re.sub(r"\s+", " ", statement.replace(f'"{table}"', table))
+        if not plain.startswith("CREATE TABLE"):
+            found.add(plain)
+            continue
+        part, depth = "", 0
+        for character in plain.partition("(")[2].rpartition(")")[0] + ",":
+            depth += (character == "(") - (character == ")")
+            if character == "," and not depth:
+                found.add(part.strip().replace("( ", "(").replace(" )", ")"))
+                part = ""
+            else:
+                part += character
+    return found
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:

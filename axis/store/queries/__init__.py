@@ -102,7 +102,18 @@ from axis.store.queries.trust import (
     verdict_evidence,
     verdicts,
 )
-from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
+from axis.store.queries.work import (
+    Backlog,
+    MissingPush,
+    Push,
+    backlog,
+    claim,
+    has_due,
+    missing_pushes,
+    next_due,
+    push,
+    queue_row,
+)
 
 __all__ = [
     "ANY_SENDER",
@@ -116,11 +127,13 @@ __all__ = [
     "DocumentsAsked",
     "DueDates",
     "Mark",
+    "MissingPush",
     "OwedLine",
     "PendingItem",
     "PendingKey",
     "PendingPage",
     "PlacedEvent",
+    "Push",
     "SentRow",
     "Tracked",
     "Way",
@@ -169,6 +182,7 @@ __all__ = [
     "job_row",
     "keep_revocation",
     "last_event_of_delivery",
+    "missing_pushes",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -182,7 +196,9 @@ __all__ = [
     "pending",
     "pending_page",
     "place_events",
+    "push",
     "put_off_need",
+    "queue_row",
     "recheck",
     "record_events",
     "revocation_version",

@@ -6,8 +6,8 @@ Deliveries made before owe nothing by a time limit: whether they were late is no
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
