@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from axis.calendar.deadlines import Deadlines
 from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
+from axis.clock import SystemClock, today
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Partner
 from axis.errors import Code, NotFound, WrongState
@@ -57,7 +58,7 @@ class Access:
 
     async def directory(self) -> Directory:
         """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key)
+        return Directory(await self.store.read(registry.snapshot), self.key, today(SystemClock()))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
