@@ -210,6 +210,9 @@ class Delivery:
     receipt_due_at: datetime | None = None
     acceptance_due_at: datetime | None = None
     completion_due_at: datetime | None = None
+    forwarded_from: str | None = None
+    returned_at: datetime | None = None
+    return_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +234,7 @@ class Consignment:
     failures: int = 0
     visible_at: datetime | None = None
     last_error: str | None = None
+    handed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -327,6 +327,9 @@ delivery = Table(
     Column("receipt_due_at", UtcMicros),  # by when the receiver has to say a first word; NULL: never
     Column("acceptance_due_at", UtcMicros),  # … that it is registered or refused
     Column("completion_due_at", UtcMicros),  # … that it is done
+    Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
+    Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
+    Column("return_reason", Text),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
     Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
@@ -350,6 +353,7 @@ consignment = Table(
     Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
+    Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
