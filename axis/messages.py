@@ -385,6 +385,12 @@ _NODE: dict[Code, Sentences] = {
         "The database does not have this software's version.",
         "Back up the data, then run `axis migrate`.",
     ),
+    Code.KEY_UNAVAILABLE: _say(
+        "Thiết bị giữ khóa ký số của trục không sử dụng được; chưa có gì được ký hoặc gửi đi.",
+        "Đề nghị thử lại sau; quản trị trục cần kiểm tra thiết bị rồi khởi động lại trục.",
+        "The token that holds the node's signing key does not work; nothing was signed or sent.",
+        "Try again later; the node's administrator has to look after the token and restart the node.",
+    ),
     Code.PEER_REFUSED: _say(
         "Hệ thống phía nhận từ chối yêu cầu.",
         "Đề nghị xem lý do kèm theo, khắc phục rồi chuyển lại.",

@@ -22,6 +22,7 @@ from axis.delivery.peer import Peer
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
 from axis.exchange.checks import Checks, ChecksPolicy
+from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy
 from axis.exchange.inbox import Inbox, InboxPolicy
 from axis.exchange.judges import Judges
@@ -31,8 +32,10 @@ from axis.ids import SystemId
 from axis.keys import NodeKey
 from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
-from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.logs import configure_logs
+from axis.ops.signing import node_signer
+from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -86,9 +89,10 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         context = _context(settings, store, clock, directory)
         judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
         await judges.refresh()
-        exchange = Exchange(context, judges, check_intake=disk.check_intake)
+        signer = stack.enter_context(node_signer(settings.signing))
+        exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
-        loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
+        loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops.append(Upkeep(store, clock).run())
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
@@ -143,12 +147,14 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
 
 
-def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:
-    trust = settings.trust
-    bounds = FetchBounds(
-        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
-    )
-    return Fetching(context.store, context.clock, judges, bounds)
+def _asking_loops(settings: Settings, context: Context, judges: Judges) -> list[Coroutine[None, None, None]]:
+    """What asks CRL, OCSP and timestamp services."""
+    bounds = fetch_bounds(settings)
+    loops = [Fetching(context.store, context.clock, judges, bounds).run()]
+    if settings.signing.tsa_url is not None:
+        authority = Authority(settings.signing.tsa_url, bounds)
+        loops.append(Stamping(context.store, context.clock, judges, authority).run())
+    return loops
 
 
 def _limits(settings: Settings) -> Limits:
@@ -206,6 +212,7 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
     )
+    signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     web_parts = WebParts(
         console=console,
         disk=disk,
@@ -215,7 +222,8 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
         extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
         extra_checks=[
-            Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
+            *(Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()),
+            *([signing_key] if settings.signing.has_key else []),
         ],
     )
     return build_app(web_parts)

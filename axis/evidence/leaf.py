@@ -30,6 +30,7 @@ class LeafKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
     VERDICT_RECORDED = "verdict_recorded"
+    TIME_PROVEN = "time_proven"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -54,6 +55,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
+    LeafKind.TIME_PROVEN: frozenset({"sha256", "token_sha256", "authority", "proven_at"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""
 

@@ -105,7 +105,7 @@ class StatusIntake:
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),
             _leaf(report, package_id, document_uid, verdict.effect),
-            *((entry.composed.audit,) if entry.composed else ()),
+            *(entry.composed.rows if entry.composed else ()),
         )
         answer = _answer(Outcome.ACCEPTED, package_id, document_uid)
         return Hot(inserts=inserts, changes=verdict.changes), (answer, destination.uplink_id)

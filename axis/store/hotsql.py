@@ -50,6 +50,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.VerdictEvidence,
     records.CertificateRow,
     records.CheckDue,
+    records.NeedRow,
     records.QueueRow,
     records.Audit,
     records.SystemEvent,
@@ -58,7 +59,7 @@ INSERT_ORDER: tuple[type, ...] = (
 """Every class that a hot write may insert, referred-to tables first."""
 
 
-_SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_SHARED = (records.Blob, records.CertificateRow, records.NeedRow)  # many writes may bring the same one: the first stays
 
 
 class Cursor(Protocol):

@@ -54,8 +54,8 @@ def test_a_policy_is_set_kept_in_part_and_leaves_an_audit_line(home: Home) -> No
     assert home.axis("policy", "set", "H24.3", "--envelope", "require", "--files", "warn", "--fail-closed").code == 0
     assert home.axis("policy", "set", "H24.3", "--files", "off").code == 0
     assert home.axis("policy", "list", "--json").json == [
-        {"organ": "*", "envelope": "warn", "files": "report", "fail_closed": False},
-        {"organ": "H24.3", "envelope": "require", "files": "off", "fail_closed": True},
+        {"organ": "*", "envelope": "warn", "files": "report", "fail_closed": False, "issuers": None},
+        {"organ": "H24.3", "envelope": "require", "files": "off", "fail_closed": True, "issuers": None},
     ]
     told = home.axis("policy", "list")
     assert (told.code, "H24.3" in told.out, "503" in told.out) == (0, True, True)
