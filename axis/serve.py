@@ -34,6 +34,7 @@ from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.logs import configure_logs
+from axis.ops.route_clock import RouteClock
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
@@ -93,7 +94,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
-        loops.append(Upkeep(store, clock).run())
+        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
             stack.push_async_callback(peers[uplink.id].close)
