@@ -418,6 +418,12 @@ _NODE: dict[Code, Sentences] = {
         "The token that holds the node's signing key does not work; nothing was signed or sent.",
         "Try again later; the node's administrator has to look after the token and restart the node.",
     ),
+    Code.TIMESTAMP_MISSING: _say(
+        "Không lấy được dấu thời gian dùng được; tệp chưa được ký.",
+        "Đề nghị kiểm tra địa chỉ và chứng thư của tổ chức cấp dấu thời gian rồi ký lại.",
+        "No usable timestamp could be had; the file was not signed.",
+        "Check the timestamp authority's address and its certificate, then sign again.",
+    ),
     Code.PEER_REFUSED: _say(
         "Hệ thống phía nhận từ chối yêu cầu.",
         "Đề nghị xem lý do kèm theo, khắc phục rồi chuyển lại.",

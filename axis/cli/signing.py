@@ -51,7 +51,7 @@ class Wish:
 
 
 def sign_file(wish: Wish, place: KeyPlace) -> Signer:
-    """Write the signed file; returns who signed. Raises Malformed, PeerRefused, PeerUnreachable, and writes nothing."""
+    """Write the signed file; returns who signed. Raises Malformed, Rejected(TIMESTAMP_MISSING), and writes nothing."""
     if wish.target.exists():
         raise Malformed(Code.BAD_FILE, "is there already; nothing was overwritten", at=str(wish.target))
     if wish.file.stat().st_size > _SIGNABLE_BYTES:

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.errors import PeerRefused, PeerUnreachable
+from axis.errors import Code, Rejected
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.checking import need_row
 from axis.ops.fetching import DELAYS_S, UNFETCHED, Asking, CurrentJudge, FetchBounds, Unusable
@@ -75,10 +75,8 @@ def asking(url: str, bounds: FetchBounds) -> Ask:
     def ask(request: TimestampRequest) -> bytes:
         try:
             return asyncio.run(once(request))
-        except Unusable as e:
-            raise PeerRefused(f"{url}: {e}") from e
         except UNFETCHED as e:
-            raise PeerUnreachable(f"{url}: {type(e).__name__} {e}".rstrip()) from e
+            raise Rejected(Code.TIMESTAMP_MISSING, f"{url}: {type(e).__name__} {e}".rstrip()) from e
 
     return ask
 

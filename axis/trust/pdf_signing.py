@@ -76,8 +76,7 @@ class TimeSource:
 def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
     """The PDF with one more signature; the bytes that were there stay as they are.
 
-    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed; PeerRefused and PeerUnreachable
-    when no timestamp could be had, and then nothing is signed.
+    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed, Rejected(TIMESTAMP_MISSING).
     """
     name = signing.field_name or f"axis-{secrets.token_hex(4)}"
     metadata = signers.PdfSignatureMetadata(
@@ -131,7 +130,7 @@ class _Stamper(TimeStamper):
         self._at = at
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        """The authority's reply to pyHanko's request. Raises PeerRefused, PeerUnreachable."""
+        """The authority's reply to pyHanko's request. Raises Rejected(TIMESTAMP_MISSING)."""
         imprint = req["message_imprint"]
         request = TimestampRequest(
             der=req.dump(),

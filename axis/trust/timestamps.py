@@ -21,7 +21,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from axis.errors import PeerRefused
+from axis.errors import Code, Rejected
 from axis.trust.algorithms import check_strength
 from axis.trust.certs import Certificate, Purpose, RevocationData, parse_certificate
 from axis.trust.cms import CmsSignature, read_cms
@@ -57,7 +57,7 @@ class TimestampRequest:
 
 
 Ask = Callable[[TimestampRequest], bytes]
-"""Sends a request to a TSA and returns its reply. Raises PeerRefused, PeerUnreachable."""
+"""Sends a request to a TSA and returns its reply. Raises Rejected(TIMESTAMP_MISSING)."""
 
 
 def verify_token(
@@ -210,15 +210,15 @@ def check_reply(reply: bytes, request: TimestampRequest, judge: Judge, at: datet
 
 
 def accept_reply(reply: bytes, request: TimestampRequest, judge: Judge, at: datetime) -> bytes:
-    """The token of a TSA's reply. Raises PeerRefused for a reply that proves nothing, saying why."""
+    """The token of a TSA's reply. Raises Rejected(TIMESTAMP_MISSING) for one that proves nothing."""
     token, finding = check_reply(reply, request, judge, at)
     if not token:
-        raise PeerRefused("; ".join(check.reason_en for check in finding.checks))
+        raise Rejected(Code.TIMESTAMP_MISSING, "; ".join(check.reason_en for check in finding.checks))
     return token
 
 
 def fetch_token(data: bytes, ask: Ask, judge: Judge, at: datetime) -> bytes:
-    """A token over data, judged. Raises PeerRefused, PeerUnreachable."""
+    """A token over data, judged. Raises Rejected(TIMESTAMP_MISSING)."""
     request = build_request(data)
     return accept_reply(ask(request), request, judge, at)
 

@@ -94,7 +94,9 @@ def _architecture(folder: Path, prefix: str, now: datetime) -> PKIArchitecture:
         "city": leaf("city", _CRL),
         "tsa": leaf("tsa", _CRL, *_STAMPS, key="tsa", profiles=[]),
         "foreign": {**authority("foreign", "foreign")},
-        "tsa-foreign": leaf("foreign", *_STAMPS, issuer="foreign", key="tsa", profiles=[]),
+        "tsa-foreign": leaf(
+            "foreign", *_STAMPS, issuer="foreign", key="tsa", profiles=[], **{"issuer-cert": "foreign"}
+        ),
     }
     names = {
         name: {"country-name": "VN", "organization-name": organisation, "common-name": common}
