@@ -62,6 +62,7 @@ class Code(StrEnum):
     SYSTEM_DISABLED = "system_disabled"
     FOREIGN_SENDER = "foreign_sender"
     NOT_ALLOWED = "not_allowed"
+    MISSING_SCOPE = "missing_scope"
 
     # Organisations, documents, statuses
     UNKNOWN_SENDER = "unknown_sender"
@@ -78,6 +79,10 @@ class Code(StrEnum):
     ORGAN_EXISTS = "organ_exists"
     ORGAN_IN_USE = "organ_in_use"
     ORGAN_CYCLE = "organ_cycle"
+    ORGAN_LEVEL = "organ_level"
+    ORGAN_ACTIVE = "organ_active"
+    ORGAN_HISTORY = "organ_history"
+    PARENT_CLOSED = "parent_closed"
     SYSTEM_EXISTS = "system_exists"
     ACCOUNT_EXISTS = "account_exists"
 
@@ -90,6 +95,9 @@ class Code(StrEnum):
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"
     BAD_REQUEST = "bad_request"
+    RATE_LIMITED = "rate_limited"
+    KEY_REUSED = "key_reused"
+    CALL_RUNNING = "call_running"
     BAD_SETTINGS = "bad_settings"
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"

@@ -235,6 +235,30 @@ _CALLER: dict[Code, Sentences] = {
         "The system or account may not do this.",
         "Ask the node's administrator if the right is needed.",
     ),
+    Code.MISSING_SCOPE: _say(
+        "Mã truy cập không bao gồm quyền cần cho thao tác này.",
+        "Đề nghị quản trị trục cấp mã truy cập có quyền được nêu.",
+        "The token does not have the scope that this operation needs.",
+        "Ask the node's administrator for a token with the scope named here.",
+    ),
+    Code.RATE_LIMITED: _say(
+        "Số yêu cầu trong một phút vượt quá mức cho phép.",
+        "Hãy chờ số giây nêu trong Retry-After rồi gửi tiếp.",
+        "More requests came in a minute than are allowed.",
+        "Wait for the seconds that Retry-After names, then go on.",
+    ),
+    Code.KEY_REUSED: _say(
+        "Idempotency-Key này đã dùng cho một yêu cầu có nội dung khác.",
+        "Hãy dùng khóa mới cho mỗi yêu cầu mới; chỉ giữ khóa cũ khi gửi lại đúng yêu cầu cũ.",
+        "This Idempotency-Key was used for a request with another content.",
+        "Use a new key for a new request, and the old one only to repeat the same.",
+    ),
+    Code.CALL_RUNNING: _say(
+        "Yêu cầu cùng Idempotency-Key đang được xử lý.",
+        "Hãy chờ rồi gửi lại đúng yêu cầu ấy để nhận câu trả lời.",
+        "A request with this Idempotency-Key is being worked on.",
+        "Wait, then repeat the same request for its answer.",
+    ),
     Code.UNKNOWN_OPERATION: _say(
         "Trục không cung cấp chức năng được gọi.",
         "Đề nghị kiểm tra lại địa chỉ và tên chức năng.",
@@ -351,6 +375,30 @@ _RECORD: dict[Code, Sentences] = {
         "Hãy sửa cơ quan cấp trên hoặc cơ quan kế thừa rồi thực hiện lại.",
         "The organisations' parents or successors would form a circle.",
         "Correct the parent or the successor and try again.",
+    ),
+    Code.ORGAN_LEVEL: _say(
+        "Cấp của cơ quan không thấp hơn cấp của cơ quan cấp trên.",
+        "Hãy sửa cấp của cơ quan (số lớn hơn cấp trên) hoặc cơ quan cấp trên rồi thực hiện lại.",
+        "An organisation's level is not below its parent's.",
+        "Correct the level (a larger number than the parent's) or the parent and try again.",
+    ),
+    Code.ORGAN_ACTIVE: _say(
+        "Cơ quan đang hoạt động không có cơ quan kế thừa hay ngày ngừng hoạt động.",
+        "Hãy ghi trạng thái đã đóng cho cơ quan, hoặc bỏ thông tin kế thừa rồi thực hiện lại.",
+        "An active organisation has no successor and no day on which it was closed.",
+        "Say that it is closed, or leave the successor out, and try again.",
+    ),
+    Code.ORGAN_HISTORY: _say(
+        "Tên cũ của cơ quan mâu thuẫn với lịch sử tên gọi đã ghi nhận.",
+        "Hãy đối chiếu với `axis org show` và sửa ngày hoặc tên cũ rồi thực hiện lại.",
+        "A former name contradicts the recorded history of the organisation's names.",
+        "Compare with `axis org show`, correct the day or the name and try again.",
+    ),
+    Code.PARENT_CLOSED: _say(
+        "Cơ quan đang hoạt động không thể trực thuộc cơ quan đã ngừng hoạt động.",
+        "Hãy chọn cơ quan cấp trên đang hoạt động, hoặc đóng cả cơ quan này.",
+        "An active organisation cannot stand below a closed one.",
+        "Choose an active parent, or close this organisation too.",
     ),
     Code.SYSTEM_EXISTS: _say(
         "Mã hệ thống đã tồn tại.",

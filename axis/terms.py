@@ -79,6 +79,22 @@ class Origin(StrEnum):
     NODE = "node"  # composed here for an organisation that the node acts for
 
 
+class DeadlineKind(StrEnum):
+    """What a receiver owes by a time limit."""
+
+    RECEIPT = "receipt"  # a first word about the document: 01, or anything else
+    ACCEPTANCE = "acceptance"  # that it is registered (03 or further), or refused (02)
+    COMPLETION = "completion"  # that it is done (06), where the document has a DueDate
+
+
+class DeadlineStage(StrEnum):
+    """How far a deadline has come. It exists only while something is owed."""
+
+    WAITING = "waiting"  # there is time left
+    NEAR = "near"  # there is little time left, and both sides were reminded
+    OVERDUE = "overdue"  # the time is over, and both sides were told
+
+
 class EventKind(StrEnum):
     """What a connected system is told of, besides the packages that wait for it (`system_event`, REST events)."""
 
@@ -92,6 +108,19 @@ class EventKind(StrEnum):
     PARTNER_DOWN = "partner_down"  # a partner of the node cannot be reached
     PARTNER_UP = "partner_up"  # it can be reached again
     RECONCILIATION_DIFFERS = "reconciliation_differs"  # the node and the system do not agree about a day
+
+
+class Scope(StrEnum):
+    """What a token of the REST API may be used for."""
+
+    SEND = "send"  # hand in documents, and acts on them
+    STATUS = "status"  # hand in statuses
+    RECEIVE = "receive"  # list what waits, fetch it, acknowledge it
+    READ = "read"  # look up documents and deliveries
+    EVENTS = "events"  # read the feed of events
+    ORGANS = "organs"  # look up organisations and routes
+    RECONCILE = "reconcile"  # compare what was exchanged
+    WEBHOOKS = "webhooks"  # subscribe to events
 
 
 class Urgency(IntEnum):

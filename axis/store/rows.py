@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from axis.errors import Code, Malformed
-from axis.organ.model import Organ
+from axis.organ.model import Alias, FormerName, Organ
 from axis.store import records, schema
 from axis.store.schema import UtcMicros, to_micros
 
@@ -35,10 +35,14 @@ Values = tuple[Any, ...]
 
 TABLES: dict[type, Table] = {
     Organ: schema.organ,
+    Alias: schema.organ_alias,
+    FormerName: schema.organ_name,
     records.System: schema.system,
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,
     records.Credential: schema.credential,
+    records.ApiToken: schema.api_token,
+    records.ApiAnswer: schema.api_answer,
     records.Account: schema.account,
     records.Session: schema.session,
     records.Blob: schema.blob,
@@ -59,6 +63,9 @@ TABLES: dict[type, Table] = {
     records.TimeProof: schema.time_proof,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
+    records.Deadline: schema.deadline,
+    records.Touch: schema.touched,
+    records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
     records.Leaf: schema.leaf,
