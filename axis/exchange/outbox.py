@@ -6,7 +6,7 @@ partner has it, never that a receiver has.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +27,9 @@ from axis.terms import TransportState
 log = structlog.get_logger(__name__)
 
 _MINUTE_S = 60
+
+
+_TO_SEND = frozenset({TransportState.QUEUED, TransportState.RETRYING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,9 @@ class Outbox:
         package = await self._context.store.read(lambda c: queries.package(c, row.package_id))
         if package is None:
             raise LookupError(row.package_id)  # a foreign key forbids it
+        if not await self._waiting(row.package_id):  # withdrawn since it was queued
+            await self._context.store.submit(Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),)))
+            return
         outgoing = Outgoing(
             package_id=package.package_id,
             kind=package.kind,
@@ -136,8 +142,9 @@ class Outbox:
             log.info("package_handed_over", uplink=self._uplink_id, package_id=package.package_id, peer_ref=ref)
 
     async def _sent(self, row: QueueRow, ref: str) -> tuple[Hot | None, None]:
-        waiting = await self._waiting(row.package_id)
-        return await self._context.work_out(len(waiting), partial(self._write_sent, row, ref, waiting)), None
+        # The package is there for every receiver behind the partner: also for one withdrawn meanwhile.
+        gone = await self._waiting(row.package_id, _TO_SEND | {TransportState.CANCELLED})
+        return await self._context.work_out(len(gone), partial(self._write_sent, row, ref, gone)), None
 
     def _write_sent(self, row: QueueRow, ref: str, waiting: Sequence[Consignment]) -> Hot:
         now = self._context.clock.now()
@@ -182,6 +189,8 @@ class Outbox:
             )
             for c in waiting
         )
+        if not waiting:  # all of them withdrawn meanwhile
+            return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),))
         if due_at is None:
             fields = {"package_id": row.package_id, "receivers": [c.receiver_organ for c in waiting], "error": words}
             audit: tuple[Row, ...] = (self._context.audit("consignment_dead", self._uplink_id, fields),)
@@ -189,14 +198,10 @@ class Outbox:
             return Hot(inserts=audit, changes=(*failures, done))
         return Hot(changes=(*failures, _later(row, due_at, row.attempts + 1)))
 
-    async def _waiting(self, package_id: str) -> tuple[Consignment, ...]:
+    async def _waiting(self, package_id: str, states: Collection[TransportState] = _TO_SEND) -> tuple[Consignment, ...]:
         """The package's consignments to this uplink that have not been handed over."""
         consignments = await self._context.store.read(lambda c: queries.consignments(c, package_id))
-        return tuple(
-            c
-            for c in consignments
-            if c.uplink_id == self._uplink_id and c.state in (TransportState.QUEUED, TransportState.RETRYING)
-        )
+        return tuple(c for c in consignments if c.uplink_id == self._uplink_id and c.state in states)
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────
 

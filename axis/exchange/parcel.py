@@ -13,6 +13,7 @@ from axis.edxml.rules import business_type, urgency
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.checking import Checked, checked_rows
 from axis.exchange.context import Context
+from axis.exchange.particulars import particulars, particulars_json
 from axis.exchange.values import Source
 from axis.store.records import (
     Attachment,
@@ -25,7 +26,7 @@ from axis.store.records import (
     Row,
 )
 from axis.store.spool import Spooled
-from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
+from axis.terms import BusinessType, DeliveryState, PackageKind, Place, TransportState, Urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,7 @@ def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "Num
         received_at=parcel.at,
         flags="same_code" if place.same_code_no else "",
         verdict=parcel.entry.checked.word,
+        particulars=particulars_json(particulars(header)),
     )
 
 
@@ -187,10 +189,19 @@ class NumberedPlace:
     same_code_no: int  # how many documents of the same issuer bear the same number, symbol and date already
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """How deliveries begin that come to a document which is closed already."""
+
+    state: DeliveryState
+    at: datetime
+    act_id: str
+
+
 def delivery_rows(
-    context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]
+    context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination], birth: Birth | None = None
 ) -> tuple[Delivery, ...]:
-    """One delivery a receiver."""
+    """One delivery a receiver; in force from its beginning, unless its birth says otherwise."""
     names = parcel.names
     return tuple(
         Delivery(
@@ -201,6 +212,9 @@ def delivery_rows(
             receiver_name=destination.name or names.get(destination.addressed_as),
             place=destination.place,
             created_at=parcel.at,
+            state=birth.state if birth else DeliveryState.OPEN,
+            state_at=birth.at if birth else None,
+            act_id=birth.act_id if birth else None,
         )
         for destination in to
     )

@@ -41,10 +41,12 @@ INSERT_ORDER: tuple[type, ...] = (
     records.Document,
     records.Package,
     records.Attachment,
+    records.Act,
+    records.ActTarget,
+    records.ActReceiver,
+    records.DocumentChange,
     records.Delivery,
     records.Consignment,
-    records.Act,
-    records.ActReceiver,
     records.StatusEvent,
     records.Verdict,
     records.VerdictEvidence,
@@ -178,7 +180,10 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.DeliveryStatus: _delivery_status,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
+        hot.DeliveryMoved: _delivery_moved,
+        hot.DocumentRevised: _document_revised,
         hot.ActAnswered: _act_answered,
+        hot.ActTargetFound: _act_target_found,
         hot.OrphanMatched: _orphan_matched,
         hot.DocumentFlagged: _document_flagged,
         hot.DocumentJudged: _document_judged,
@@ -203,6 +208,37 @@ def _delivery_status(p: _Parameters) -> Update:
             version=t.version + _ONE,
             status_code=p(t.status_code, "status_code"),
             status_at=p(t.status_at, "status_at"),
+        )
+    )
+
+
+def _delivery_moved(p: _Parameters) -> Update:
+    t = schema.delivery.c
+    return (
+        update(schema.delivery)
+        .where(t.delivery_id == p(t.delivery_id, "delivery_id"), t.state == p(t.state, "was"))
+        .values(
+            version=t.version + _ONE,
+            state=p(t.state, "becomes"),
+            state_at=p(t.state_at, "at"),
+            act_id=p(t.act_id, "act_id"),
+        )
+    )
+
+
+def _document_revised(p: _Parameters) -> Update:
+    t = schema.document.c
+    return (
+        update(schema.document)
+        .where(t.document_uid == p(t.document_uid, "document_uid"), t.version == p(t.version, "version"))
+        .values(
+            version=t.version + _ONE,
+            state=p(t.state, "state"),
+            subject=p(t.subject, "subject"),
+            type_name=p(t.type_name, "type_name"),
+            urgency=p(t.urgency, "urgency"),
+            due_date=p(t.due_date, "due_date"),
+            particulars=p(t.particulars, "particulars"),
         )
     )
 
@@ -250,10 +286,20 @@ def _act_answered(p: _Parameters) -> Update:
         update(schema.act_receiver)
         .where(
             t.act_id == p(t.act_id, "act_id"),
+            t.position == p(t.position, "position"),
             t.receiver_organ == p(t.receiver_organ, "receiver_organ"),
             t.answer.is_(None),
         )
         .values(answer=p(t.answer, "answer"), answered_at=p(t.answered_at, "at"))
+    )
+
+
+def _act_target_found(p: _Parameters) -> Update:
+    t = schema.act_target.c
+    return (
+        update(schema.act_target)
+        .where(t.act_id == p(t.act_id, "act_id"), t.position == p(t.position, "position"), t.document_uid.is_(None))
+        .values(document_uid=p(t.document_uid, "document_uid"), effect=p(t.effect, "effect"))
     )
 
 

@@ -1,10 +1,29 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-events: what systems are told. intake: what is known of documents, acts and statuses. lists: what waits for a system,
-how a package fares. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a
-"write unit" inside `Store.write`.
+acts: recalls, updates, replacements, their answers. events: what systems are told. intake: what is known of documents
+and statuses. lists: what waits for a system, how a package fares. trust: verdicts and their evidence. work: the queue
+of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
+from axis.store.queries.acts import (
+    NOT_HANDED_OVER,
+    OpenAct,
+    OpenAnswer,
+    act_by_identity,
+    act_of_package,
+    act_receivers,
+    act_targets,
+    acts_on,
+    brought_deliveries,
+    consignments_of,
+    document_changes,
+    oldest_open_act,
+    oldest_open_act_by_name,
+    open_answers_of,
+    pushes_of,
+    targets_of_acts,
+    withdrawable,
+)
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
@@ -13,10 +32,6 @@ from axis.store.queries.events import (
     place_events,
 )
 from axis.store.queries.intake import (
-    act_by_identity,
-    act_of_package,
-    act_receivers,
-    acts_on,
     attachments,
     consignments,
     consignments_of_document,
@@ -28,12 +43,11 @@ from axis.store.queries.intake import (
     documents_by_key,
     event_of_package,
     next_same_code_no,
-    oldest_open_act,
     orphans,
     package,
     package_by_bytes,
     status_events,
-    targets_of_acts,
+    was_handed_over,
 )
 from axis.store.queries.lists import (
     PendingItem,
@@ -67,16 +81,21 @@ from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
 
 __all__ = [
     "ANY_SENDER",
+    "NOT_HANDED_OVER",
     "Backlog",
+    "OpenAct",
+    "OpenAnswer",
     "PendingItem",
     "PlacedEvent",
     "SentRow",
     "act_by_identity",
     "act_of_package",
     "act_receivers",
+    "act_targets",
     "acts_on",
     "attachments",
     "backlog",
+    "brought_deliveries",
     "certificate",
     "certificates",
     "claim",
@@ -84,12 +103,14 @@ __all__ = [
     "claim_needs",
     "consignments",
     "consignments_for_system",
+    "consignments_of",
     "consignments_of_document",
     "count_pending",
     "current_revocation",
     "deliveries",
     "delivery",
     "document",
+    "document_changes",
     "documents_by_code",
     "documents_by_document_id",
     "documents_by_key",
@@ -105,12 +126,15 @@ __all__ = [
     "next_same_code_no",
     "note_needs",
     "oldest_open_act",
+    "oldest_open_act_by_name",
+    "open_answers_of",
     "orphans",
     "owed_checks",
     "package",
     "package_by_bytes",
     "pending",
     "place_events",
+    "pushes_of",
     "put_off_need",
     "recheck",
     "revocation_version",
@@ -121,4 +145,6 @@ __all__ = [
     "targets_of_acts",
     "verdict_evidence",
     "verdicts",
+    "was_handed_over",
+    "withdrawable",
 ]
