@@ -65,6 +65,10 @@ VXP_CODES: dict[Code, str] = {
     Code.ORGAN_CYCLE: "21",
     Code.SYSTEM_EXISTS: "21",
     Code.ACCOUNT_EXISTS: "21",
+    Code.VALIDITY_OVERLAPS: "21",
+    Code.UNKNOWN_UPLINK: "21",
+    Code.RULE_INSIDE_TREE: "21",
+    Code.PROTOCOL_DIFFERS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
     # 22: bad edXML

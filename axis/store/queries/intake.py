@@ -54,6 +54,13 @@ _consignments_of_document = Query(
     order=(_consignment.consignment_id,),
 )
 _events = Query(StatusEvent, is_given(_event.document_uid), order=(_event.event_id,))
+_last_event_of_delivery = Query(
+    StatusEvent,
+    is_given(_event.document_uid),
+    is_given(_event.delivery_id),
+    order=(_event.event_id.desc(),),
+    limit=1,
+)
 _orphans = Query(
     StatusEvent,
     is_given(_event.to_organ),
@@ -136,6 +143,11 @@ def consignments_of_document(conn: Connection, document_uid: str) -> tuple[Consi
 def status_events(conn: Connection, document_uid: str) -> tuple[StatusEvent, ...]:
     """A document's status events, in the order in which they came."""
     return _events.all(conn, document_uid=document_uid)
+
+
+def last_event_of_delivery(conn: Connection, document_uid: str, delivery_id: str) -> StatusEvent | None:
+    """What was said last of one receiver's delivery of a document."""
+    return _last_event_of_delivery.one(conn, document_uid=document_uid, delivery_id=delivery_id)
 
 
 def orphans(conn: Connection, to_organ: str) -> tuple[StatusEvent, ...]:
