@@ -12,7 +12,7 @@ from axis.exchange.acts import Named, changes_texts, listed_receivers
 from axis.exchange.context import Context, EventAbout
 from axis.exchange.parcel import Birth, Parcel, comparable_date, delivery_rows
 from axis.exchange.particulars import TextChange, changes, particulars, particulars_json, read_particulars
-from axis.exchange.withdrawing import Waiting, Withdrawn, withdraw
+from axis.exchange.withdrawing import Waiting, Withdrawn, hurry, withdraw
 from axis.status.acts import (
     after_addition,
     after_recall,
@@ -97,11 +97,13 @@ def work_out(context: Context, parcel: Parcel, doing: Doing, target: Target) -> 
     texts = (
         DocumentChange(act_id=doing.act_id, field=one.field, before=one.before, after=one.after) for one in plan.texts
     )
+    staying = doing.organs - {organ for organ, state in plan.moved.items() if state.is_frozen}
+    hurried = hurry(target.waiting, staying, parcel.urgency, doing.at) if doing.kind is ActKind.UPDATE else ()
     told = _events(context, doing, target, plan, withdrawn)
     return Effects(
         effect=effect,
         inserts=(*texts, *plan.born, *told, _leaf(doing, document, plan, withdrawn, effect)),
-        changes=(*moves, *withdrawn.changes, revised),
+        changes=(*moves, *withdrawn.changes, *hurried, revised),
         deliveries=plan.born,
     )
 

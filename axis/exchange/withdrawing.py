@@ -12,9 +12,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from axis.store import queries
-from axis.store.hot import ActAnswered, Change, ConsignmentMoved, QueueDone
+from axis.store.hot import ActAnswered, Change, ConsignmentMoved, ConsignmentRaised, QueueDone, QueueRaised
 from axis.store.records import Consignment, QueueRow
-from axis.terms import Answer, TransportState
+from axis.terms import Answer, Place, TransportState
 
 _TO_PUSH = (TransportState.QUEUED, TransportState.RETRYING)
 
@@ -74,6 +74,28 @@ def withdraw(waiting: Waiting, receivers: Collection[str], at: datetime) -> With
     )
 
 
+def hurry(waiting: Waiting, receivers: Collection[str], urgency: int, at: datetime) -> tuple[Change, ...]:
+    """What waits for these receivers becomes at least as urgent: a later package must not overtake it."""
+    slower = [
+        c
+        for c in waiting.consignments
+        if c.receiver_organ in receivers and c.urgency < urgency and c.state is not TransportState.DEAD
+    ]
+    packages = {c.package_id for c in slower if c.place is not Place.LOCAL}
+    return (
+        *(ConsignmentRaised(consignment_id=c.consignment_id, was=c.state, urgency=urgency) for c in slower),
+        *(
+            QueueRaised(queue_id=push.queue_id, fence=push.fence, urgency=urgency)
+            for push in waiting.pushes
+            if push.package_id in packages and push.urgency < urgency and _is_free(push, at)
+        ),
+    )
+
+
+def _is_free(push: QueueRow, at: datetime) -> bool:
+    return push.lease_until is None or push.lease_until <= at
+
+
 def _needless(waiting: Waiting, taken: Sequence[Consignment], at: datetime) -> list[QueueDone]:
     """Pushes that have nobody left to reach, and that nobody is at."""
     gone = {c.consignment_id for c in taken}
@@ -84,7 +106,5 @@ def _needless(waiting: Waiting, taken: Sequence[Consignment], at: datetime) -> l
     return [
         QueueDone(queue_id=push.queue_id, fence=push.fence)
         for push in waiting.pushes
-        if push.package_id in touched
-        and (push.package_id, push.uplink_id) not in left
-        and (push.lease_until is None or push.lease_until <= at)
+        if push.package_id in touched and (push.package_id, push.uplink_id) not in left and _is_free(push, at)
     ]

@@ -65,6 +65,24 @@ class ConsignmentFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentRaised:
+    """A consignment becomes more urgent; guarded by its state."""
+
+    consignment_id: str
+    was: TransportState
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRaised:
+    """A push that nobody is at becomes more urgent; guarded by its fence."""
+
+    queue_id: str
+    fence: int
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryMoved:
     """The sender's act, or the receiver's answer to it, changes what a delivery is; guarded by the state as read.
 
@@ -197,6 +215,8 @@ Change = (
     DeliveryStatus
     | ConsignmentMoved
     | ConsignmentFailed
+    | ConsignmentRaised
+    | QueueRaised
     | DeliveryMoved
     | DocumentRevised
     | ActAnswered

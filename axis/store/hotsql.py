@@ -180,6 +180,8 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.DeliveryStatus: _delivery_status,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
+        hot.ConsignmentRaised: _consignment_raised,
+        hot.QueueRaised: _queue_raised,
         hot.DeliveryMoved: _delivery_moved,
         hot.DocumentRevised: _document_revised,
         hot.ActAnswered: _act_answered,
@@ -277,6 +279,24 @@ def _consignment_failed(p: _Parameters) -> Update:
             visible_at=p(t.visible_at, "visible_at"),
             last_error=p(t.last_error, "last_error"),
         )
+    )
+
+
+def _consignment_raised(p: _Parameters) -> Update:
+    t = schema.consignment.c
+    return (
+        update(schema.consignment)
+        .where(t.consignment_id == p(t.consignment_id, "consignment_id"), t.state == p(t.state, "was"))
+        .values(urgency=p(t.urgency, "urgency"))
+    )
+
+
+def _queue_raised(p: _Parameters) -> Update:
+    t = schema.queue.c
+    return (
+        update(schema.queue)
+        .where(t.queue_id == p(t.queue_id, "queue_id"), t.fence == p(t.fence, "fence"))
+        .values(urgency=p(t.urgency, "urgency"))
     )
 
 
