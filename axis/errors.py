@@ -62,6 +62,7 @@ class Code(StrEnum):
     SYSTEM_DISABLED = "system_disabled"
     FOREIGN_SENDER = "foreign_sender"
     NOT_ALLOWED = "not_allowed"
+    MISSING_SCOPE = "missing_scope"
 
     # Organisations, documents, statuses
     UNKNOWN_SENDER = "unknown_sender"
@@ -93,6 +94,9 @@ class Code(StrEnum):
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"
     BAD_REQUEST = "bad_request"
+    RATE_LIMITED = "rate_limited"
+    KEY_REUSED = "key_reused"
+    CALL_RUNNING = "call_running"
     BAD_SETTINGS = "bad_settings"
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"

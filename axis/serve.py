@@ -7,27 +7,29 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, adapter_names, load_adapter
+from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
-from axis.delivery.peer import Peer
+from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
+from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.context import Context, Policy, ReceiverTypes
-from axis.exchange.inbox import Inbox, InboxPolicy
+from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
+from axis.exchange.partners import Partners
 from axis.exchange.service import Exchange
-from axis.ids import SystemId
 from axis.keys import NodeKey
 from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
@@ -37,6 +39,8 @@ from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
+from axis.web.api.call import ApiParts
+from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
 from axis.web.console.site import ConsoleParts
 from axis.web.health import Check
@@ -91,13 +95,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
-        for uplink in settings.uplink:
-            stack.push_async_callback(peers[uplink.id].close)
-            loops += _uplink_loops(settings, uplink, peers[uplink.id], context, exchange)
+        partners = await _partners(settings, directory, clock)
+        stack.push_async_callback(partners.close)
+        loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
+        loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-        port = await _listen(stack, settings, _application(parts, disk, peers))
+        port = await _listen(stack, settings, _application(parts, disk, partners))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -164,21 +168,45 @@ def _backoff(settings: Settings) -> Backoff:
     return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
 
 
-def _uplink_loops(
-    settings: Settings, uplink: Uplink, peer: Peer, context: Context, exchange: Exchange
-) -> list[Coroutine[None, None, None]]:
+async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
+    """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
+    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    for uplink in uplinks:
+        if directory.current.system(uplink.partner_id) is not None:
+            raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
+        await make_peer(uplink, clock).close()  # what is wrong with it is told before the node listens
+    partners = Partners(directory, uplinks, partial(make_peer, clock=clock))
+    await partners.refresh()
+    return partners
+
+
+def _uplink_partner(uplink: Uplink) -> Partner:
+    return Partner(
+        partner_id=uplink.id,
+        adapter=uplink.adapter,
+        options={
+            "endpoint": uplink.endpoint,
+            "system_id": uplink.system_id,
+            "timeout_s": uplink.timeout_s,
+            "fetch": uplink.fetch,
+        },
+        secrets={"secret": uplink.read_secret()},
+    )
+
+
+def _outbox_policy(settings: Settings) -> OutboxPolicy:
     chosen = settings.exchange
     ask = Backoff(
         delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter
     )
-    out = OutboxPolicy(
+    return OutboxPolicy(
         backoff=_backoff(settings), lease_s=chosen.lease_s, ask=ask, asks_per_minute=chosen.ask_per_minute
     )
-    poll = InboxPolicy(poll_interval_s=uplink.poll_interval_s or chosen.poll_interval_s)
-    return [
-        Outbox(context, uplink.id, peer, out).run(),
-        Inbox(context, exchange, peer, SystemId(uplink.id), poll).run(),
-    ]
+
+
+def _inbox_policy(settings: Settings, partner_id: str) -> InboxPolicy:
+    own = next((uplink.poll_interval_s for uplink in settings.uplink if uplink.id == partner_id), None)
+    return InboxPolicy(poll_interval_s=own or settings.exchange.poll_interval_s)
 
 
 def _doubling(first_s: float) -> tuple[float, ...]:
@@ -200,7 +228,7 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) -> web.Application:
+def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.Application:
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -210,6 +238,7 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
     )
+    api = ApiParts(exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings)
     web_parts = WebParts(
         console=console,
         disk=disk,
@@ -217,12 +246,19 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
-        extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
+        extra_routes=[
+            *api_routes(api),
+            *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
+        ],
         extra_checks=[
-            Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
+            Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
+            for line in partners.lines()
+            if line.is_uplink
         ],
     )
-    return build_app(web_parts)
+    app = build_app(web_parts)
+    app.on_shutdown.append(api.stop_waiting)
+    return app
 
 
 async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> int:

@@ -5,12 +5,14 @@ CLI changes beside a running node holds within a second.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from axis.delivery.partner import Partner
 from axis.keys import NodeKey
 from axis.organ.model import Organ
 from axis.organ.registry import Registry
@@ -38,6 +40,9 @@ class Directory:
         for credential in snapshot.credentials:
             secret = key.decrypt(credential.secret_encrypted)
             self._secrets.setdefault(credential.system_id, []).append((credential, secret))
+        self._partners = {
+            system.system_id: read_partner(system, key) for system in snapshot.systems if system.adapter is not None
+        }
 
     def system(self, system_id: str) -> System | None:
         """A connected system, enabled or not."""
@@ -73,6 +78,15 @@ class Directory:
         """The services of the organisation itself that are in force, the primary first."""
         return self._services.get(organ_id, ())
 
+    def pushed_by(self, organ_id: str) -> str | None:
+        """The partner to which we push what is for an organisation; None when its system fetches, or it has none."""
+        system_id = self.route(organ_id)
+        return system_id if system_id in self._partners else None
+
+    def partners(self) -> tuple[Partner, ...]:
+        """The systems that we push to, but for disabled ones: what waits for those stays."""
+        return tuple(partner for system_id, partner in self._partners.items() if self._systems[system_id].enabled)
+
     def serves(self, system_id: str, organ_id: str) -> bool:
         """Whether a system may act for an organisation: as its primary, or beside it for a time."""
         found = self._routes.get(organ_id)
@@ -97,6 +111,14 @@ def _in_force(snapshot: stored.RegistrySnapshot) -> tuple[Mapping[str, tuple[Ser
     timed: tuple[Service | RouteRule, ...] = (*snapshot.services, *snapshot.rules)
     moments = (moment for one in timed for moment in (one.valid_from, one.valid_until) if moment is not None)
     return in_force, min((moment for moment in moments if at is None or moment > at), default=None)
+
+
+def read_partner(system: System, key: NodeKey) -> Partner:
+    """The system as a partner that we call. Raises Internal when another node key encrypted its secrets."""
+    secrets = {} if system.secrets_encrypted is None else json.loads(key.decrypt(system.secrets_encrypted))
+    return Partner(
+        partner_id=system.system_id, adapter=system.adapter or "", options=json.loads(system.options), secrets=secrets
+    )
 
 
 class CurrentDirectory(Protocol):

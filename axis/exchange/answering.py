@@ -5,18 +5,17 @@ receiver keeps it, and what it has reported since the recall counts after all.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context, EventAbout
 from axis.exchange.matching import Match, OpenFound
 from axis.exchange.reports import Report, Verdict
-from axis.exchange.withdrawing import Waiting, read_waiting, withdraw
+from axis.exchange.withdrawing import read_waiting, withdraw
 from axis.status.acts import ANSWERS, after_answer, document_state
 from axis.status.order import Effect, judge
 from axis.store import queries
 from axis.store.hot import ActAnswered, Change, DeliveryMoved, DeliveryStatus, DocumentRevised
-from axis.store.records import Act, ActReceiver, ActTarget, Delivery, Document, Row, StatusEvent
+from axis.store.records import Act, ActReceiver, ActTarget, Delivery, Row, StatusEvent
 from axis.terms import ActEffect, ActKind, DeliveryState, EventKind, StatusCode
 
 
@@ -93,10 +92,15 @@ async def _move(context: Context, report: Report, found: OpenFound, becomes: Del
     if delivery.state is DeliveryState.RECALLED:
         return (moved,)  # the document as a whole stays what it is
     uid = document.document_uid
-    around = await context.store.read(
+    now, deliveries, waiting = await context.store.read(
         lambda c: (queries.document(c, uid), queries.deliveries(c, uid), read_waiting(c, uid))
     )
-    return (moved, *_closed(around, delivery, becomes, at))
+    if now is None:
+        raise LookupError(uid)  # a foreign key forbids it
+    # In force until now: what waits for it is taken back, and the document as a whole counts anew.
+    states = [becomes if one.delivery_id == delivery.delivery_id else one.state for one in deliveries]
+    taken_back = withdraw(context, waiting, {delivery.receiver_organ}, at)
+    return (moved, *taken_back.changes, DocumentRevised.of(now, document_state(states)))
 
 
 def _caught_up(delivery: Delivery, events: Iterable[StatusEvent]) -> tuple[Change, ...]:
@@ -111,18 +115,3 @@ def _caught_up(delivery: Delivery, events: Iterable[StatusEvent]) -> tuple[Chang
     if code == delivery.status_code:
         return ()
     return (DeliveryStatus(delivery_id=delivery.delivery_id, version=delivery.version, status_code=code, status_at=at),)
-
-
-def _closed(
-    around: tuple[Document | None, tuple[Delivery, ...], Waiting],
-    closing: Delivery,
-    becomes: DeliveryState,
-    at: datetime,
-) -> tuple[Change, ...]:
-    """A delivery that was in force until now is closed: what waits for it is taken back, the document counts anew."""
-    document, deliveries, waiting = around
-    if document is None:
-        raise LookupError(closing.document_uid)  # a foreign key forbids it
-    states = [becomes if one.delivery_id == closing.delivery_id else one.state for one in deliveries]
-    revised = DocumentRevised.of(document, document_state(states))
-    return (*withdraw(waiting, {closing.receiver_organ}, at).changes, revised)

@@ -14,7 +14,7 @@ from axis.edxml.model import Limits
 from axis.errors import Busy, Code
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
-from axis.store.records import Audit, SystemEvent
+from axis.store.records import Audit, QueueRow, SystemEvent
 from axis.store.store import Store
 from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
 
@@ -47,18 +47,14 @@ class Policy:
 
 
 class Wake:
-    """Tells the delivery loop of an uplink that there is work, so that it need not wait for its next look."""
+    """Tells the delivery loop that there is work, so that it need not wait for its next look."""
 
     def __init__(self) -> None:
-        self._events: dict[str, asyncio.Event] = {}
+        self.bell = asyncio.Event()
 
-    def event(self, uplink_id: str) -> asyncio.Event:
-        """The event that the loop of an uplink waits for."""
-        return self._events.setdefault(uplink_id, asyncio.Event())
-
-    def ring(self, uplink_id: str) -> None:
+    def ring(self) -> None:
         """There is something to send."""
-        self.event(uplink_id).set()
+        self.bell.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,5 +125,7 @@ class Context:
                 await self.store.submit(hot)
             except Stale:
                 continue
+            if any(isinstance(row, QueueRow) for row in hot.inserts):
+                self.wake.ring()
             return answer
         raise Busy(Code.OVERLOADED, "too many concurrent writes to the same document", retry_after_s=1)

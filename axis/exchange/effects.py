@@ -78,7 +78,7 @@ def work_out(context: Context, parcel: Parcel, doing: Doing, target: Target) -> 
     if document is None:
         return Effects(effect=ActEffect.FOREIGN if target.named.foreign else ActEffect.UNKNOWN)
     plan = _plan(context, parcel, doing, target)
-    withdrawn = withdraw(target.waiting, [o for o, state in plan.moved.items() if state.is_frozen], doing.at)
+    withdrawn = withdraw(context, target.waiting, [o for o, state in plan.moved.items() if state.is_frozen], doing.at)
     states = [plan.moved.get(one.receiver_organ, one.state) for one in target.deliveries]
     revised = _revised(parcel, document, plan, document_state((*states, *(one.state for one in plan.born))))
     applied = bool(plan.moved or plan.born or plan.texts)

@@ -7,12 +7,13 @@ A receiver whose consignment was cancelled is no longer listed. When its system 
 of its receivers or because it had begun to fetch them, that is what is recorded.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
 
-from axis.errors import Code, NotFound
+from axis.errors import Code, Internal, NotFound
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context
 from axis.exchange.values import Acknowledgement, PackageContent
@@ -192,3 +193,20 @@ def _was_closed(consignment: Consignment, delivery: Delivery | None) -> bool:
     if delivery is None or not delivery.state.is_frozen or delivery.state_at is None:
         return False
     return consignment.queued_at < delivery.state_at
+
+
+async def checked_chunks(content: PackageContent) -> AsyncGenerator[bytes]:
+    """The bytes of a package, the last ones only when the whole is what came in: a damaged file never goes out whole.
+
+    Raises Internal.
+    """
+    digest, size_bytes, held = hashlib.sha256(), 0, b""
+    async for chunk in content.chunks():
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        if held:
+            yield held
+        held = chunk
+    if size_bytes != content.size_bytes or digest.hexdigest() != content.sha256_hex:
+        raise Internal(f"package {content.package_id} is damaged in the store")
+    yield held

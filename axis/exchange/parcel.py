@@ -243,7 +243,7 @@ class Shipment:
 
 
 def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
-    """A consignment for each receiver that this node reaches, and one push for each uplink among them."""
+    """A consignment for each receiver that this node reaches, and one push for each partner that they lead to."""
     reached = [destination for destination in shipment.to if destination.place is not Place.ELSEWHERE]
     consignments = tuple(
         Consignment(
@@ -259,18 +259,25 @@ def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
         )
         for destination in reached
     )
-    uplinks = dict.fromkeys(destination.uplink_id for destination in reached if destination.uplink_id)
+    partners = dict.fromkeys(partner_of(context, destination.organ, destination.uplink_id) for destination in reached)
     return *consignments, *(
-        push_row(context, shipment.package_id, uplink_id, shipment.urgency, shipment.at) for uplink_id in uplinks
+        push_row(context, shipment.package_id, partner_id, shipment.urgency, shipment.at)
+        for partner_id in partners
+        if partner_id is not None
     )
 
 
-def push_row(context: Context, package_id: str, uplink_id: str, urgency: Urgency, at: datetime) -> QueueRow:
-    """A push of the package to an uplink, due now: one, whatever the number of receivers there."""
+def partner_of(context: Context, receiver: str, uplink_id: str | None) -> str | None:
+    """Who has to be called to reach a receiver; None when its system fetches, or has not been connected yet."""
+    return uplink_id or context.directory.current.pushed_by(receiver)
+
+
+def push_row(context: Context, package_id: str, partner_id: str, urgency: Urgency, at: datetime) -> QueueRow:
+    """A push of the package to a partner, due now: one, whatever the number of receivers there."""
     return QueueRow(
         queue_id=context.new_id(),
         package_id=package_id,
-        uplink_id=uplink_id,
+        partner_id=partner_id,
         task="send",
         peer_ref=None,
         urgency=urgency,

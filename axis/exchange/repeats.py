@@ -18,7 +18,7 @@ from axis.exchange.parcel import Parcel, Shipment
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, DocumentRevised, Hot
 from axis.store.records import Blob, Consignment, Delivery, Document, Package, Row
-from axis.terms import DocumentState, Place, StatusCode, TransportState
+from axis.terms import DocumentState, StatusCode, TransportState
 
 HEADER_DIFFERS = "header_differs"
 
@@ -132,10 +132,10 @@ def reopen(
         )
         for consignment in consignments
     )
-    pushes = {(c.package_id, c.uplink_id) for c in consignments if c.place is Place.UPLINK and c.uplink_id is not None}
+    pushes = {(c.package_id, rows.partner_of(context, c.receiver_organ, c.uplink_id)) for c in consignments}
     pushed = tuple(
-        rows.push_row(context, package_id, uplink_id, parcel.urgency, parcel.at)
-        for package_id, uplink_id in sorted(pushes)
+        rows.push_row(context, package_id, partner_id, parcel.urgency, parcel.at)
+        for package_id, partner_id in sorted((p, to) for p, to in pushes if to is not None)
     )
     return pushed, changes
 

@@ -11,10 +11,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from axis.exchange.context import Context
+from axis.exchange.parcel import partner_of
 from axis.store import queries
 from axis.store.hot import ActAnswered, Change, ConsignmentMoved, ConsignmentRaised, QueueDone, QueueRaised
 from axis.store.records import Consignment, QueueRow
-from axis.terms import Answer, Place, TransportState
+from axis.terms import Answer, TransportState
 
 _TO_PUSH = (TransportState.QUEUED, TransportState.RETRYING)
 
@@ -51,7 +53,7 @@ def read_waiting(conn: Connection, document_uid: str) -> Waiting:
     )
 
 
-def withdraw(waiting: Waiting, receivers: Collection[str], at: datetime) -> Withdrawn:
+def withdraw(context: Context, waiting: Waiting, receivers: Collection[str], at: datetime) -> Withdrawn:
     """Take back what waits for these receivers."""
     taken = [c for c in waiting.consignments if c.receiver_organ in receivers]
     if not taken:
@@ -70,7 +72,7 @@ def withdraw(waiting: Waiting, receivers: Collection[str], at: datetime) -> With
     )
     return Withdrawn(
         receivers=tuple(dict.fromkeys(c.receiver_organ for c in taken)),
-        changes=(*moves, *closed, *_needless(waiting, taken, at)),
+        changes=(*moves, *closed, *_needless(context, waiting, taken, at)),
     )
 
 
@@ -81,7 +83,7 @@ def hurry(waiting: Waiting, receivers: Collection[str], urgency: int, at: dateti
         for c in waiting.consignments
         if c.receiver_organ in receivers and c.urgency < urgency and c.state is not TransportState.DEAD
     ]
-    packages = {c.package_id for c in slower if c.place is not Place.LOCAL}
+    packages = {c.package_id for c in slower}
     return (
         *(ConsignmentRaised(consignment_id=c.consignment_id, was=c.state, urgency=urgency) for c in slower),
         *(
@@ -96,15 +98,17 @@ def _is_free(push: QueueRow, at: datetime) -> bool:
     return push.lease_until is None or push.lease_until <= at
 
 
-def _needless(waiting: Waiting, taken: Sequence[Consignment], at: datetime) -> list[QueueDone]:
+def _needless(context: Context, waiting: Waiting, taken: Sequence[Consignment], at: datetime) -> list[QueueDone]:
     """Pushes that have nobody left to reach, and that nobody is at."""
     gone = {c.consignment_id for c in taken}
     touched = {c.package_id for c in taken}
     left = {
-        (c.package_id, c.uplink_id) for c in waiting.siblings if c.state in _TO_PUSH and c.consignment_id not in gone
+        (c.package_id, partner_of(context, c.receiver_organ, c.uplink_id))
+        for c in waiting.siblings
+        if c.state in _TO_PUSH and c.consignment_id not in gone
     }
     return [
         QueueDone(queue_id=push.queue_id, fence=push.fence)
         for push in waiting.pushes
-        if push.package_id in touched and (push.package_id, push.uplink_id) not in left and _is_free(push, at)
+        if push.package_id in touched and (push.package_id, push.partner_id) not in left and _is_free(push, at)
     ]

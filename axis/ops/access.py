@@ -4,10 +4,11 @@ What is changed here holds in a running node within a second, since it compares 
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from argon2 import PasswordHasher
 
 from axis.calendar.working import Calendar, Span
 from axis.delivery.directory import Directory
-from axis.errors import Code, NotFound
+from axis.delivery.partner import Partner
+from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.settings import Settings
@@ -23,7 +25,7 @@ from axis.store import registry, systems
 from axis.store.engine import StoreOptions
 from axis.store.records import Account, System
 from axis.store.store import Store
-from axis.store.systems import NewSecret, NewSystem
+from axis.store.systems import NewSecret, NewSystem, Pushing
 from axis.terms import Role
 from axis.trust.policy import Algorithms, Policy, Revocation
 
@@ -40,6 +42,7 @@ class Connecting:
     serves: tuple[str, ...]  # organisations, by canonical code
     front: str = "vxp"
     may_register: bool = False
+    pushed: Partner | None = None  # how we push to it; None: it fetches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class Access:
 
         Raises WrongState(SYSTEM_EXISTS or ORGAN_IN_USE), UnknownOrgan.
         """
+        if wish.system_id in {uplink.id for uplink in self.settings.uplink}:
+            raise WrongState(Code.SYSTEM_EXISTS, f"{wish.system_id} is an uplink's id")
         secret = new_secret()
         system = System(
             system_id=wish.system_id,
@@ -68,9 +73,27 @@ class Access:
             may_register=wish.may_register,
             created_at=now,
         )
+        if wish.pushed is not None:
+            pushing = self._pushing(wish.pushed)
+            system = replace(
+                system,
+                adapter=pushing.adapter,
+                options=pushing.options,
+                secrets_encrypted=pushing.secrets_encrypted,
+            )
         new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
         await self.store.write(lambda conn: systems.add_system(conn, new, now, actor))
         return secret
+
+    async def set_pushing(self, system_id: str, pushed: Partner | None, now: datetime, actor: str) -> None:
+        """Push to a system so from now on; None: it fetches. Raises NotFound."""
+        pushing = None if pushed is None else self._pushing(pushed)
+        await self.store.write(lambda conn: systems.set_pushing(conn, system_id, pushing, now, actor))
+
+    def _pushing(self, partner: Partner) -> Pushing:
+        secrets_encrypted = self.key.encrypt(json.dumps(dict(partner.secrets))) if partner.secrets else None
+        options = json.dumps(dict(partner.options), ensure_ascii=False, sort_keys=True)
+        return Pushing(adapter=partner.adapter, options=options, secrets_encrypted=secrets_encrypted)
 
     async def rotate(self, system_id: str, grace: timedelta, now: datetime, actor: str) -> str:
         """Give a system a new secret and return it; the old ones stay good for the grace. Raises NotFound."""

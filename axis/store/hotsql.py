@@ -61,6 +61,7 @@ INSERT_ORDER: tuple[type, ...] = (
 
 
 _SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_Insert = sqlite.Insert | postgresql.Insert
 
 
 class Cursor(Protocol):
@@ -103,9 +104,11 @@ class HotSql:
             shared: dict[type, Insert] = {
                 record: sqlite.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED
             }
+            shared[records.QueueRow] = _afresh(sqlite.insert(schema.queue))
         else:
             dialect = postgresql.psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call] # of SQLAlchemy
             shared = {record: postgresql.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED}
+            shared[records.QueueRow] = _afresh(postgresql.insert(schema.queue))
         for record in INSERT_ORDER:
             columns = columns_of(record)
             statement = shared[record] if record in shared else insert(columns[0].table).inline()
@@ -140,6 +143,26 @@ class HotSql:
             cursor.executemany(step.sql, rows)
             if step.guarded and cursor.rowcount != len(rows):
                 raise Stale
+
+
+def _afresh(statement: _Insert) -> Insert:
+    """A push that stands in the queue already, or asks for its receivers, is due from its beginning again.
+
+    The fence rises, so that whoever is at it records nothing over the new one.
+    """
+    t, new = schema.queue.c, statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[t.package_id, t.partner_id],
+        set_={
+            "task": new.task,
+            "urgency": new.urgency,
+            "queued_at": new.queued_at,
+            "due_at": new.due_at,
+            "attempts": new.attempts,
+            "lease_until": null(),
+            "fence": t.fence + _ONE,
+        },
+    )
 
 
 def _compile(statement: Insert | Update | Delete, dialect: Dialect, keys: list[str] | None) -> tuple[str, list[str]]:

@@ -32,6 +32,9 @@ class System:
     enabled: bool
     may_register: bool
     created_at: datetime
+    adapter: str | None = None
+    options: str = "{}"
+    secrets_encrypted: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,33 @@ class Credential:
     secret_encrypted: bytes
     created_at: datetime
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """A token of the REST API; the bearer holds the text whose digest this is."""
+
+    token_id: str
+    system_id: str
+    name: str
+    token_sha256: str
+    scopes: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAnswer:
+    """The answer to a call with an Idempotency-Key; without a status the call is under way."""
+
+    system_id: str
+    idempotency_key: str
+    request_sha256: str
+    status: int | None
+    body: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +413,7 @@ class QueueRow:
 
     queue_id: str
     package_id: str
-    uplink_id: str
+    partner_id: str
     task: str
     peer_ref: str | None
     urgency: int

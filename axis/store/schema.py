@@ -113,6 +113,9 @@ system = Table(
     Column("enabled", Boolean, nullable=False),
     Column("may_register", Boolean, nullable=False),  # registerAgency, deleteAgency below what it serves
     Column("created_at", UtcMicros, nullable=False),
+    Column("adapter", String(16)),  # with which we push to it; NULL: it fetches its packages itself
+    Column("options", Text, nullable=False, server_default="{}"),  # of the adapter, JSON
+    Column("secrets_encrypted", LargeBinary),  # of the adapter: a JSON object, with the node's key
 )
 
 credential = Table(
@@ -123,6 +126,32 @@ credential = Table(
     Column("secret_encrypted", LargeBinary, nullable=False),  # with the node's key: HMAC needs the secret itself
     Column("created_at", UtcMicros, nullable=False),
     Column("expires_at", UtcMicros),  # set when rotated: the old one may live on for a while
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("token_sha256", String(64), nullable=False, unique=True),  # 256 random bits need no slow hash
+    Column("scopes", Text, nullable=False),  # words of terms.Scope, joined by a space
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros),
+    Column("last_used_at", UtcMicros),  # to the minute
+    Column("revoked_at", UtcMicros),
+)
+
+# The answers to calls that bore an Idempotency-Key, for a day.
+api_answer = Table(
+    "api_answer",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),  # of method, path and body: another call is not answered
+    Column("status", Integer),  # NULL: under way
+    Column("body", Text),
+    Column("created_at", UtcMicros, nullable=False, index=True),
 )
 
 # Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
@@ -233,6 +262,7 @@ document = Table(
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
     Index("ix_document_document_key", "document_key"),
+    Index("ix_document_from_organ", "from_organ", "document_uid"),  # what an organisation sent, newest first
 )
 
 package = Table(
@@ -340,6 +370,7 @@ delivery = Table(
     ),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
+    Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
 )
 
 consignment = Table(
@@ -505,7 +536,7 @@ queue = Table(
     metadata,
     Column("queue_id", String(26), primary_key=True),
     Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False),
-    Column("uplink_id", String(64), nullable=False),
+    Column("partner_id", String(64), nullable=False),  # an uplink, or a system that we push to
     Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
     Column("peer_ref", Text),  # the partner's id for it, once sent
     Column("urgency", Integer, nullable=False),
@@ -514,9 +545,9 @@ queue = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
-    UniqueConstraint("package_id", "uplink_id"),
-    Index("ix_queue_order", "uplink_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
-    Index("ix_queue_due", "uplink_id", "task", "due_at", "lease_until"),
+    UniqueConstraint("package_id", "partner_id"),
+    Index("ix_queue_order", "partner_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
+    Index("ix_queue_due", "partner_id", "task", "due_at", "lease_until"),
 )
 
 audit = Table(

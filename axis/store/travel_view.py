@@ -32,7 +32,7 @@ def travels_of(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
     rows = conn.execute(
         select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type)
         .join(s.package, p.package_id == c.package_id)
-        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.uplink_id == c.uplink_id))
+        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
         .where(wanted)
         .order_by(c.consignment_id)
     )

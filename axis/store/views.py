@@ -150,7 +150,7 @@ def tallies_of(conn: Connection, document_uids: Sequence[str]) -> dict[str, tupl
         )
         .select_from(s.delivery)
         .outerjoin(s.consignment, and_(c.delivery_id == v.delivery_id, first))
-        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.uplink_id == c.uplink_id))
+        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
         .where(v.document_uid.in_(document_uids))
         .group_by(*situation)
     )
@@ -174,7 +174,7 @@ def _page(query: ListQuery) -> Select[Any]:
     statement = (
         select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
         .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(in_scope(query.scope), _goes(query.direction), *_matches(query.text))
+        .where(in_scope(query.scope), _goes(query.direction), *matches(query.text))
         .limit(query.rows + 1)
     )
     # Of each pair the first condition is for the index, the second for those received in the same microsecond.
@@ -195,7 +195,7 @@ def _goes(direction: Direction) -> ColumnElement[bool]:
     return true()
 
 
-def _matches(text: str) -> Iterable[ColumnElement[bool]]:
+def matches(text: str) -> Iterable[ColumnElement[bool]]:
     """One condition per word of the search."""
     d, v = s.document.c, s.delivery.c
     for word in text[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:

@@ -306,7 +306,7 @@ class Archive:
         row = QueueRow(
             queue_id=self.id(),
             package_id=package_id,
-            uplink_id="quoc-gia",
+            partner_id="quoc-gia",
             task="send",
             peer_ref=None,
             urgency=0,

@@ -43,35 +43,33 @@ def shape(engine: Engine) -> dict[str, set[str]]:
 
 
 def _sqlite_shape(c: Connection, table: str) -> set[str]:
-    """The parts of each statement, wherever a column stands that was added later, with its constraints, by ALTER."""
+    """What stands between the outer brackets of each statement, part by part: a column added later stands last."""
     rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
     found: set[str] = set()
     for (statement,) in rows:
-        head, _, body = re.sub(r"\s+", " ", statement).partition("(")
-        if not head.startswith("CREATE TABLE"):
-            found.add(f"{head}({body}")
+        plain = re.sub(r"\s+", " ", statement.replace(f'"{table}"', table))
+        if not plain.startswith("CREATE TABLE"):
+            found.add(plain)
             continue
-        found.add(head.strip())
-        for part in _parts(body.rpartition(")")[0]):
-            column, inline, constraint = part.partition(" CONSTRAINT ")
-            found.add(column)
-            if inline:
-                name, _, rule = constraint.partition(" ")
-                of = column.split(" ")[0]
-                found.add(f"CONSTRAINT {name} {re.sub('^REFERENCES', f'FOREIGN KEY({of}) REFERENCES', rule)}")
+        part, depth = "", 0
+        for character in plain.partition("(")[2].rpartition(")")[0] + ",":
+            depth += (character == "(") - (character == ")")
+            if character == "," and not depth:
+                found.update(_apart(part.strip().replace("( ", "(").replace(" )", ")")))
+                part = ""
+            else:
+                part += character
     return found
 
 
-def _parts(body: str) -> list[str]:
-    """A list in SQL, taken apart at its commas outside of brackets."""
-    parts, depth = [""], 0
-    for character in body:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
+def _apart(part: str) -> set[str]:
+    """A column that was added later, and its constraint: SQLite takes the two only together."""
+    column, inline, constraint = part.partition(" CONSTRAINT ")
+    if not inline:
+        return {part}
+    name, _, rule = constraint.partition(" ")
+    of = column.split(" ")[0]
+    return {column, f"CONSTRAINT {name} {re.sub('^REFERENCES', f'FOREIGN KEY({of}) REFERENCES', rule)}"}
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:
@@ -124,7 +122,7 @@ def test_what_acts_were_about_stays_known(empty: StoreOptions) -> None:
     with engine.begin() as c:
         config = migrate._config()
         config.attributes["connection"] = c
-        command.upgrade(config, "0004")
+        command.upgrade(config, "0006")
         for statement in rows.split(";"):
             c.exec_driver_sql(statement)
     assert migrate.migrate(empty) == migrate.head()

@@ -151,7 +151,7 @@ async def test_the_peer_sends_from_a_stream(city: City) -> None:
         from_organ="H24.11",
         request_id="01REQUEST",
     )
-    ref = await city.client().send(outgoing, content)
+    ref = (await city.client().send(outgoing, content)).ref
     (item,) = await city.client(XD).poll()
     assert item == Incoming(ref=f"{ref}.{XD}", kind=PackageKind.DOCUMENT)
 

@@ -1,8 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 acts: recalls, updates, replacements, their answers. events: what systems are told. intake: what is known of documents
-and statuses. lists: what waits for a system, how a package fares. trust: verdicts and their evidence. work: the queue
-of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+and statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
+verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+`Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -58,6 +59,21 @@ from axis.store.queries.lists import (
     pending,
     sent_rows,
 )
+from axis.store.queries.pages import (
+    ActLine,
+    DeliveriesAsked,
+    DeliveryKey,
+    DeliveryLine,
+    DocumentsAsked,
+    DocumentSeen,
+    PendingKey,
+    PendingPage,
+    Way,
+    deliveries_page,
+    document_seen,
+    documents_page,
+    pending_page,
+)
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -78,17 +94,39 @@ from axis.store.queries.trust import (
     verdict_evidence,
     verdicts,
 )
-from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
+from axis.store.queries.work import (
+    Backlog,
+    MissingPush,
+    Push,
+    backlog,
+    claim,
+    has_due,
+    missing_pushes,
+    next_due,
+    push,
+    queue_row,
+)
 
 __all__ = [
     "ANY_SENDER",
     "NOT_HANDED_OVER",
+    "ActLine",
     "Backlog",
+    "DeliveriesAsked",
+    "DeliveryKey",
+    "DeliveryLine",
+    "DocumentSeen",
+    "DocumentsAsked",
+    "MissingPush",
     "OpenAct",
     "OpenAnswer",
     "PendingItem",
+    "PendingKey",
+    "PendingPage",
     "PlacedEvent",
+    "Push",
     "SentRow",
+    "Way",
     "act_by_identity",
     "act_of_package",
     "act_receivers",
@@ -109,12 +147,15 @@ __all__ = [
     "count_pending",
     "current_revocation",
     "deliveries",
+    "deliveries_page",
     "delivery",
     "document",
     "document_changes",
+    "document_seen",
     "documents_by_code",
     "documents_by_document_id",
     "documents_by_key",
+    "documents_page",
     "event_of_package",
     "events_after",
     "forget_events",
@@ -124,6 +165,7 @@ __all__ = [
     "has_unplaced_events",
     "keep_revocation",
     "last_event_of_delivery",
+    "missing_pushes",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -135,9 +177,12 @@ __all__ = [
     "package",
     "package_by_bytes",
     "pending",
+    "pending_page",
     "place_events",
+    "push",
     "pushes_of",
     "put_off_need",
+    "queue_row",
     "recheck",
     "revocation_version",
     "sent_rows",
