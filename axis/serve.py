@@ -87,7 +87,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         stack.push_async_callback(store.close)
         key = NodeKey.load(settings.store.key_file)
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key)
+        directory = await DirectoryCache.load(store, key, clock)
         context = _context(settings, store, clock, directory)
         judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
         await judges.refresh()

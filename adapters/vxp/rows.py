@@ -86,8 +86,16 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
         "sendStatus": Acknowledgement.DONE.value,  # what is listed was accepted
         "sendStatusDesc": "Trục đã tiếp nhận",
         "receiveStatus": word.value,
-        "receiveStatusDesc": _sent_words(row, word),
+        "receiveStatusDesc": _succession(row, directory) + _sent_words(row, word),
     }
+
+
+def _succession(row: SentRow, directory: Directory) -> str:
+    """Says who takes the document where the organisation that it names is closed."""
+    named, heir = directory.registry.find(row.addressed_as), directory.registry.find(row.receiver_organ)
+    if named is None or heir is None or not named.is_closed or named is heir:
+        return ""
+    return f"{named.name} đã ngừng hoạt động, {heir.name} ({heir.organ_id}) nhận thay. "
 
 
 def agency_rows(directory: Directory) -> Iterator[Row]:

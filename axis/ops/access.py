@@ -15,6 +15,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from axis.calendar.working import Calendar, Span
+from axis.clock import SystemClock, today
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Partner
 from axis.errors import Code, NotFound, WrongState
@@ -55,7 +56,7 @@ class Access:
 
     async def directory(self) -> Directory:
         """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key)
+        return Directory(await self.store.read(registry.snapshot), self.key, today(SystemClock()))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.

@@ -1,6 +1,6 @@
 """Rows as frozen values: one class per table, one field per column, in the columns' order (tested).
 
-An organisation's record is `axis.organ.model.Organ`, the class of the pure room.
+Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.organ.model`, the pure room.
 
 The other rooms build and read these; SQL stays in this room.
 """

@@ -93,6 +93,8 @@ organ = Table(
     Column("successor_id", String(128), ForeignKey("organ.organ_id")),  # of a closed one: who takes its documents
     Column("created_at", UtcMicros, nullable=False),
     Column("closed_at", UtcMicros),
+    Column("kind", String(16)),  # a word of organ.model.OrganKind
+    Column("version", BigInteger, nullable=False, server_default="0"),  # of the configuration, at the last change
     CheckConstraint("status IN ('active', 'closed')", name="status"),
     CheckConstraint("successor_id IS NULL OR status = 'closed'", name="successor"),
 )
@@ -102,6 +104,19 @@ organ_alias = Table(
     metadata,
     Column("alias", String(128), primary_key=True),  # another code that means this organisation
     Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
+    Column("valid_from", String(10), primary_key=True),  # first day, ISO; empty: since ever
+    Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
+)
+
+# Names that organisations bore until a day; the present one stands in `organ`.
+organ_name = Table(
+    "organ_name",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("valid_from", String(10), nullable=False),  # as in organ_alias
+    Column("valid_until", String(10), primary_key=True),
+    Column("source", Text, nullable=False),  # who told of the change
 )
 
 system = Table(

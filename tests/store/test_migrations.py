@@ -13,8 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from axis.errors import AxisError, Busy, Code, Malformed
+from axis.organ.model import Alias
 from axis.store import migrate, schema
 from axis.store.engine import StoreOptions, Use, open_engine
+from axis.store.organs import known
 from axis.store.store import Store
 from tests.databases import Database, Postgres
 
@@ -122,7 +124,7 @@ def test_what_acts_were_about_stays_known(empty: StoreOptions) -> None:
     with engine.begin() as c:
         config = migrate._config()
         config.attributes["connection"] = c
-        command.upgrade(config, "0006")
+        command.upgrade(config, "0007")
         for statement in rows.split(";"):
             c.exec_driver_sql(statement)
     assert migrate.migrate(empty) == migrate.head()
@@ -139,6 +141,23 @@ def test_what_acts_were_about_stays_known(empty: StoreOptions) -> None:
     with pytest.raises(Exception, match=r"(?i)foreign"), engine.begin() as c:
         c.execute(text("DELETE FROM act WHERE act_id = 'a1'"))
     engine.dispose()
+
+
+def test_other_codes_of_old_go_on_holding(empty: StoreOptions) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0006")
+        c.exec_driver_sql("INSERT INTO organ (organ_id, name, status, created_at) VALUES ('H24', 'x', 'active', 1)")
+        c.exec_driver_sql("INSERT INTO organ_alias VALUES ('000.00.00.H24', 'H24')")
+    migrate.migrate(empty)
+    with engine.connect() as c:
+        present = known(c)
+    engine.dispose()
+    assert present.aliases == (Alias(alias="000.00.00.H24", organ_id="H24"),)
+    assert [(organ.organ_id, organ.kind, organ.version) for organ in present.organs] == [("H24", None, 0)]
+    assert present.names == ()
 
 
 def test_there_is_one_line_of_migrations_and_each_says_what_it_is() -> None:
