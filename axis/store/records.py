@@ -12,6 +12,8 @@ from axis.terms import (
     ActEffect,
     ActKind,
     Answer,
+    DeadlineKind,
+    DeadlineStage,
     DeliveryState,
     DocumentState,
     EventKind,
@@ -166,6 +168,7 @@ class Document:
     received_at: datetime
     flags: str
     verdict: str | None = None
+    sent_due_at: datetime | None = None
     state: DocumentState = DocumentState.OPEN
     version: int = 0
     particulars: str | None = None
@@ -220,6 +223,9 @@ class Delivery:
     status_at: datetime | None = None
     version: int = 0
     created_at: datetime
+    receipt_due_at: datetime | None = None
+    acceptance_due_at: datetime | None = None
+    completion_due_at: datetime | None = None
     state: DeliveryState = DeliveryState.OPEN
     state_at: datetime | None = None
     act_id: str | None = None
@@ -425,6 +431,45 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """Something that a receiver owes by a time limit."""
+
+    delivery_id: str
+    kind: DeadlineKind
+    document_uid: str
+    from_organ: str
+    receiver_organ: str
+    came_at: datetime
+    due_at: datetime
+    stage: DeadlineStage
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """A mark: something has happened to a document and all its deliveries, or to one delivery.
+
+    touch_id is the database's.
+    """
+
+    document_uid: str | None = None
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """Work that runs on one node at a time."""
+
+    name: str
+    slot: int
+    fence: int
+    lease_until: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """One line of the audit trail."""
 
@@ -476,6 +521,7 @@ Row = (
     | CheckDue
     | CertificateRow
     | QueueRow
+    | Touch
     | Audit
     | SystemEvent
     | Leaf

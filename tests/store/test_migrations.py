@@ -124,7 +124,7 @@ def test_what_acts_were_about_stays_known(empty: StoreOptions) -> None:
     with engine.begin() as c:
         config = migrate._config()
         config.attributes["connection"] = c
-        command.upgrade(config, "0007")
+        command.upgrade(config, "0008")
         for statement in rows.split(";"):
             c.exec_driver_sql(statement)
     assert migrate.migrate(empty) == migrate.head()

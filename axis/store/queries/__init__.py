@@ -1,9 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-acts: recalls, updates, replacements, their answers. events: what systems are told. intake: what is known of documents
-and statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+acts: recalls, updates, replacements, their answers. deadlines: what is owed, and what was touched. events: what systems
+are told. intake: what is known of documents and statuses. jobs: what runs on one node at a time. lists: what waits for
+a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
+queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -25,12 +25,33 @@ from axis.store.queries.acts import (
     targets_of_acts,
     withdrawable,
 )
+from axis.store.queries.deadlines import (
+    DeadlineChanges,
+    DueDates,
+    Mark,
+    OwedLine,
+    Tracked,
+    change_deadlines,
+    claim_deadlines,
+    count_overdue,
+    deadlines_of,
+    forget_touched,
+    has_deadline_to_tell,
+    has_touched,
+    owed_lines,
+    owing,
+    routes_of,
+    touched,
+    tracked,
+    tracked_of_documents,
+)
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
     forget_events,
     has_unplaced_events,
     place_events,
+    record_events,
 )
 from axis.store.queries.intake import (
     attachments,
@@ -51,6 +72,7 @@ from axis.store.queries.intake import (
     status_events,
     was_handed_over,
 )
+from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -112,20 +134,25 @@ __all__ = [
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
+    "DeadlineChanges",
     "DeliveriesAsked",
     "DeliveryKey",
     "DeliveryLine",
     "DocumentSeen",
     "DocumentsAsked",
+    "DueDates",
+    "Mark",
     "MissingPush",
     "OpenAct",
     "OpenAnswer",
+    "OwedLine",
     "PendingItem",
     "PendingKey",
     "PendingPage",
     "PlacedEvent",
     "Push",
     "SentRow",
+    "Tracked",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -137,15 +164,20 @@ __all__ = [
     "brought_deliveries",
     "certificate",
     "certificates",
+    "change_deadlines",
     "claim",
     "claim_checks",
+    "claim_deadlines",
+    "claim_job",
     "claim_needs",
     "consignments",
     "consignments_for_system",
     "consignments_of",
     "consignments_of_document",
+    "count_overdue",
     "count_pending",
     "current_revocation",
+    "deadlines_of",
     "deliveries",
     "deliveries_page",
     "delivery",
@@ -156,13 +188,19 @@ __all__ = [
     "documents_by_document_id",
     "documents_by_key",
     "documents_page",
+    "end_job",
     "event_of_package",
     "events_after",
     "forget_events",
+    "forget_touched",
     "has_check_due",
+    "has_deadline_to_tell",
     "has_due",
     "has_need_due",
+    "has_touched",
     "has_unplaced_events",
+    "hold_job",
+    "job_row",
     "keep_revocation",
     "last_event_of_delivery",
     "missing_pushes",
@@ -174,6 +212,8 @@ __all__ = [
     "open_answers_of",
     "orphans",
     "owed_checks",
+    "owed_lines",
+    "owing",
     "package",
     "package_by_bytes",
     "pending",
@@ -184,12 +224,17 @@ __all__ = [
     "put_off_need",
     "queue_row",
     "recheck",
+    "record_events",
     "revocation_version",
+    "routes_of",
     "sent_rows",
     "set_signature_policy",
     "signature_policies",
     "status_events",
     "targets_of_acts",
+    "touched",
+    "tracked",
+    "tracked_of_documents",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",
