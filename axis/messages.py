@@ -316,6 +316,24 @@ _RECORD: dict[Code, Sentences] = {
         "This document identifier already belongs to a document with another content.",
         "Use a new identifier, or send an update or a replacement of the earlier document.",
     ),
+    Code.DOCUMENT_CLOSED: _say(
+        "Văn bản này đã bị thu hồi hoặc đã được thay thế nên không chuyển thêm cho nơi nhận mới.",
+        "Đề nghị gửi văn bản dưới một DocumentId mới, hoặc gửi văn bản thay thế.",
+        "The document has been recalled or replaced, so it does not go to further receivers.",
+        "Send it under a new DocumentId, or send a replacement.",
+    ),
+    Code.FOREIGN_DOCUMENT: _say(
+        "Văn bản được nêu để thu hồi hoặc cập nhật do cơ quan khác gửi; chỉ cơ quan đã gửi mới được làm việc này.",
+        "Đề nghị kiểm tra DocumentId của văn bản cần thu hồi, cập nhật và mã cơ quan gửi (From).",
+        "The document named for a recall or an update was sent by another organisation; only its sender may do this.",
+        "Check the DocumentId that is meant, and From.",
+    ),
+    Code.CODE_CHANGED: _say(
+        "Gói cập nhật ghi số, ký hiệu khác với văn bản được cập nhật; không thể đổi số, ký hiệu bằng cập nhật.",
+        "Đề nghị ghi đúng số, ký hiệu của văn bản; nếu cần đổi thì gửi văn bản thay thế.",
+        "The update bears another number or symbol than the document; an update cannot change them.",
+        "Give the document's own number and symbol; to change them, send a replacement.",
+    ),
     Code.SECRET_MARKING: _say(
         "Gói tin có dấu chỉ độ mật; văn bản bí mật nhà nước không được gửi qua trục này.",
         "Đề nghị gửi văn bản qua hệ thống dành riêng cho bí mật nhà nước theo quy định.",
@@ -459,6 +477,18 @@ _NODE: dict[Code, Sentences] = {
         "Hãy sao lưu dữ liệu rồi chạy lệnh `axis migrate`.",
         "The database does not have this software's version.",
         "Back up the data, then run `axis migrate`.",
+    ),
+    Code.KEY_UNAVAILABLE: _say(
+        "Thiết bị giữ khóa ký số của trục không sử dụng được; chưa có gì được ký hoặc gửi đi.",
+        "Đề nghị thử lại sau; quản trị trục cần kiểm tra thiết bị rồi khởi động lại trục.",
+        "The token that holds the node's signing key does not work; nothing was signed or sent.",
+        "Try again later; the node's administrator has to look after the token and restart the node.",
+    ),
+    Code.TIMESTAMP_MISSING: _say(
+        "Không lấy được dấu thời gian dùng được; tệp chưa được ký.",
+        "Đề nghị kiểm tra địa chỉ và chứng thư của tổ chức cấp dấu thời gian rồi ký lại.",
+        "No usable timestamp could be had; the file was not signed.",
+        "Check the timestamp authority's address and its certificate, then sign again.",
     ),
     Code.PEER_REFUSED: _say(
         "Hệ thống phía nhận từ chối yêu cầu.",
