@@ -41,7 +41,7 @@ def plain(text: str) -> str:
 
 def one_line(text: str, most: int) -> str:
     """A text as one line of at most so many characters: for subjects, titles and columns."""
-    line = " ".join(plain(unicodedata.normalize("NFC", text)).split())
+    line = plain(" ".join(unicodedata.normalize("NFC", text).split()))
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
