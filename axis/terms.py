@@ -79,6 +79,21 @@ class Origin(StrEnum):
     NODE = "node"  # composed here for an organisation that the node acts for
 
 
+class EventKind(StrEnum):
+    """What a connected system is told of, besides the packages that wait for it (`system_event`, REST events)."""
+
+    PACKAGE_PENDING = "package_pending"  # a package waits for the system
+    STATUS_CHANGED = "status_changed"  # a receiver of its document has another processing status
+    DOCUMENT_RECALLED = "document_recalled"  # a document that it has was taken back, or is asked back
+    DELIVERY_DELAYED = "delivery_delayed"  # its package has not reached a receiver yet; it is still tried
+    DELIVERY_DEAD = "delivery_dead"  # its package did not reach a receiver; it is tried no more
+    DELIVERY_OVERDUE = "delivery_overdue"  # a receiver has not answered in time
+    DEADLINE_NEAR = "deadline_near"  # a time limit ends soon
+    PARTNER_DOWN = "partner_down"  # a partner of the node cannot be reached
+    PARTNER_UP = "partner_up"  # it can be reached again
+    RECONCILIATION_DIFFERS = "reconciliation_differs"  # the node and the system do not agree about a day
+
+
 class Urgency(IntEnum):
     """OtherInfo/Priority. Norm: QCVN 102:2016/BTTTT."""
 

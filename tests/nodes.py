@@ -16,10 +16,11 @@ from axis.ops.access import open_access
 from axis.ops.install import NewNode, NewUplink, install, write_secret
 from axis.serve import Node, start_node
 from axis.settings import Settings
-from axis.store import registry
+from axis.store import registry, systems
 from axis.store.queries import ANY_SENDER
 from axis.store.records import SignaturePolicy, System
-from axis.store.registry import NewSystem, OrganRow
+from axis.store.registry import OrganRow
+from axis.store.systems import NewSystem
 from tests.exchange.harness import ORGANS, SYSTEMS
 
 CLOCK = SystemClock()
@@ -82,7 +83,7 @@ async def lay_out(folder: Path, plan: Blueprint) -> Settings:
             new_system = NewSystem(
                 system=system, secret_encrypted=access.key.encrypt(secret_of(system_id)), serves=serves
             )
-            await access.store.write(lambda c, new=new_system: registry.add_system(c, new, CLOCK.now(), "test"))
+            await access.store.write(lambda c, new=new_system: systems.add_system(c, new, CLOCK.now(), "test"))
         policy = SignaturePolicy(
             organ_id=ANY_SENDER, envelope=plan.signatures, files=plan.signatures, fail_closed=False
         )

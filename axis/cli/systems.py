@@ -114,7 +114,7 @@ def disable(system_id: SystemId, config: ConfigOption = None) -> None:
 
 def _set_enabled(config: Path | None, system_id: str, *, enabled: bool) -> None:
     from axis.ops.access import Access
-    from axis.store.registry import set_enabled
+    from axis.store.systems import set_enabled
 
     async def change(access: Access) -> None:
         await access.store.write(lambda conn: set_enabled(conn, system_id, SystemClock().now(), ACTOR, enabled=enabled))

@@ -14,6 +14,7 @@ import structlog
 from axis.keys import NodeKey
 from axis.organ.model import Organ
 from axis.organ.registry import Registry
+from axis.store import configuration
 from axis.store import registry as stored
 from axis.store.records import Credential, System
 from axis.store.store import Store
@@ -94,7 +95,7 @@ class DirectoryCache:
 
     async def refresh(self) -> bool:
         """Read again if the database's version is another. Returns whether it was."""
-        if await self._store.read(stored.version) == self._current.version:
+        if await self._store.read(configuration.version) == self._current.version:
             return False
         self._current = Directory(await self._store.read(stored.snapshot), self._key)
         log.info("configuration_reloaded", version=self._current.version)

@@ -14,9 +14,9 @@ from axis.edxml.model import Limits
 from axis.errors import Busy, Code
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
-from axis.store.records import Audit
+from axis.store.records import Audit, SystemEvent
 from axis.store.store import Store
-from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
+from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
 
 _FEW = 100  # receivers whose rows are made on the event loop: some 4 ms
 _DECISIONS = 8  # how often a use case decides anew when others write first
@@ -53,6 +53,15 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventAbout:
+    """What an event for a system is about, as far as it is about any of these."""
+
+    document_uid: str | None = None
+    package_id: str | None = None
+    organ_id: str | None = None  # mostly the receiver that it happened at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What the use cases share."""
 
@@ -72,6 +81,26 @@ class Context:
         at = self.clock.now()
         text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
         return Audit(audit_id=new_id(at), at=at, kind=kind, actor=actor, fields=text)
+
+    def event(
+        self,
+        system_id: str,
+        kind: EventKind,
+        about: EventAbout | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> SystemEvent:
+        """What a connected system is told; written with whatever it tells of (in the same `Hot`)."""
+        at, about = self.clock.now(), about or EventAbout()
+        return SystemEvent(
+            event_id=new_id(at),
+            system_id=system_id,
+            kind=kind,
+            at=at,
+            document_uid=about.document_uid,
+            package_id=about.package_id,
+            organ_id=about.organ_id,
+            fields=json.dumps(fields or {}, ensure_ascii=False, sort_keys=True),
+        )
 
     async def work_out(self, receivers: int, function: Callable[[], T]) -> T:
         """Run what takes time for each receiver: here for a few, in a thread for many, so that nobody else waits."""

@@ -18,11 +18,11 @@ from axis.errors import Code, NotFound
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.settings import Settings
-from axis.store import registry
+from axis.store import registry, systems
 from axis.store.engine import StoreOptions
 from axis.store.records import Account, System
-from axis.store.registry import NewSecret, NewSystem
 from axis.store.store import Store
+from axis.store.systems import NewSecret, NewSystem
 from axis.terms import Role
 from axis.trust.policy import Algorithms, Policy, Revocation
 
@@ -68,14 +68,14 @@ class Access:
             created_at=now,
         )
         new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
-        await self.store.write(lambda conn: registry.add_system(conn, new, now, actor))
+        await self.store.write(lambda conn: systems.add_system(conn, new, now, actor))
         return secret
 
     async def rotate(self, system_id: str, grace: timedelta, now: datetime, actor: str) -> str:
         """Give a system a new secret and return it; the old ones stay good for the grace. Raises NotFound."""
         secret = new_secret()
         new = NewSecret(secret_encrypted=self.key.encrypt(secret), grace=grace)
-        await self.store.write(lambda conn: registry.rotate(conn, system_id, new, now, actor))
+        await self.store.write(lambda conn: systems.rotate(conn, system_id, new, now, actor))
         return secret
 
     async def secret_of(self, system_id: str, now: datetime) -> str:

@@ -1,18 +1,23 @@
-"""What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too."""
+"""What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too.
+
+Events for systems are kept for 90 days.
+"""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from axis.clock import Clock
-from axis.store import accounts
+from axis.store import accounts, queries
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 3600.0
 _GRACE = timedelta(days=1)  # what an upload has made durable, and its transaction has not referred to yet, is younger
+_EVENTS_KEPT = timedelta(days=90)
+_EVENTS_AT_ONCE = 500  # removed in one write: well under 50 ms
 
 
 class Upkeep:
@@ -36,4 +41,11 @@ class Upkeep:
         now = self._clock.now()
         swept = await self._store.blobs.sweep(now - _GRACE)
         sessions = await self._store.write(lambda c: accounts.forget_ended_sessions(c, now))
-        log.info("upkeep_done", blob_files=swept.files, blob_rows=swept.rows, sessions=sessions)
+        events = await self._forget_events(now - _EVENTS_KEPT)
+        log.info("upkeep_done", blob_files=swept.files, blob_rows=swept.rows, sessions=sessions, events=events)
+
+    async def _forget_events(self, before: datetime) -> int:
+        gone = 0
+        while removed := await self._store.write(lambda c: queries.forget_events(c, before, _EVENTS_AT_ONCE)):
+            gone += removed
+        return gone

@@ -1,12 +1,17 @@
 """The tree of organisations in memory: codes, aliases, ancestors, successors.
 
 Immutable; a change of the registry makes a new one.
+
+A code finds an organisation by being its code or a registered other code of it. Failing that, a code of one form finds
+the organisation whose code says the same in the other form (`axis.organ.codes`), unless that would be a guess: two
+organisations fit, the code is or was registered as another code of somebody, or the organisation has a registered code
+in that form already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from axis.organ.codes import canonical_form
+from axis.organ.codes import canonical_form, is_old_form, is_present_form, old_form_meant, to_present_form
 from axis.organ.model import Organ
 
 _LONGEST_SUCCESSION = 32  # a longer chain is a loop that slipped in
@@ -26,11 +31,12 @@ class Registry:
     def __init__(self, organs: Iterable[Organ], aliases: Mapping[str, str]) -> None:
         """aliases: other code → canonical code; both in the form in which they were registered."""
         self._organs = {organ.organ_id: organ for organ in organs}
-        self._by_form = {canonical_form(alias): organ_id for alias, organ_id in aliases.items()}
-        self._by_form |= {canonical_form(organ_id): organ_id for organ_id in self._organs}
         self._aliases: dict[str, list[str]] = {}
         for alias, organ_id in aliases.items():
             self._aliases.setdefault(organ_id, []).append(alias)
+        self._by_form = {canonical_form(alias): organ_id for alias, organ_id in aliases.items()}
+        self._by_form |= {canonical_form(organ_id): organ_id for organ_id in self._organs}
+        self._implied = _implied(self._organs, self._by_form, self._aliases)
 
     def __iter__(self) -> Iterator[Organ]:
         """All organisations, closed ones included."""
@@ -41,7 +47,8 @@ class Registry:
 
     def find(self, code: str) -> Organ | None:
         """The organisation that a code names, closed or not."""
-        organ_id = self._by_form.get(canonical_form(code))
+        form = canonical_form(code)
+        organ_id = self._by_form.get(form) or self._implied.get(form)
         return None if organ_id is None else self._organs.get(organ_id)
 
     def resolve(self, code: str) -> Resolved | None:
@@ -78,3 +85,23 @@ class Registry:
     def is_relative(self, one: str, other: str) -> bool:
         """Whether one is the other, or its ancestor or descendant."""
         return one in self.lineage(other) or other in self.lineage(one)
+
+
+def _implied(
+    organs: Iterable[str], registered: Mapping[str, str], aliases: Mapping[str, Iterable[str]]
+) -> dict[str, str]:
+    """Codes that nobody registered and that can mean only one organisation: its code, written in the other form."""
+    found: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    for organ_id in organs:
+        present = to_present_form(organ_id)
+        other = old_form_meant(organ_id) if present is None else present
+        if other is None or canonical_form(other) in registered:
+            continue
+        has_that_form = is_old_form if present is None else is_present_form
+        if any(map(has_that_form, aliases.get(organ_id, ()))):
+            continue
+        if other in found:
+            ambiguous.add(other)
+        found[other] = organ_id
+    return {code: organ_id for code, organ_id in found.items() if code not in ambiguous}

@@ -52,6 +52,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.CheckDue,
     records.QueueRow,
     records.Audit,
+    records.SystemEvent,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""

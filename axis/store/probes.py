@@ -6,7 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from axis.errors import Busy, Code
-from axis.store import registry
+from axis.store import configuration
 from axis.store.migrate import head
 
 _needed = cache(head)  # the migrations of a running process do not change
@@ -14,7 +14,7 @@ _needed = cache(head)  # the migrations of a running process do not change
 
 def probe(conn: Connection) -> None:
     """Read a row. As a write unit it takes a turn of the writer: shows that it turns and may begin a transaction."""
-    registry.version(conn)
+    configuration.version(conn)
 
 
 def check_version(conn: Connection) -> None:

@@ -8,7 +8,7 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.terms import Origin, PackageKind, Place, TransportState
+from axis.terms import EventKind, Origin, PackageKind, Place, TransportState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +339,20 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SystemEvent:
+    """Something that a connected system is told (its place in the system's feed is the database's)."""
+
+    event_id: str
+    system_id: str
+    kind: EventKind
+    at: datetime
+    document_uid: str | None
+    package_id: str | None
+    organ_id: str | None
+    fields: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
 
@@ -364,6 +378,7 @@ Row = (
     | CertificateRow
     | QueueRow
     | Audit
+    | SystemEvent
     | Leaf
 )
 """What a hot write may insert."""

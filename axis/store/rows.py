@@ -57,6 +57,7 @@ TABLES: dict[type, Table] = {
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.Audit: schema.audit,
+    records.SystemEvent: schema.system_event,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""

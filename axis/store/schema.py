@@ -467,6 +467,24 @@ audit = Table(
     Index("ix_audit_at", "at"),
 )
 
+# What the systems are told. A feed is read by `place`, which the first reading gives: ids are made before their
+# transaction, so that one which commits later may be the smaller, and a reader who goes by ids would miss it.
+system_event = Table(
+    "system_event",
+    metadata,
+    Column("event_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False),
+    Column("kind", String(32), nullable=False),  # words of terms.EventKind
+    Column("at", UtcMicros, nullable=False),
+    Column("document_uid", String(26)),
+    Column("package_id", String(26)),
+    Column("organ_id", String(128)),  # whom it is about
+    Column("fields", Text, nullable=False),  # JSON, no content of documents
+    Column("place", BigInteger),  # in the system's feed, rising; NULL until the feed is read
+    UniqueConstraint("system_id", "place"),
+    Index("ix_system_event_at", "at"),
+)
+
 leaf = Table(
     "leaf",
     metadata,

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from axis.errors import AxisError
-from axis.store import registry
+from axis.store import configuration
 from axis.store.blobs import Blobs
 from axis.store.engine import StoreOptions, Use, open_engine
 from axis.store.faults import Fault, error_for, fault_of
@@ -109,7 +109,7 @@ class Store:
 
     async def version(self) -> int:
         """The configuration's version: raised by every change of it."""
-        return await self.read(registry.version)
+        return await self.read(configuration.version)
 
     def spool(self, *, limit_bytes: int) -> Spool:
         """Where an incoming body goes: an async context manager."""

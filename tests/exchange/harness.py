@@ -27,10 +27,11 @@ from axis.exchange.service import Exchange
 from axis.exchange.values import Accepted, Acknowledgement, Source
 from axis.ids import SystemId
 from axis.keys import NodeKey
-from axis.store import queries, registry
+from axis.store import queries, registry, systems
 from axis.store.records import Delivery, Document, System
-from axis.store.registry import NewSystem, OrganRow
+from axis.store.registry import OrganRow
 from axis.store.store import Store
+from axis.store.systems import NewSystem
 from axis.terms import Origin
 from axis.trust.policy import Policy as Rules
 
@@ -164,7 +165,7 @@ async def add_system(store: Store, key: NodeKey, clock: HeldClock, system_id: st
         system_id=system_id, name=system_id, front="vxp", enabled=True, may_register=False, created_at=clock.now()
     )
     new = NewSystem(system=system, secret_encrypted=key.encrypt(f"secret-{system_id}"), serves=tuple(serves))
-    await store.write(lambda c: registry.add_system(c, new, clock.now(), "test"))
+    await store.write(lambda c: systems.add_system(c, new, clock.now(), "test"))
 
 
 def a_file(content: bytes = b"%PDF-1.7 cong van", name: str = "cong-van.pdf") -> Attachment:

@@ -18,7 +18,7 @@ from axis.edxml.model import Business, BusinessDocumentInfo, DocumentPackage, Ot
 from axis.edxml.writer import to_bytes
 from axis.errors import Code
 from axis.messages import SENTENCES, sentence
-from axis.store import registry
+from axis.store import systems
 from axis.store.spool import Spool, Spooled
 from tests.exchange.harness import a_document, a_file, a_status
 from tests.hostile.door import LIMIT_BYTES, PACKAGE, PACKAGE_TEXT, Door, Left
@@ -300,9 +300,7 @@ async def _refuse(door: Door, bad: Bad, before: Left) -> RawReply:
 
 @pytest.mark.parametrize("bad", ALL, ids=lambda bad: bad.name.replace(" ", "_"))
 async def test_bad_input_is_refused_by_its_own_code_and_leaves_nothing(door: Door, bad: Bad) -> None:
-    await door.node.store.write(
-        lambda c: registry.set_enabled(c, "dms-cu", enabled=False, at=CLOCK.now(), actor="test")
-    )
+    await door.node.store.write(lambda c: systems.set_enabled(c, "dms-cu", enabled=False, at=CLOCK.now(), actor="test"))
     await door.refresh()
     before = await door.left()
     assert set(before.rows.values()) == {0}

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from axis.ops.upkeep import Upkeep
 from axis.store import accounts, queries
 from axis.store.hot import Hot
-from axis.store.records import Account, Audit, Blob, Revocation, Session
+from axis.store.records import Account, Audit, Blob, Revocation, Session, SystemEvent
 from axis.store.store import Store
+from axis.terms import EventKind
+from tests.store import made
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
@@ -53,3 +55,23 @@ async def test_ended_sessions_go_and_running_ones_stay(store: Store) -> None:
     await Upkeep(store, Standing()).work()
     left = await store.read(lambda c: c.exec_driver_sql("SELECT token_sha256 FROM session").scalars().all())
     assert list(left) == ["running"]
+
+
+async def test_events_for_systems_are_kept_for_ninety_days(store: Store) -> None:
+    await made.make_city(store)
+    for name, days in (("old", 91), ("young", 89)):
+        at = NOW - timedelta(days=days)
+        event = SystemEvent(
+            event_id=name,
+            system_id="yte",
+            kind=EventKind.PARTNER_UP,
+            at=at,
+            document_uid=None,
+            package_id=None,
+            organ_id=None,
+            fields="{}",
+        )
+        await store.submit(Hot(inserts=(event,)))
+    await Upkeep(store, Standing()).work()
+    left = await store.read(lambda c: c.exec_driver_sql("SELECT event_id FROM system_event").scalars().all())
+    assert list(left) == ["young"]

@@ -99,3 +99,44 @@ def test_relatives_stand_in_one_line(city: Registry) -> None:
     assert city.is_relative("H24", "H24.11.3")
     assert city.is_relative("H24.11.3", "H24")
     assert not city.is_relative("H24.11", "H24.88")
+
+
+def found(organs: list[Organ], aliases: dict[str, str], code: str) -> str | None:
+    organ = Registry(organs, aliases).find(code)
+    return None if organ is None else organ.organ_id
+
+
+def test_a_code_of_the_other_form_finds_the_organisation_that_it_can_only_mean() -> None:
+    assert found([organ("H24.11")], {}, "000.00.11.H24") == "H24.11"
+    assert found([organ("H24.11.3.5")], {}, "005.03.11.H24") == "H24.11.3.5"
+    assert found([organ("000.00.11.H24")], {}, "H24.11") == "000.00.11.H24"
+    assert found([organ("H24.03")], {}, "000.00.03.H24") == "H24.03"
+    assert found([organ("H24.11")], {}, "005.00.11.H24") is None
+    assert found([organ("H24.3")], {}, "H24.03") is None
+    assert found([organ("H24.03")], {}, "H24.3") is None
+
+
+def test_a_registered_other_code_wins_over_the_shape() -> None:
+    both = [organ("H24.11"), organ("H24.15")]
+    assert found(both, {"000.00.11.H24": "H24.15"}, "000.00.11.H24") == "H24.15"
+    assert found([organ("000.00.11.H24"), organ("H24.15")], {"H24.11": "H24.15"}, "H24.11") == "H24.15"
+
+
+def test_nothing_is_guessed_where_two_fit() -> None:
+    assert found([organ("H24.3"), organ("H24.03")], {}, "000.00.03.H24") is None
+    assert found([organ("H24.3"), organ("H24.03"), organ("H24.003")], {}, "000.00.03.H24") is None
+
+
+def test_nothing_is_guessed_for_one_whose_code_in_that_form_is_registered() -> None:
+    assert found([organ("H24.11")], {"000.00.31.H24": "H24.11"}, "000.00.11.H24") is None
+    assert found([organ("000.00.11.H24")], {"H24.31": "000.00.11.H24"}, "H24.11") is None
+    # a code that follows neither form says nothing about either
+    assert found([organ("H24.11")], {"so-y-te": "H24.11"}, "000.00.11.H24") == "H24.11"
+
+
+def test_an_old_code_leads_to_the_successor() -> None:
+    city = Registry([organ("H24.30", successor="H24.88"), organ("H24.88")], {})
+    resolved = city.resolve("000.00.30.H24")
+    assert resolved is not None
+    assert (resolved.organ.organ_id, resolved.succeeded) == ("H24.88", True)
+    assert city.canonical("000.00.30.H24") == "H24.88"

@@ -23,8 +23,9 @@ from axis.store.records import (
     StatusEvent,
     System,
 )
-from axis.store.registry import NewSystem, OrganRow, add_system, import_organs
+from axis.store.registry import OrganRow, import_organs
 from axis.store.store import Store
+from axis.store.systems import NewSystem, add_system
 from axis.terms import BusinessType, Origin, PackageKind, Place, TransportState, Urgency
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, text
 from axis.store import queries, schema
 from axis.store.hot import ConsignmentFailed, ConsignmentMoved, DeliveryStatus, Hot
 from axis.store.queries import PendingItem
-from axis.store.registry import OrganRow, add_system, import_organs, set_serves
+from axis.store.registry import OrganRow, import_organs
 from axis.store.store import Store
+from axis.store.systems import add_system, set_serves
 from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
 from tests.store import made
 from tests.store.made import NOW, Made, a_system, make_city

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Connection, select
 
 from axis.errors import AxisError, Code, NotFound, UnknownOrgan, WrongState
-from axis.store import registry, schema
+from axis.store import registry, schema, systems
 from axis.store.engine import StoreOptions
-from axis.store.registry import ImportResult, NewSecret, OrganRow
+from axis.store.registry import ImportResult, OrganRow
 from axis.store.store import Store
+from axis.store.systems import NewSecret
 from tests.store.made import NOW, a_system, make_city
 
 CITY = (
@@ -185,8 +186,8 @@ async def test_an_organisation_without_a_system_is_reached_by_its_nearest_ancest
     snapshot = await store.read(registry.snapshot)
     assert dict(snapshot.routes) == {"H24.11": "yte", "H24.11.3": "yte", "H24.15": "xd", "H24.88": "phuong"}
     assert dict(snapshot.system_organs) == {"H24.11": "yte", "H24.15": "xd", "H24.88": "phuong"}
-    await store.write(lambda c: registry.add_system(c, a_system("city", "H24"), NOW, "tester"))
-    await store.write(lambda c: registry.add_system(c, a_system("unit", "H24.11.3"), NOW, "tester"))
+    await store.write(lambda c: systems.add_system(c, a_system("city", "H24"), NOW, "tester"))
+    await store.write(lambda c: systems.add_system(c, a_system("unit", "H24.11.3"), NOW, "tester"))
     await load(store, OrganRow(code="H24.99", name="Xã", parent="H24"))
     await load(store, OrganRow(code="H24.98", name="Trạm", parent="H24.15"))
     assert dict((await store.read(registry.snapshot)).routes) == {
@@ -200,24 +201,24 @@ async def test_an_organisation_without_a_system_is_reached_by_its_nearest_ancest
     }
     await load(store, OrganRow(code="H24.98", name="Trạm", parent="H24.88"))
     assert (await store.read(registry.snapshot)).routes["H24.98"] == "phuong"
-    await store.write(lambda c: registry.set_serves(c, "phuong", ("H24.99",), NOW, "tester"))
+    await store.write(lambda c: systems.set_serves(c, "phuong", ("H24.99",), NOW, "tester"))
     routes = (await store.read(registry.snapshot)).routes
     assert (routes["H24.88"], routes["H24.98"], routes["H24.99"]) == ("city", "city", "phuong")
 
 
 async def test_an_organisation_is_served_by_one_system_and_the_error_names_it(store: Store) -> None:
     await make_city(store)
-    error = await refused(store, lambda c: registry.add_system(c, a_system("new", "H24.15", "H24.88"), NOW, "t"))
+    error = await refused(store, lambda c: systems.add_system(c, a_system("new", "H24.15", "H24.88"), NOW, "t"))
     assert error.code is Code.ORGAN_IN_USE
     assert "H24.15 by xd" in error.detail
-    error = await refused(store, lambda c: registry.add_system(c, a_system("new", "H24.77"), NOW, "t"))
+    error = await refused(store, lambda c: systems.add_system(c, a_system("new", "H24.77"), NOW, "t"))
     assert isinstance(error, UnknownOrgan)
-    error = await refused(store, lambda c: registry.add_system(c, a_system("xd"), NOW, "t"))
+    error = await refused(store, lambda c: systems.add_system(c, a_system("xd"), NOW, "t"))
     assert error.code is Code.SYSTEM_EXISTS
     for change in (
-        lambda c: registry.set_enabled(c, "nobody", NOW, "t", enabled=False),
-        lambda c: registry.set_serves(c, "nobody", (), NOW, "t"),
-        lambda c: registry.rotate(c, "nobody", NewSecret(secret_encrypted=b"x", grace=timedelta()), NOW, "t"),
+        lambda c: systems.set_enabled(c, "nobody", NOW, "t", enabled=False),
+        lambda c: systems.set_serves(c, "nobody", (), NOW, "t"),
+        lambda c: systems.rotate(c, "nobody", NewSecret(secret_encrypted=b"x", grace=timedelta()), NOW, "t"),
     ):
         assert isinstance(await refused(store, change), NotFound)
 
@@ -227,13 +228,13 @@ async def test_a_secret_is_rotated_with_grace_and_never_lives_longer_than_before
 
     def rotate(secret: bytes, minutes: int, grace: timedelta) -> Callable[[Connection], None]:
         new = NewSecret(secret_encrypted=secret, grace=grace)
-        return lambda c: registry.rotate(c, "xd", new, NOW + timedelta(minutes=minutes), "tester")
+        return lambda c: systems.rotate(c, "xd", new, NOW + timedelta(minutes=minutes), "tester")
 
     await store.write(rotate(b"second", 1, timedelta(hours=1)))
     await store.write(rotate(b"third", 2, timedelta(hours=9)))
     ends = {
         credential.secret_encrypted: credential.expires_at
-        for credential in await store.read(registry.list_credentials)
+        for credential in await store.read(systems.list_credentials)
         if credential.system_id == "xd"
     }
     assert ends == {
@@ -243,7 +244,7 @@ async def test_a_secret_is_rotated_with_grace_and_never_lives_longer_than_before
     }
     await store.write(rotate(b"fourth", 3, timedelta()))
     now = NOW + timedelta(minutes=3)
-    credentials = await store.read(registry.list_credentials)
+    credentials = await store.read(systems.list_credentials)
     good = [c for c in credentials if c.system_id == "xd" and (c.expires_at is None or c.expires_at > now)]
     assert [c.secret_encrypted for c in good] == [b"fourth"]
 
@@ -253,13 +254,13 @@ async def test_every_change_raises_the_version_and_leaves_a_line_and_no_secret(s
         ("organs_imported", lambda c: registry.import_organs(c, CITY, NOW, "me")),
         ("organ_registered", lambda c: registry.register_organ(c, OrganRow(code="X", name="x"), NOW, "me")),
         ("organ_closed", lambda c: registry.close_organ(c, "X", None, NOW, "me")),
-        ("system_added", lambda c: registry.add_system(c, a_system("s", "H24"), NOW, "me")),
-        ("system_serves", lambda c: registry.set_serves(c, "s", ("H24.11",), NOW, "me")),
-        ("system_disabled", lambda c: registry.set_enabled(c, "s", NOW, "me", enabled=False)),
-        ("system_enabled", lambda c: registry.set_enabled(c, "s", NOW, "me", enabled=True)),
+        ("system_added", lambda c: systems.add_system(c, a_system("s", "H24"), NOW, "me")),
+        ("system_serves", lambda c: systems.set_serves(c, "s", ("H24.11",), NOW, "me")),
+        ("system_disabled", lambda c: systems.set_enabled(c, "s", NOW, "me", enabled=False)),
+        ("system_enabled", lambda c: systems.set_enabled(c, "s", NOW, "me", enabled=True)),
         (
             "system_rotated",
-            lambda c: registry.rotate(c, "s", NewSecret(secret_encrypted=b"secret2", grace=timedelta()), NOW, "me"),
+            lambda c: systems.rotate(c, "s", NewSecret(secret_encrypted=b"secret2", grace=timedelta()), NOW, "me"),
         ),
     ]
     for number, (_, change) in enumerate(changes, start=1):
@@ -268,7 +269,7 @@ async def test_every_change_raises_the_version_and_leaves_a_line_and_no_secret(s
     lines = await audits(store)
     assert [(kind, actor) for kind, actor, _ in lines] == [(kind, "me") for kind, _ in changes]
     assert "secret" not in json.dumps([fields for _, _, fields in lines])
-    (system,) = await store.read(registry.list_systems)
+    (system,) = await store.read(systems.list_systems)
     assert system.enabled
 
 

@@ -16,7 +16,7 @@ from axis.delivery.peer import Incoming, Outgoing
 from axis.edxml.writer import to_bytes
 from axis.errors import PeerRefused
 from axis.keys import NodeKey
-from axis.store import registry
+from axis.store import registry, systems
 from axis.store.records import System
 from axis.terms import PackageKind
 from tests.exchange.harness import a_document, a_file, a_status
@@ -235,7 +235,7 @@ async def test_an_organisation_that_changes_its_system_takes_what_waits_along(ci
     (item,) = await city.client(XD).received_list()
     for system_id, serves in ((XD, ()), (PHUONG, ("H24.88", "H24.15"))):
         await node.store.write(
-            partial(registry.set_serves, system_id=system_id, serves=serves, at=node.clock.now(), actor="t")
+            partial(systems.set_serves, system_id=system_id, serves=serves, at=node.clock.now(), actor="t")
         )
     await node.directory.refresh()
     assert await city.client(XD).received_list() == ()
@@ -278,8 +278,8 @@ async def registrar(city: City) -> VxpClient:
     system = System(
         system_id="dms-xa", name="Xã", front="vxp", enabled=True, may_register=True, created_at=node.clock.now()
     )
-    new = registry.NewSystem(system=system, secret_encrypted=key.encrypt("secret-dms-xa"), serves=("H24.77",))
-    await node.store.write(lambda c: registry.add_system(c, new, node.clock.now(), "test"))
+    new = systems.NewSystem(system=system, secret_encrypted=key.encrypt("secret-dms-xa"), serves=("H24.77",))
+    await node.store.write(lambda c: systems.add_system(c, new, node.clock.now(), "test"))
     await node.directory.refresh()
     return city.client("dms-xa")
 

@@ -15,7 +15,7 @@ from axis.edxml.writer import to_bytes
 from axis.errors import Busy, Code
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.store import registry
+from axis.store import systems
 from axis.store.records import System
 from axis.web.middleware import identify
 from tests.exchange.harness import Node, a_document, a_file
@@ -71,7 +71,7 @@ async def test_an_unknown_system_is_refused(city: City) -> None:
 async def test_a_disabled_system_is_refused_and_let_in_again(city: City) -> None:
     node = city.node
     for enabled in (False, True):
-        await node.store.write(lambda c, on=enabled: registry.set_enabled(c, YTE, node.clock.now(), "test", enabled=on))
+        await node.store.write(lambda c, on=enabled: systems.set_enabled(c, YTE, node.clock.now(), "test", enabled=on))
         await node.directory.refresh()
         if not enabled:
             await refused(city, sending(city), Code.SYSTEM_DISABLED, "15")
@@ -88,8 +88,8 @@ async def test_a_system_of_another_front_is_unknown_here(city: City) -> None:
         may_register=False,
         created_at=node.clock.now(),
     )
-    new = registry.NewSystem(system=system, secret_encrypted=key.encrypt("secret-thu-muc"), serves=())
-    await node.store.write(lambda c: registry.add_system(c, new, node.clock.now(), "test"))
+    new = systems.NewSystem(system=system, secret_encrypted=key.encrypt("secret-thu-muc"), serves=())
+    await node.store.write(lambda c: systems.add_system(c, new, node.clock.now(), "test"))
     await node.directory.refresh()
     raw = sending(city, systemid="thu-muc")
     raw.secret = "secret-thu-muc"
@@ -111,8 +111,8 @@ async def test_the_secret_of_another_system_is_wrong(city: City) -> None:
 
 async def test_both_secrets_are_good_while_one_is_rotated(city: City) -> None:
     node, key = city.node, NodeKey.load(city.data_dir.parent / "node.key")
-    new = registry.NewSecret(secret_encrypted=key.encrypt("moi"), grace=timedelta(hours=1))
-    await node.store.write(lambda c: registry.rotate(c, YTE, new, node.clock.now(), "test"))
+    new = systems.NewSecret(secret_encrypted=key.encrypt("moi"), grace=timedelta(hours=1))
+    await node.store.write(lambda c: systems.rotate(c, YTE, new, node.clock.now(), "test"))
     await node.directory.refresh()
     for secret in ("moi", f"secret-{YTE}"):
         raw = RawCall("countReceiveEdoc", signed(city), secret=secret)

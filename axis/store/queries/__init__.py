@@ -1,9 +1,17 @@
-"""Queries of the use cases: functions on a connection that give records. What they change, `claim` alone says.
+"""Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-intake: what is known of documents, acts and statuses. lists: what waits for a system, how a package fares. work: the
-queue of pushes. For use inside `Store.read`; `claim` inside `Store.write`.
+events: what systems are told. intake: what is known of documents, acts and statuses. lists: what waits for a system,
+how a package fares. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a
+"write unit" inside `Store.write`.
 """
 
+from axis.store.queries.events import (
+    PlacedEvent,
+    events_after,
+    forget_events,
+    has_unplaced_events,
+    place_events,
+)
 from axis.store.queries.intake import (
     act_by_identity,
     act_of_package,
@@ -61,6 +69,7 @@ __all__ = [
     "ANY_SENDER",
     "Backlog",
     "PendingItem",
+    "PlacedEvent",
     "SentRow",
     "act_by_identity",
     "act_of_package",
@@ -85,9 +94,12 @@ __all__ = [
     "documents_by_document_id",
     "documents_by_key",
     "event_of_package",
+    "events_after",
+    "forget_events",
     "has_check_due",
     "has_due",
     "has_need_due",
+    "has_unplaced_events",
     "keep_revocation",
     "next_due",
     "next_same_code_no",
@@ -98,6 +110,7 @@ __all__ = [
     "package",
     "package_by_bytes",
     "pending",
+    "place_events",
     "put_off_need",
     "recheck",
     "revocation_version",

@@ -1,0 +1,124 @@
+"""Who is connected: systems, their secrets, and whom they serve.
+
+All functions that change something are write units, and change the configuration (see `configuration`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, update
+
+from axis.errors import Code, NotFound, UnknownOrgan, WrongState
+from axis.ids import new_id
+from axis.store import schema
+from axis.store.configuration import lock, mapping, record, some
+from axis.store.records import Credential, System
+from axis.store.routes import compute_routes
+from axis.store.rows import Query, values_of
+
+_systems = Query(System, order=(schema.system.c.system_id,))
+_credentials = Query(Credential, order=(schema.credential.c.credential_id,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSystem:
+    """A system to be connected."""
+
+    system: System
+    secret_encrypted: bytes
+    serves: tuple[str, ...]  # organisations, by canonical code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """A system's next secret, and how long the old ones stay good."""
+
+    secret_encrypted: bytes
+    grace: timedelta
+
+
+def list_systems(conn: Connection) -> tuple[System, ...]:
+    """All systems, disabled ones too, by id."""
+    return _systems.all(conn)
+
+
+def list_credentials(conn: Connection) -> tuple[Credential, ...]:
+    """All credentials, oldest first."""
+    return _credentials.all(conn)
+
+
+def add_system(conn: Connection, new: NewSystem, at: datetime, actor: str) -> None:
+    """Connect a system.
+
+    Raises WrongState(SYSTEM_EXISTS), UnknownOrgan, WrongState(ORGAN_IN_USE) when another system serves one already.
+    """
+    lock(conn)
+    system_id = new.system.system_id
+    if system_id in {system.system_id for system in list_systems(conn)}:
+        raise WrongState(Code.SYSTEM_EXISTS, system_id)
+    conn.execute(insert(schema.system).values(values_of(new.system)))
+    _add_credential(conn, system_id, new.secret_encrypted, at)
+    _serve(conn, system_id, new.serves)
+    compute_routes(conn)
+    record(conn, at, actor, "system_added", {"system": system_id, "serves": sorted(new.serves)})
+
+
+def set_serves(conn: Connection, system_id: str, serves: Sequence[str], at: datetime, actor: str) -> None:
+    """From now on the system serves these organisations and no others. Raises as `add_system`, NotFound."""
+    lock(conn)
+    _check_system(conn, system_id)
+    conn.execute(delete(schema.system_organ).where(schema.system_organ.c.system_id == system_id))
+    _serve(conn, system_id, serves)
+    compute_routes(conn)
+    record(conn, at, actor, "system_serves", {"system": system_id, "serves": sorted(serves)})
+
+
+def set_enabled(conn: Connection, system_id: str, at: datetime, actor: str, *, enabled: bool) -> None:
+    """Let a system in, or keep it out. Raises NotFound."""
+    lock(conn)
+    _check_system(conn, system_id)
+    conn.execute(update(schema.system).where(schema.system.c.system_id == system_id).values(enabled=enabled))
+    record(conn, at, actor, "system_enabled" if enabled else "system_disabled", {"system": system_id})
+
+
+def rotate(conn: Connection, system_id: str, new: NewSecret, at: datetime, actor: str) -> None:
+    """Give a system a new secret; the old ones stay good for the grace at most. Raises NotFound."""
+    lock(conn)
+    _check_system(conn, system_id)
+    t = schema.credential.c
+    ends = at + new.grace
+    conn.execute(
+        update(schema.credential)
+        .where(t.system_id == system_id, t.expires_at.is_(None) | (t.expires_at > ends))
+        .values(expires_at=ends)
+    )
+    _add_credential(conn, system_id, new.secret_encrypted, at)
+    record(conn, at, actor, "system_rotated", {"system": system_id, "grace_s": int(new.grace.total_seconds())})
+
+
+def _check_system(conn: Connection, system_id: str) -> None:
+    if system_id not in {system.system_id for system in list_systems(conn)}:
+        raise NotFound(Code.NOT_FOUND, system_id)
+
+
+def _add_credential(conn: Connection, system_id: str, secret_encrypted: bytes, at: datetime) -> None:
+    credential = Credential(
+        credential_id=new_id(at), system_id=system_id, secret_encrypted=secret_encrypted, created_at=at
+    )
+    conn.execute(insert(schema.credential).values(values_of(credential)))
+
+
+def _serve(conn: Connection, system_id: str, serves: Sequence[str]) -> None:
+    """Write down whom a system serves. An organisation is served by one system."""
+    wanted = sorted(set(serves))
+    known = set(mapping(conn, schema.organ.c.organ_id, schema.organ.c.organ_id))
+    unknown = [code for code in wanted if code not in known]
+    if unknown:
+        raise UnknownOrgan(Code.NOT_FOUND, some(unknown), at="serves")
+    taken = mapping(conn, schema.system_organ.c.organ_id, schema.system_organ.c.system_id)
+    others = [f"{code} by {taken[code]}" for code in wanted if code in taken]
+    if others:
+        raise WrongState(Code.ORGAN_IN_USE, f"served already: {some(others)}", at="serves")
+    if wanted:
+        conn.execute(insert(schema.system_organ), [{"organ_id": code, "system_id": system_id} for code in wanted])
