@@ -62,6 +62,8 @@ class Code(StrEnum):
     SYSTEM_DISABLED = "system_disabled"
     FOREIGN_SENDER = "foreign_sender"
     NOT_ALLOWED = "not_allowed"
+    LINK_INVALID = "link_invalid"
+    LINK_EXPIRED = "link_expired"
 
     # Organisations, documents, statuses
     UNKNOWN_SENDER = "unknown_sender"
@@ -91,6 +93,7 @@ class Code(StrEnum):
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
+    TOO_OFTEN = "too_often"
     DATABASE_OLD = "database_old"
     PEER_REFUSED = "peer_refused"
     PEER_UNREACHABLE = "peer_unreachable"

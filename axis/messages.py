@@ -235,6 +235,18 @@ _CALLER: dict[Code, Sentences] = {
         "The system or account may not do this.",
         "Ask the node's administrator if the right is needed.",
     ),
+    Code.LINK_INVALID: _say(
+        "Đường liên kết không đúng hoặc đã bị sửa đổi.",
+        "Hãy mở lại nguyên vẹn đường liên kết trong thư; nếu vẫn lỗi, đề nghị liên hệ quản trị trục.",
+        "The link is wrong or has been changed.",
+        "Open the link from the mail again, whole; if that does not help, ask the node's administrator.",
+    ),
+    Code.LINK_EXPIRED: _say(
+        "Đường liên kết đã hết hạn.",
+        "Đề nghị liên hệ quản trị trục để được gửi lại thư có liên kết mới.",
+        "The link has expired.",
+        "Ask the node's administrator to send the mail again.",
+    ),
     Code.UNKNOWN_OPERATION: _say(
         "Trục không cung cấp chức năng được gọi.",
         "Đề nghị kiểm tra lại địa chỉ và tên chức năng.",
@@ -372,6 +384,12 @@ _NODE: dict[Code, Sentences] = {
         "Đề nghị gửi lại sau; quản trị trục cần giải phóng hoặc bổ sung dung lượng.",
         "The node has stopped taking packages because its disk is nearly full; this one was not received.",
         "Send it again later; the node's administrator has to free or add space.",
+    ),
+    Code.TOO_OFTEN: _say(
+        "Có quá nhiều yêu cầu từ cùng một địa chỉ.",
+        "Hãy đợi một phút rồi thực hiện lại.",
+        "Too many requests come from the same address.",
+        "Wait a minute and try again.",
     ),
     Code.OVERLOADED: _say(
         "Trục đang quá tải; gói tin chưa được nhận.",

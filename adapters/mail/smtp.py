@@ -192,7 +192,10 @@ class Session:
             raise aiosmtplib.SMTPServerDisconnected("the connection is gone")
         # Only its `drain` is used: it waits until what was written has left.
         self._writer = asyncio.StreamWriter(
-            transport, protocol, None, asyncio.get_running_loop()  # type: ignore[arg-type]  # what it is made for
+            transport,
+            protocol,
+            None,
+            asyncio.get_running_loop(),  # type: ignore[arg-type]  # what it is made for
         )
         answer = asyncio.ensure_future(protocol.read_response())
         try:

@@ -38,6 +38,7 @@ VXP_CODES: dict[Code, str] = {
     # 20: system error: the only code after which a retry makes sense
     Code.DISK_FULL: SYSTEM_ERROR,
     Code.OVERLOADED: SYSTEM_ERROR,
+    Code.TOO_OFTEN: SYSTEM_ERROR,
     Code.DATABASE_OLD: SYSTEM_ERROR,
     Code.BAD_SETTINGS: SYSTEM_ERROR,
     Code.PORT_BUSY: SYSTEM_ERROR,
@@ -62,6 +63,8 @@ VXP_CODES: dict[Code, str] = {
     Code.ORGAN_CYCLE: "21",
     Code.SYSTEM_EXISTS: "21",
     Code.ACCOUNT_EXISTS: "21",
+    Code.LINK_INVALID: "21",
+    Code.LINK_EXPIRED: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
     # 22: bad edXML
