@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -27,6 +27,8 @@ CONFIG_VARIABLE = "AXIS_CONFIG"
 CONFIG_NAME = "axis.toml"
 SQLITE_PREFIX = "sqlite:///"
 DAY_S = 86_400
+
+_SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -219,6 +221,48 @@ class Trust(Section):
         return moment
 
 
+class WorkingTime(Section):
+    """Working days and hours, in Vietnamese time. What is said here goes before the public holidays."""
+
+    working_weekdays: tuple[int, ...] = Field(
+        (1, 2, 3, 4, 5), min_length=1, description="Days of the week on which people work; 1 is Monday."
+    )
+    hours: tuple[str, ...] = Field(
+        ("08:00-12:00", "13:00-17:00"), min_length=1, max_length=8, description="Working hours of a day, in order."
+    )
+    public_holidays: bool = Field(default=True, description="Whether the public holidays of Vietnam are days off.")
+    days_off: tuple[date, ...] = Field((), description='More days off, e.g. "2027-05-03".')
+    make_up_days: tuple[date, ...] = Field(
+        (), description='Days that are worked all the same, e.g. a Saturday: "2027-05-08".'
+    )
+
+    @field_validator("working_weekdays")
+    @classmethod
+    def _weekdays(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if not set(days) <= set(range(1, 8)):
+            msg = "days are numbered from 1 (Monday) to 7 (Sunday)"
+            raise ValueError(msg)
+        return days
+
+    @field_validator("hours")
+    @classmethod
+    def _hours(cls, spans: tuple[str, ...]) -> tuple[str, ...]:
+        """HH:MM-HH:MM each, in order and apart: as texts they then sort as times do."""
+        ends = [end for span in spans for end in span.split("-", 1)]
+        if not all(_SPAN.fullmatch(span) for span in spans) or ends != sorted(set(ends)):
+            msg = 'written like "08:00-12:00", one after the other'
+            raise ValueError(msg)
+        return spans
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        both = sorted(set(self.days_off) & set(self.make_up_days))
+        if both:
+            msg = f"{both[0]} is both a day off and a make-up day"
+            raise ValueError(msg)
+        return self
+
+
 class Disk(Section):
     """The watermark under which intake stops while deliveries go on."""
 
@@ -376,6 +420,7 @@ class Settings(BaseSettings):
     vxp: Vxp = Vxp()
     exchange: Exchange = Exchange()
     trust: Trust = Trust()
+    calendar: WorkingTime = WorkingTime()
     disk: Disk = Disk()
     log: Log = Log()
     mail: Mail = Mail()
@@ -483,6 +528,7 @@ _TYPE_NAMES = {
     "float": "number",
     "bool": "true | false",
     "Path": "path",
+    "date": "date",
     "datetime": "date and time",
 }
 

@@ -48,6 +48,15 @@ class Checked:
         return None if self.verdict is None else self.verdict.overall.value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Whose package came, and when."""
+
+    from_organ: str  # canonical
+    at: datetime
+    ours: bool = False  # the node made it: judged and recorded, never refused
+
+
 class SignatureCheck:
     """Looks at signatures at intake."""
 
@@ -55,19 +64,20 @@ class SignatureCheck:
         self._context = context
         self._judges = judges
 
-    async def at_intake(self, spooled: Spooled, package: Package, from_organ: str, at: datetime) -> Checked:
+    async def at_intake(self, spooled: Spooled, package: Package, arrival: Arrival) -> Checked:
         """Verify by the sender's policy.
 
         Raises Rejected(SIGNATURE_MISSING, SIGNATURE_INVALID) where the policy requires what is not there,
         Busy(EVIDENCE_MISSING) where it waits for evidence.
         """
-        policy = self._judges.policy_for(from_organ)
+        policy = self._judges.policy_for(arrival.from_organ)
         has_files = isinstance(package, DocumentPackage) and bool(package.attachments)
         if policy.envelope == Level.OFF and (policy.files == Level.OFF or not has_files):
             return Checked(verdict=None, due=None)
-        occasion = Occasion(at=at, senders=frozenset({from_organ}))
+        occasion = Occasion(at=arrival.at, senders=frozenset({arrival.from_organ}))
         verdict = await self._envelope(spooled, occasion)
-        await self._obey(verdict, Level(policy.envelope), policy)
+        if not arrival.ours:
+            await self._obey(verdict, Level(policy.envelope), policy)
         due = "files" if has_files and policy.files != Level.OFF else None
         if due and policy.files == Level.REQUIRE:
             parts = await self._files(spooled, occasion)

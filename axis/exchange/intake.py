@@ -13,10 +13,10 @@ from axis.edxml.model import DocumentPackage, Package
 from axis.edxml.reader import read
 from axis.errors import AxisError, Busy, Code, NotAllowed, UnknownOrgan
 from axis.exchange.bounds import check_bounds
-from axis.exchange.checking import SignatureCheck
+from axis.exchange.checking import Arrival, SignatureCheck
 from axis.exchange.context import Context
 from axis.exchange.documents import DocumentIntake
-from axis.exchange.parcel import Entry
+from axis.exchange.parcel import Composed, Entry
 from axis.exchange.statuses import StatusIntake
 from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import PackageId
@@ -37,15 +37,15 @@ class Intake:
         self._documents = DocumentIntake(context)
         self._statuses = StatusIntake(context)
 
-    async def accept(self, source: Source, spooled: Spooled) -> Accepted:
-        """Take a package in; what is returned is durable.
+    async def accept(self, source: Source, spooled: Spooled, composed: Composed | None = None) -> Accepted:
+        """Take a package in; what is returned is durable. composed: of one that the node made itself.
 
         Raises Malformed, Rejected or one of its kinds: refused for good, and audited. Raises Busy: not now.
         """
         try:
             package = await self._read(spooled)
             check_bounds(package)
-            accepted = await self._decide(source, spooled, package)
+            accepted = await self._decide(source, spooled, package, composed)
         except Busy:
             raise
         except AxisError as e:
@@ -68,14 +68,15 @@ class Intake:
             return read(spooled.content, limits=limits)
         return await asyncio.to_thread(read, spooled.content, limits=limits)
 
-    async def _decide(self, source: Source, spooled: Spooled, package: Package) -> Accepted:
+    async def _decide(self, source: Source, spooled: Spooled, package: Package, composed: Composed | None) -> Accepted:
         sender = package.header.sender.organ_id
         if source.origin is Origin.UPLINK and self._is_echo(sender):
             return await self._acknowledge_echo(source, spooled, package)
         from_organ = self._sender(source, sender)
         at = self._context.clock.now()
-        checked = await self._signatures.at_intake(spooled, package, from_organ, at)
-        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=at, checked=checked)
+        arrival = Arrival(from_organ=from_organ, at=at, ours=source.origin is Origin.NODE)
+        checked = await self._signatures.at_intake(spooled, package, arrival)
+        entry = Entry(source=source, spooled=spooled, from_organ=from_organ, at=at, checked=checked, composed=composed)
         if isinstance(package, DocumentPackage):
             accepted = await self._documents.accept(entry, package)
         else:

@@ -14,8 +14,10 @@ from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.checking import Checked, checked_rows
 from axis.exchange.context import Context
 from axis.exchange.values import Source
+from axis.ids import PackageId
 from axis.store.records import (
     Attachment,
+    Audit,
     Consignment,
     Delivery,
     Document,
@@ -29,6 +31,14 @@ from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """What is settled beforehand about a package that the node made itself."""
+
+    package_id: PackageId  # follows from what was wished: the same wish twice is one package
+    audit: Audit  # who wished it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """How a package came in, apart from what it says."""
 
@@ -37,6 +47,7 @@ class Entry:
     from_organ: str  # canonical; the source may send for it
     at: datetime
     checked: Checked  # its signatures
+    composed: Composed | None = None  # of one that the node made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from axis.delivery.directory import CurrentDirectory
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
+from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
 from axis.exchange.context import Context
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
@@ -18,12 +19,18 @@ from axis.terms import PackageKind
 class Exchange:
     """The use cases of one node."""
 
-    def __init__(self, context: Context, judges: Judges, check_intake: Callable[[], None]) -> None:
-        """check_intake: raises Busy while nothing may be taken in (disk full, maintenance)."""
+    def __init__(
+        self, context: Context, judges: Judges, check_intake: Callable[[], None], composer: Composer | None = None
+    ) -> None:
+        """check_intake: raises Busy while nothing may be taken in (disk full, maintenance).
+
+        composer: with the node's key; left out, what the node composes is not signed.
+        """
         self._context = context
         self._check_intake = check_intake
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
+        self._speaker = Speaker(context, composer or Composer(), self._intake.accept)
 
     @property
     def directory(self) -> CurrentDirectory:
@@ -38,6 +45,19 @@ class Exchange:
         """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
         self._check_intake()
         return await self._intake.accept(source, spooled)
+
+    async def report(self, wish: ReportWish) -> Accepted:
+        """State a status for a receiver that the node speaks for (`acts_for`); the same report again has no effect.
+
+        Raises NotFound, NotAllowed, Malformed, Busy.
+        """
+        self._check_intake()
+        return await self._speaker.report(wish)
+
+    async def ask_back(self, wish: AskBackWish) -> Accepted:
+        """Ask a receiver to give a document back, for a sender that the node speaks for. Raises as `report`."""
+        self._check_intake()
+        return await self._speaker.ask_back(wish)
 
     async def record_refusal(self, source: Source, error: AxisError) -> None:
         """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""

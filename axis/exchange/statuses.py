@@ -91,9 +91,9 @@ class StatusIntake:
         same, found = await self._context.store.read(partial(self._look, report))
         if same is not None:
             return None, (_answer(Outcome.REPEATED, same.package_id, same.document_uid), None)
-        if found is None and entry.source.origin is Origin.LOCAL:
+        if found is None and entry.source.origin is not Origin.UPLINK:
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
-        package_id = self._context.new_id()
+        package_id = entry.composed.package_id if entry.composed else self._context.new_id()
         verdict = await self._judge(report, found, package_id)
         destination = _way_back(report.destination, found)
         document_uid = found.document.document_uid if found else None
@@ -105,6 +105,7 @@ class StatusIntake:
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),
             _leaf(report, package_id, document_uid, verdict.effect),
+            *((entry.composed.audit,) if entry.composed else ()),
         )
         answer = _answer(Outcome.ACCEPTED, package_id, document_uid)
         return Hot(inserts=inserts, changes=verdict.changes), (answer, destination.uplink_id)
@@ -112,6 +113,8 @@ class StatusIntake:
     def _look(self, report: Report, conn: Connection) -> tuple[Package | None, Match | None]:
         entry = report.entry
         same = queries.package_by_bytes(conn, entry.from_organ, entry.spooled.sha256_hex)
+        if same is None and entry.composed is not None:  # signed anew, the same wish can have other bytes
+            same = queries.package(conn, entry.composed.package_id)
         return same, None if same else match(conn, self._context.directory.current, report.sought)
 
     async def _judge(self, report: Report, found: Match | None, package_id: str) -> Verdict:

@@ -7,10 +7,13 @@ from enum import StrEnum
 from axis.ids import DocumentUid, PackageId, SystemId
 from axis.terms import Origin, PackageKind
 
+NODE_SYSTEM = SystemId("node")
+"""Who hands in what the node composes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Who hands a package in: a connected system (LOCAL) or one of our uplinks (UPLINK)."""
+    """Who hands a package in: a connected system (LOCAL), one of our uplinks (UPLINK), or the node itself (NODE)."""
 
     system_id: SystemId
     origin: Origin

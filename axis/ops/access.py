@@ -8,11 +8,12 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from axis.calendar.working import Calendar, Span
 from axis.delivery.directory import Directory
 from axis.errors import Code, NotFound
 from axis.ids import new_id
@@ -126,6 +127,23 @@ def signature_rules(settings: Settings) -> Policy:
         revocation=Revocation(hard=trust.hard_revocation, max_age=max_age),
         both_signatures=trust.both_signatures,
     )
+
+
+def working_calendar(settings: Settings) -> Calendar:
+    """Which days and hours the settings say that people work."""
+    chosen = settings.calendar
+    return Calendar(
+        hours=tuple(map(_span, chosen.hours)),
+        weekdays=frozenset(chosen.working_weekdays),
+        public_holidays=chosen.public_holidays,
+        days_off=frozenset(chosen.days_off),
+        make_up_days=frozenset(chosen.make_up_days),
+    )
+
+
+def _span(text: str) -> Span:
+    start, end = text.split("-")
+    return Span(start=time.fromisoformat(start), end=time.fromisoformat(end.replace("24:", "00:")))
 
 
 def new_account(username: str, password: str, roles: tuple[Role, ...], now: datetime) -> Account:

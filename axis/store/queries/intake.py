@@ -71,6 +71,9 @@ _targets_of_acts = Query(
     ),
 )
 _events = Query(StatusEvent, _is(_event.document_uid), order=(_event.event_id,))
+_last_event_of_delivery = Query(
+    StatusEvent, _is(_event.document_uid), _is(_event.delivery_id), order=(_event.event_id.desc(),), limit=1
+)
 _orphans = Query(
     StatusEvent,
     _is(_event.to_organ),
@@ -177,6 +180,11 @@ def targets_of_acts(conn: Connection, from_organ: str, document_id: str) -> tupl
 def status_events(conn: Connection, document_uid: str) -> tuple[StatusEvent, ...]:
     """A document's status events, in the order in which they came."""
     return _events.all(conn, document_uid=document_uid)
+
+
+def last_event_of_delivery(conn: Connection, document_uid: str, delivery_id: str) -> StatusEvent | None:
+    """What was said last of one receiver's delivery of a document."""
+    return _last_event_of_delivery.one(conn, document_uid=document_uid, delivery_id=delivery_id)
 
 
 def orphans(conn: Connection, to_organ: str) -> tuple[StatusEvent, ...]:
