@@ -1,8 +1,8 @@
 """Reads what mail servers send back: reports that a mail could not be, or could not yet be, delivered.
 
-Only a report in the standard form counts, and only with a mark of ours in it (`links`): whoever calls answers whether it
-is real. Automatic replies, people's replies and advertisements are none of it. The bytes are a stranger's: they are
-bounded by whoever fetched them, and nothing in them makes this fail.
+Only a report in the standard form counts, and only with a mark of ours in it (`links`): whoever calls finds out whether
+the mark is real. Automatic replies, people's replies and advertisements are none of it. The bytes are a stranger's:
+they are bounded by whoever fetched them, and nothing in them makes this fail.
 
 Norm: RFC 3462 (multipart/report), RFC 3464 (delivery status), RFC 3463 (status codes).
 """

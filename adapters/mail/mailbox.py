@@ -1,8 +1,8 @@
 """The mailbox into which bounces come: what is new there is read, and put away once it has been dealt with.
 
-IMAPClient speaks the protocol, in threads. A mail stays where it is until what it says is durable here; then it moves to
-the folder of those that are done. What is no bounce stays, flagged, for people to see. Bodies are read up to a bound:
-a report tells all it has to at its beginning, whatever it returns after that.
+IMAPClient speaks the protocol, in threads. A mail stays where it is until what it says is durable here; then it moves
+to the folder of those that are done. What is no bounce stays, flagged, for people to see. Bodies are read up to a
+bound: a report tells all it has to at its beginning, whatever it returns after that.
 
 Norm: RFC 3501 (IMAP4rev1), RFC 6851 (MOVE, used where there is one).
 """
@@ -11,13 +11,14 @@ import asyncio
 import imaplib
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient import IMAPClient, SocketTimeout  # type: ignore[import-untyped]  # ships no types
+from imapclient.exceptions import IMAPClientError, LoginError  # type: ignore[import-untyped]  # as above
 
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.text import one_line
@@ -109,7 +110,7 @@ class Mailbox:
             client.login(account.user, account.password)
             client.select_folder(account.folder)
         except BaseException:
-            client.shutdown()
+            _drop(client)
             raise
         return client
 
@@ -118,7 +119,7 @@ class Mailbox:
             try:
                 self._client.logout()
             except _FAULTS:
-                self._client.shutdown()
+                _drop(self._client)
 
     def _new(self) -> tuple[Received, ...]:
         uids = sorted(self._open_client.search(["UNFLAGGED", "UNDELETED"]))[:_AT_ONCE]
@@ -147,6 +148,12 @@ class Mailbox:
             client.copy(done, folder)
             client.delete_messages(done, silent=True)
             client.expunge()
+
+
+def _drop(client: IMAPClient) -> None:
+    """End a connection that may be broken already."""
+    with suppress(*_FAULTS):
+        client.shutdown()
 
 
 def _guarded(function: Callable[[], T]) -> T:

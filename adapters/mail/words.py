@@ -1,7 +1,7 @@
 """What mails and pages say, in Vietnamese: from a package's header to the values of a template.
 
-Every text of a package is a stranger's: it is made plain here, and escaped by the templates where they are pages. Nothing
-here judges: that a document is urgent is what its sender says.
+Every text of a package is a stranger's: it is made plain here, and escaped by the templates where they are pages.
+Nothing here judges: that a document is urgent is what its sender says.
 
 Norm: QĐ 28/2018/QĐ-TTg Art. 6 (the urgency is stated, urgent ones are handled at once), Art. 9 (after a recall the
 receiver cancels the document and says so).
