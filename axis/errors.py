@@ -90,6 +90,13 @@ class Code(StrEnum):
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"
 
+    # What a courier carries
+    COURIER_BROKEN = "courier_broken"
+    COURIER_FORGED = "courier_forged"
+    COURIER_FOREIGN = "courier_foreign"
+    COURIER_EXPIRED = "courier_expired"
+    COURIER_CONFLICT = "courier_conflict"
+
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"

@@ -235,6 +235,36 @@ _CALLER: dict[Code, Sentences] = {
         "The system or account may not do this.",
         "Ask the node's administrator if the right is needed.",
     ),
+    Code.COURIER_BROKEN: _say(
+        "Tệp chuyển tay bị hỏng, bị cắt bớt hoặc đã bị sửa đổi.",
+        "Hãy chép lại tệp từ nơi gửi; nếu vẫn lỗi, đề nghị nơi gửi lập tệp mới.",
+        "The courier's file is damaged, cut off or was changed.",
+        "Copy it again from where it came; if that does not help, ask the sender to make a new one.",
+    ),
+    Code.COURIER_FORGED: _say(
+        "Chữ ký trên tệp chuyển tay không phải của nơi gửi.",
+        "Không sử dụng tệp này; hãy báo ngay cho quản trị trục.",
+        "The signature on the courier's file is not the sender's.",
+        "Do not use the file; tell the node's administrator at once.",
+    ),
+    Code.COURIER_FOREIGN: _say(
+        "Tệp chuyển tay được lập cho hoặc bởi một khóa khác.",
+        "Hãy kiểm tra đúng tệp và đúng tệp khóa; nếu khóa vừa được cấp lại, đề nghị nơi gửi lập tệp mới.",
+        "The courier's file was made for, or by, another key.",
+        "Check that it is the right file and the right key file; after a change of keys ask for a new file.",
+    ),
+    Code.COURIER_EXPIRED: _say(
+        "Tệp chuyển tay đã quá hạn sử dụng.",
+        "Đề nghị nơi gửi lập tệp mới.",
+        "The courier's file has expired.",
+        "Ask the sender to make a new one.",
+    ),
+    Code.COURIER_CONFLICT: _say(
+        "Tệp chuyển tay mang số của một tệp khác đã mở trước đó.",
+        "Không sử dụng tệp này; hãy báo ngay cho quản trị trục.",
+        "The courier's file bears the number of another one that was opened before.",
+        "Do not use the file; tell the node's administrator at once.",
+    ),
     Code.LINK_INVALID: _say(
         "Đường liên kết không đúng hoặc đã bị sửa đổi.",
         "Hãy mở lại nguyên vẹn đường liên kết trong thư; nếu vẫn lỗi, đề nghị liên hệ quản trị trục.",
