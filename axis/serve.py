@@ -84,7 +84,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
         directory = await DirectoryCache.load(store, key)
         context = _context(settings, store, clock, directory)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings))
+        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
         await judges.refresh()
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]

@@ -13,6 +13,7 @@ from axis.exchange.files import verify_files
 from axis.exchange.judges import Judges
 from axis.ops.access import open_access, signature_rules, trust_folder
 from axis.ops.fetching import FetchBounds, ask_once
+from axis.organ.codes import codes_above
 from axis.settings import Settings
 from axis.trust.certs import (
     Certificate,
@@ -56,7 +57,7 @@ async def judge_of_node(settings: Settings, *, hard: bool) -> Judge:
     rules = replace(rules, revocation=replace(rules.revocation, hard=hard))
     async with open_access(settings) as access:
         directory = await DirectoryCache.load(access.store, access.key)
-        judges = Judges(access.store, directory, trust_folder(settings), rules)
+        judges = Judges(access.store, directory, trust_folder(settings), rules, settings.node.code)
         await judges.refresh()
         return judges.current
 
@@ -86,7 +87,7 @@ def _verify_package(package: Package, question: Question, judge: Judge) -> Verdi
     elif not judge.organisations.by_code:
         judge = _knowing(judge, Organisation(code=sender.organ_id, names=(sender.organ_name or "",)))
     code = question.sender or judge.organisations.by_code.get(sender.organ_id.strip().upper(), sender.organ_id)
-    occasion = Occasion(at=question.at, senders=frozenset({code}))
+    occasion = Occasion(at=question.at, senders=frozenset({code}), superiors=frozenset(codes_above(code)))
     envelope = verify_file(question.file, judge, occasion)
     if not isinstance(package, DocumentPackage):
         return envelope

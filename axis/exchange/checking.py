@@ -74,7 +74,7 @@ class SignatureCheck:
         has_files = isinstance(package, DocumentPackage) and bool(package.attachments)
         if policy.envelope == Level.OFF and (policy.files == Level.OFF or not has_files):
             return Checked(verdict=None, due=None)
-        occasion = Occasion(at=arrival.at, senders=frozenset({arrival.from_organ}))
+        occasion = self._judges.occasion(arrival.from_organ, arrival.at, ours=arrival.ours)
         verdict = await self._envelope(spooled, occasion)
         if not arrival.ours:
             await self._obey(verdict, Level(policy.envelope), policy)

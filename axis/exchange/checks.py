@@ -20,10 +20,9 @@ from axis.exchange.judges import Judges
 from axis.store import queries
 from axis.store.hot import Change, CheckDone, CheckMoved, DocumentJudged, Hot, Stale
 from axis.store.records import CheckDue, Package
-from axis.terms import BusinessType, PackageKind
+from axis.terms import BusinessType, Origin, PackageKind
 from axis.trust.envelope import verify_envelope
 from axis.trust.model import Verdict
-from axis.trust.occasion import Occasion
 from axis.trust.policy import Level
 from axis.trust.verify import combine
 
@@ -95,7 +94,8 @@ class Checks:
     async def _verify(self, package: Package) -> Verdict:
         store, judge = self._context.store, self._judges.current
         policy = self._judges.policy_for(package.from_organ)
-        occasion = Occasion(at=package.received_at, senders=frozenset({package.from_organ}))
+        ours = package.origin is Origin.NODE
+        occasion = self._judges.occasion(package.from_organ, package.received_at, ours=ours)
         source = await _source(self._context, package)
         envelope = await asyncio.to_thread(verify_envelope, source, judge, occasion)
         if package.kind is not PackageKind.DOCUMENT or policy.files == Level.OFF:

@@ -5,11 +5,13 @@ one of them changes another judge is made; verdicts say by fingerprint which one
 """
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from axis.delivery.directory import CurrentDirectory, Directory
+from axis.organ.codes import codes_above
 from axis.store import queries
 from axis.store.records import Revocation, SignaturePolicy
 from axis.store.store import Store
@@ -22,6 +24,7 @@ from axis.trust.certs import (
     read_certificates,
     trust_store_of,
 )
+from axis.trust.occasion import Occasion
 from axis.trust.paths import Judge
 from axis.trust.policy import Policy
 
@@ -33,12 +36,18 @@ REFRESH_S = 0.8
 class Judges:
     """Keeps the judge and the signature policies in force."""
 
-    def __init__(self, store: Store, directory: CurrentDirectory, folder: Path, rules: Policy) -> None:
-        """folder: the trust store; where there is none, nobody is trusted. rules: of every check."""
+    def __init__(
+        self, store: Store, directory: CurrentDirectory, folder: Path, rules: Policy, node_code: str = ""
+    ) -> None:
+        """folder: the trust store; where there is none, nobody is trusted. rules: of every check.
+
+        node_code: of the organisation that runs the node, whose key signs what the node composes.
+        """
         self._store = store
         self._directory = directory
         self._folder = folder
         self._rules = rules
+        self._node_code = node_code
         self._seen: object = None
         self._judge = Judge(TrustStore(), rules)
         self._policies: dict[str, SignaturePolicy] = {}
@@ -57,6 +66,14 @@ class Judges:
             if code in self._policies:
                 return self._policies[code]
         return self._policies.get(queries.ANY_SENDER, self._default)
+
+    def occasion(self, organ_id: str, at: datetime, *, ours: bool = False) -> Occasion:
+        """For a check of a sender's package: whose certificates may sign it. ours: the node composed it."""
+        registry = self._directory.current.registry
+        superiors = {*registry.lineage(organ_id), *codes_above(organ_id)}
+        if ours:
+            superiors.add(registry.canonical(self._node_code))
+        return Occasion(at=at, senders=frozenset({organ_id}), superiors=frozenset(superiors - {organ_id}))
 
     async def refresh(self) -> bool:
         """Make another judge if anything that it is made of has changed. Returns whether it had."""

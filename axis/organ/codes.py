@@ -94,3 +94,9 @@ def is_within(code: str, prefix: str) -> bool:
         return True
     present = to_present_form(code)
     return present is not None and (present == prefix or present.startswith(prefix + "."))
+
+
+def codes_above(code: str) -> tuple[str, ...]:
+    """The codes above an organisation's, as its own tells them, level 1 first; not all of them need exist."""
+    groups = (to_present_form(code) or code).split(".")
+    return tuple(".".join(groups[:count]) for count in range(1, len(groups)))

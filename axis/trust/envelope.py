@@ -21,7 +21,7 @@ from lxml import etree
 
 from axis.trust.algorithms import check_strength, verify_raw
 from axis.trust.c14n import XMLDSIG, Uncanonical, canonical_subtree
-from axis.trust.certs import RevocationData, signatory
+from axis.trust.certs import Purpose, RevocationData, signatory
 from axis.trust.model import (
     Check,
     CheckName,
@@ -229,18 +229,15 @@ def _judge_signer(
     proven = min((s.proven_at for s in stamps if s.proven_at), default=None)
     stated = signature.properties.signing_time if signature.properties else None
     claimed, about_time = check_times(stated, proven, occasion.at, judge.policy.time_tolerance)
-    finding = judge.judge(
-        Use(
-            leaf=leaf, others=others, purpose=occasion.purpose,
-            at=occasion.at, claimed_at=claimed, proven_at=proven,
-        )
-    )  # fmt: skip
+    use = Use(leaf=leaf, others=others, at=occasion.at, claimed_at=claimed, proven_at=proven)
+    finding = judge.judge_any(use, _purposes(signature.element, occasion))
     if signature.unverified:
         checks.append(check(CheckName.FORM, "KeyInfo", Reason.KEYINFO_UNVERIFIED, ", ".join(signature.unverified)))
     hashes = (signature.scheme.hash_name, signature.whole.hash_name)
     checks += check_strength(leaf.public_key, hashes, judge.policy.algorithms, proven or occasion.at)
     checks += [c for stamp in stamps for c in stamp.checks]
-    checks += [*about_time, *finding.checks, *check_organisation(leaf, judge.organisations, occasion.senders)]
+    checks += [*about_time, *finding.checks]
+    checks += check_organisation(leaf, judge.organisations, occasion.senders, occasion.superiors)
     verdict = replace(
         verdict,
         claimed_at=stated,
@@ -251,6 +248,12 @@ def _judge_signer(
     )
     needs = (*finding.needs, *(need for stamp in stamps for need in stamp.needs))
     return _finished(verdict, checks), replace(finding, needs=needs)
+
+
+def _purposes(element: etree._Element, occasion: Occasion) -> tuple[Purpose, ...]:
+    """What the certificate may be for: a package is signed by an agency or by its software."""
+    is_package = etree.QName(element.getroottree().getroot()).localname == "edXML"
+    return tuple(dict.fromkeys((occasion.purpose, *((Purpose.SYSTEM,) if is_package else ()))))
 
 
 def _timestamps(signature: XmlSignature, judge: Judge, at: datetime) -> list[TimestampFinding]:

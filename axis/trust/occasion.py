@@ -19,13 +19,16 @@ class Occasion:
 
     at: when it was received, aware; certificates are judged at this moment unless a timestamp proves an earlier one.
     name: the file's name, for people. senders: codes of the organisations whose certificates may sign here, empty when
-    any may. purpose: AGENCY for what agencies and persons sign, SYSTEM for what nodes sign. appendix: a separate
-    appendix of a document, which only the agency signs (NĐ 30/2020, Annex I).
+    any may. superiors: codes of those above the sender, whose certificate on an envelope is a reservation and no
+    fault: their software and their axis speak for units without a certificate. purpose: AGENCY for what agencies and
+    persons sign, SYSTEM for what nodes sign; a package's envelope may have been signed by software in any case.
+    appendix: a separate appendix of a document, which only the agency signs (NĐ 30/2020, Annex I).
     """
 
     at: datetime
     name: str = ""
     senders: frozenset[str] = frozenset()
+    superiors: frozenset[str] = frozenset()
     purpose: Purpose = Purpose.AGENCY
     appendix: bool = False
 

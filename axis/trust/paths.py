@@ -10,7 +10,7 @@ Norm: RFC 5280, RFC 6960; NĐ 68/2024 Art. 31–32 (valid at signing time, the w
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from threading import Lock
@@ -164,6 +164,12 @@ class Judge:
             trusted=True,
         )
 
+    def judge_any(self, use: Use, purposes: Sequence[Purpose]) -> PathFinding:
+        """The same for the first purpose under which the path leads to an anchor, else for the first one."""
+        findings = (self.judge(replace(use, purpose=purpose)) for purpose in purposes)
+        first = next(findings)
+        return first if first.trusted else next((found for found in findings if found.trusted), first)
+
     # --- path
 
     def _path(self, use: Use) -> "tuple[_Path | None, Check | None]":
@@ -287,13 +293,17 @@ def helpful(
     return tuple(found)
 
 
-def check_organisation(leaf: Certificate, organisations: Organisations, senders: frozenset[str]) -> list[Check]:
+def check_organisation(
+    leaf: Certificate, organisations: Organisations, senders: frozenset[str], superiors: frozenset[str] = frozenset()
+) -> list[Check]:
     """Whether the certificate belongs to one of the organisations that may sign here; nothing when none is expected."""
     if not senders:
         return []
-    code = organisations.code_of(leaf) or next((c for c in stated_codes(leaf) if c in senders), "")
+    code = organisations.code_of(leaf) or next((c for c in stated_codes(leaf) if c in senders | superiors), "")
     if not code:
         return [check(CheckName.ORGANISATION, leaf.name, Reason.ORGANISATION_UNKNOWN, leaf.name)]
+    if code in superiors - senders:
+        return [check(CheckName.ORGANISATION, leaf.name, Reason.SUPERIOR_SIGNED, f"{leaf.name} ({code})")]
     if code not in senders:
         detail = f"{leaf.name} ({code})"
         return [check(CheckName.ORGANISATION, leaf.name, Reason.OTHER_ORGANISATION, detail)]

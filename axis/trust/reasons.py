@@ -64,6 +64,7 @@ class Reason(StrEnum):
     REVOCATION_OWED = "revocation_owed"
     REVOCATION_STALE = "revocation_stale"
     OTHER_ORGANISATION = "other_organisation"
+    SUPERIOR_SIGNED = "superior_signed"
     ORGANISATION_UNKNOWN = "organisation_unknown"
     # Time
     TIMESTAMP_WRONG = "timestamp_wrong"
@@ -345,6 +346,13 @@ _CERTIFICATE: dict[Reason, Meaning] = {
         _F, _S.CHAIN_CONSTRAINTS_FAILURE,
         "Chứng thư số thuộc cơ quan khác ({detail}), không phải đơn vị gửi. Đề nghị xác minh với đơn vị gửi.",
         "The certificate belongs to another organisation ({detail}) than the sender. Verify with the sender.",
+    ),
+    Reason.SUPERIOR_SIGNED: _means(
+        _W, None,
+        "Phong bì do cơ quan cấp trên ký ({detail}), không phải chính đơn vị gửi. Đề nghị xem chữ ký trên tệp văn bản "
+        "để biết ai chịu trách nhiệm nội dung.",
+        "The envelope was signed by an organisation above the sender ({detail}), not by the sender itself. See the "
+        "signatures of the files for who answers for the content.",
     ),
     Reason.ORGANISATION_UNKNOWN: _means(
         _W, None,

@@ -11,18 +11,22 @@ import pytest
 from axis.edxml.model import Party, ResponseFor, StaffInfo, StatusPackage
 from axis.edxml.reader import read
 from axis.errors import AxisError, Code, Malformed, NotAllowed, NotFound
+from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, StatusWish, acts_for
+from axis.exchange.judges import Judges
 from axis.exchange.service import Exchange
 from axis.exchange.values import Accepted, Outcome
 from axis.ids import DocumentUid
 from axis.keys import NodeKey
-from axis.store import queries, registry
+from axis.store import queries, systems
 from axis.store.records import SignaturePolicy, System
-from axis.store.registry import NewSystem, OrganRow
+from axis.store.registry import OrganRow
 from axis.store.store import Store
+from axis.store.systems import NewSystem
 from axis.terms import Origin, StatusCode
 from axis.trust.envelope import verify_envelope
 from axis.trust.model import Overall
+from axis.trust.policy import Policy as Rules
 from tests.exchange.harness import ORGANS, Node, Plan, a_document, a_status, make_node
 from tests.trust import pki
 
@@ -44,7 +48,7 @@ async def node(store: Store, tmp_path: Path) -> Node:
     )
     key = NodeKey.load(tmp_path / "node.key")
     new = NewSystem(system=system, secret_encrypted=key.encrypt("unused"), serves=("H24.90",))
-    await store.write(lambda c: registry.add_system(c, new, made.clock.now(), "test"))
+    await store.write(lambda c: systems.add_system(c, new, made.clock.now(), "test"))
     await made.directory.refresh()
     made.exchange = Exchange(made.context, made.judges, lambda: None, Composer(SIGNER))
     return made
@@ -226,8 +230,8 @@ async def test_what_the_node_composes_is_signed_and_holds(node: Node) -> None:
     sent = await node.send("dms-yte", a_document("H24.90"))
     await node.exchange.report(a_report(node, sent, "H24.90", "03"))
     (raw,) = await node.take("dms-yte")
-    verdict = verify_envelope(raw, pki.judge(), replace(pki.AT, senders=frozenset()))
-    assert verdict.overall is Overall.VALID_WITH_WARNINGS  # its time is unproven, nothing else
+    verdict = verify_envelope(raw, pki.judge(pki.HARD, pki.crls()), replace(pki.AT, senders=frozenset()))
+    assert verdict.overall is Overall.VALID
     assert verdict.signatures[0].signatory is not None
     assert verdict.signatures[0].signatory.name == pki.AGENCY_NAME
 
@@ -242,6 +246,23 @@ async def test_a_policy_that_requires_signatures_does_not_silence_the_node(node:
     said = await node.exchange.report(a_report(node, sent, "H24.90", "03"))
     (verdict,) = await node.store.read(lambda c: queries.verdicts(c, said.package_id))
     assert verdict.overall == "unsigned"
+
+
+async def test_the_nodes_key_signs_for_whom_it_speaks_with_a_reservation(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "trust").mkdir()
+    for label in ("root", "interm"):
+        (tmp_path / "trust" / f"{label}.cer").write_bytes(pki.certificate(label).der)
+        (tmp_path / "trust" / f"{label}.crl").write_bytes(pki.crl(label))
+    node.judges = Judges(node.store, node.directory, tmp_path / "trust", Rules(), node_code="H24.11")
+    await node.judges.refresh()
+    node.exchange = Exchange(node.context, node.judges, lambda: None, Composer(SIGNER))
+    sent = await node.send("dms-yte", a_document("H24.90"))
+    said = await node.exchange.report(a_report(node, sent, "H24.90", "03"))
+    await node.store.write(lambda c: queries.recheck(c, said.package_id, node.clock.now()))
+    assert await Checks(node.context, node.judges, ChecksPolicy()).work()
+    for verdict in await node.store.read(lambda c: queries.verdicts(c, said.package_id)):
+        assert verdict.overall == "valid-with-warnings"
+        assert "superior_signed" in verdict.content
 
 
 # ── refused ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,13 +284,16 @@ async def test_the_node_speaks_for_nobody_who_has_software_of_its_own(node: Node
     assert await node.count("status_event") == 0
 
 
-async def test_nobody_asks_back_a_document_of_another_axis(store: Store, tmp_path: Path) -> None:
+async def test_the_node_does_not_speak_for_organisations_of_another_axis(store: Store, tmp_path: Path) -> None:
     organs = (*ORGANS, OrganRow(code="G09.1", name="Bộ"))
     node = await make_node(store, tmp_path, Plan(organs=organs))
     sent = await node.come_down(a_document("H24.15", sender="G09.1", number="7"))
     assert acts_for(node.directory.current, "G09.1")
     with pytest.raises(NotAllowed):
         await node.exchange.ask_back(an_ask(node, sent, "H24.15"))
+    away = await node.send("dms-yte", a_document("G09.1"))
+    with pytest.raises(NotAllowed):
+        await node.exchange.report(a_report(node, away, "G09.1", "03"))
 
 
 @pytest.mark.parametrize(

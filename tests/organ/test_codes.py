@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axis.organ.codes import (
+    codes_above,
     is_old_form,
     is_present_form,
     is_within,
@@ -112,3 +113,8 @@ def test_a_code_with_leading_zeros_means_an_old_code_that_leads_back_to_another(
 )
 def test_an_old_code_lies_within_the_tree_of_a_present_one(code: str, prefix: str, inside: bool) -> None:
     assert is_within(code, prefix) is inside
+
+
+def test_a_code_tells_who_is_above() -> None:
+    assert codes_above("H24.11.3") == codes_above("000.03.11.H24") == ("H24", "H24.11")
+    assert codes_above("H24") == codes_above("000.00.00.H24") == ()

@@ -18,6 +18,7 @@ from axis.trust.c14n import CanonicalStream, Form, Method, StreamBounds
 from axis.trust.certs import Purpose
 from axis.trust.envelope import verify_envelope
 from axis.trust.model import Coverage, FileKind, Indication, Overall, SignerKind
+from axis.trust.occasion import Occasion
 from axis.trust.policy import Bounds
 from axis.trust.sealing import Xades, attach_timestamp, sign_envelope, timestamp_content
 from axis.trust.timestamps import build_request, check_reply
@@ -79,12 +80,24 @@ def test_a_missing_intermediate_comes_from_the_trust_store() -> None:
 
 def test_a_purpose_has_its_own_anchors() -> None:
     store = pki.trust_store(roots=("root",))
-    agencies_only = replace(store, anchors=tuple(row for row in store.anchors if row[0] is Purpose.AGENCY))
     signed = sign_envelope(envelope(), pki.signer("agency"))
-    for purpose, overall in ((Purpose.AGENCY, Overall.VALID), (Purpose.SYSTEM, Overall.INDETERMINATE)):
-        occasion = replace(pki.AT, purpose=purpose)
-        verdict = verify_envelope(signed, pki.judge(pki.SOFT, pki.crls(), agencies_only), occasion)
-        assert verdict.overall is overall
+    for purpose in Purpose:
+        only = replace(store, anchors=tuple(row for row in store.anchors if row[0] is purpose))
+        # Of a package: signed by an agency or its software. Of any other XML file: as the occasion says.
+        package = verify_envelope(signed, pki.judge(pki.SOFT, pki.crls(), only), pki.AT)
+        good = purpose in (Purpose.AGENCY, Purpose.SYSTEM)
+        assert package.overall is (Overall.VALID if good else Overall.INDETERMINATE)
+
+
+def test_an_organisation_above_signs_with_a_reservation_and_no_other_one_signs() -> None:
+    signed = sign_envelope(envelope(), pki.signer("agency"))  # of H24.11
+    unit = Occasion(at=pki.NOW, senders=frozenset({"H24.11.3"}), superiors=frozenset({"H24", "H24.11"}))
+    verdict = verify_envelope(signed, judge(), unit)
+    assert (verdict.overall, reasons(verdict)[-1]) == (Overall.VALID_WITH_WARNINGS, "superior_signed")
+    for sender, above in (("H24.15.1", {"H24", "H24.15"}), ("H24", set())):  # neither beside nor below
+        occasion = Occasion(at=pki.NOW, senders=frozenset({sender}), superiors=frozenset(above))
+        verdict = verify_envelope(signed, judge(), occasion)
+        assert (verdict.overall, reasons(verdict)[-1]) == (Overall.INVALID, "other_organisation")
 
 
 def test_without_revocation_data_soft_warns_and_hard_waits() -> None:
