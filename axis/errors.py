@@ -96,6 +96,8 @@ class Code(StrEnum):
     COURIER_FOREIGN = "courier_foreign"
     COURIER_EXPIRED = "courier_expired"
     COURIER_CONFLICT = "courier_conflict"
+    COURIER_UNKNOWN = "courier_unknown"
+    NOTHING_WAITS = "nothing_waits"
 
     # The node and its partners
     DISK_FULL = "disk_full"

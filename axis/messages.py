@@ -265,6 +265,18 @@ _CALLER: dict[Code, Sentences] = {
         "The courier's file bears the number of another one that was opened before.",
         "Do not use the file; tell the node's administrator at once.",
     ),
+    Code.COURIER_UNKNOWN: _say(
+        "Hệ thống này chưa có khóa chuyển tay.",
+        "Hãy cấp khóa bằng `axis courier keys` và trao tệp khóa cho đơn vị.",
+        "The system has no courier keys yet.",
+        "Make them with `axis courier keys` and hand the key file to the agency.",
+    ),
+    Code.NOTHING_WAITS: _say(
+        "Không có gói tin nào đang chờ hệ thống này.",
+        "Không cần lập tệp chuyển tay.",
+        "No package waits for this system.",
+        "No courier's file is needed.",
+    ),
     Code.LINK_INVALID: _say(
         "Đường liên kết không đúng hoặc đã bị sửa đổi.",
         "Hãy mở lại nguyên vẹn đường liên kết trong thư; nếu vẫn lỗi, đề nghị liên hệ quản trị trục.",

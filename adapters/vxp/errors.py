@@ -68,6 +68,8 @@ VXP_CODES: dict[Code, str] = {
     Code.COURIER_FOREIGN: "21",
     Code.COURIER_EXPIRED: "21",
     Code.COURIER_CONFLICT: "21",
+    Code.COURIER_UNKNOWN: "21",
+    Code.NOTHING_WAITS: "21",
     Code.LINK_INVALID: "21",
     Code.LINK_EXPIRED: "21",
     Code.UNKNOWN_OPERATION: "21",

@@ -124,9 +124,8 @@ class KeyFile:
         """Read a key file. Raises Malformed(BAD_FILE)."""
         try:
             said = json.loads(text)
-            if said["format"] != _FORMAT:
-                raise ValueError("not a courier's key file")
             node, private = said["node"], said["private"]
+            _check_format(said["format"])
             return cls(
                 system_id=str(said["system_id"]),
                 organs=tuple(Named(code=str(one["code"]), name=str(one["name"])) for one in said["organs"]),
@@ -136,6 +135,11 @@ class KeyFile:
             )
         except (ValueError, KeyError, TypeError, RecursionError) as e:
             raise Malformed(Code.BAD_FILE, "not a courier's key file") from e
+
+
+def _check_format(value: object) -> None:
+    if value != _FORMAT:
+        raise ValueError("another format")
 
 
 def _text(raw: bytes) -> str:

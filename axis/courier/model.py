@@ -70,8 +70,7 @@ def read_manifest(raw: bytes) -> Manifest:
     """The manifest. Raises Malformed(COURIER_BROKEN): a manifest is signed, so that its sender is not what it says."""
     try:
         said = json.loads(raw)
-        if said.pop("v") != 1:
-            raise ValueError("v")
+        _check_version(said.pop("v"))
         items = _sequence(said.pop("items"))
         return _checked(
             Manifest(
@@ -90,9 +89,14 @@ def read_manifest(raw: bytes) -> Manifest:
         raise Malformed(Code.COURIER_BROKEN, "the manifest is none") from e
 
 
+def _check_version(value: object) -> None:
+    if value != 1 or isinstance(value, bool):
+        raise ValueError("another version")
+
+
 def _checked(manifest: Manifest, left: Mapping[str, Any]) -> Manifest:
     if left:
-        raise ValueError(sorted(left)[0])
+        raise ValueError(min(left))
     if manifest.direction is Direction.OUT:
         ids = [_matching(_ID, item.package_id) for item in manifest.items]
         if len(set(ids)) != len(ids):
@@ -113,7 +117,7 @@ def _item(said: Any) -> Item:  # noqa: ANN401 - what JSON held, not yet checked
         urgency=_number(said.pop("urgency")),
     )
     if said:
-        raise ValueError(sorted(said)[0])
+        raise ValueError(min(said))
     return item
 
 

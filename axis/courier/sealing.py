@@ -49,9 +49,9 @@ class Sealer:
 
 
 class Opener:
-    """Gives what a sealed file holds, from where the file stands. Raises Malformed(COURIER_BROKEN) for what was changed.
+    """Gives what a sealed file holds, from where the file stands.
 
-    Nothing is given out that was not authenticated.
+    Nothing is given out that was not authenticated: Malformed(COURIER_BROKEN) is raised for what was changed.
     """
 
     def __init__(self, key: bytes, source: BinaryIO) -> None:

@@ -30,6 +30,8 @@ class LeafKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
     VERDICT_RECORDED = "verdict_recorded"
+    COURIER_PACKED = "courier_packed"
+    COURIER_TAKEN = "courier_taken"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -52,6 +54,10 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.ACKNOWLEDGED: frozenset({"package_id", "receivers", "system"}),
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
+    ),
+    LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
+    LeafKind.COURIER_TAKEN: frozenset(
+        {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}
     ),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
 }

@@ -53,6 +53,8 @@ INSERT_ORDER: tuple[type, ...] = (
     records.QueueRow,
     records.Audit,
     records.SystemEvent,
+    records.CourierBundle,
+    records.BounceRow,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""

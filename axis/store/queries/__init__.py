@@ -1,10 +1,19 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-events: what systems are told. intake: what is known of documents, acts and statuses. lists: what waits for a system,
-how a package fares. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a
-"write unit" inside `Store.write`.
+courier: files that are carried by hand. events: what systems are told. intake: what is known of documents, acts and
+statuses. lists: what waits for a system, how a package fares. trust: verdicts and their evidence. work: the queue of
+pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
+from axis.store.queries.courier import (
+    courier_bundle,
+    courier_bundles,
+    courier_parties,
+    courier_party,
+    last_packed,
+    next_courier_sequence,
+    set_courier_keys,
+)
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
@@ -87,6 +96,10 @@ __all__ = [
     "consignments_for_system",
     "consignments_of_document",
     "count_pending",
+    "courier_bundle",
+    "courier_bundles",
+    "courier_parties",
+    "courier_party",
     "current_revocation",
     "deliveries",
     "delivery",
@@ -103,6 +116,8 @@ __all__ = [
     "has_unplaced_events",
     "keep_revocation",
     "last_event_of_delivery",
+    "last_packed",
+    "next_courier_sequence",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -117,6 +132,7 @@ __all__ = [
     "recheck",
     "revocation_version",
     "sent_rows",
+    "set_courier_keys",
     "set_signature_policy",
     "signature_policies",
     "status_events",
