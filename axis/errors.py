@@ -83,6 +83,12 @@ class Code(StrEnum):
     SYSTEM_EXISTS = "system_exists"
     ACCOUNT_EXISTS = "account_exists"
 
+    # Routes
+    VALIDITY_OVERLAPS = "validity_overlaps"
+    UNKNOWN_UPLINK = "unknown_uplink"
+    RULE_INSIDE_TREE = "rule_inside_tree"
+    PROTOCOL_DIFFERS = "protocol_differs"
+
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"
     BAD_REQUEST = "bad_request"

@@ -420,6 +420,33 @@ _RECORD: dict[Code, Sentences] = {
     ),
 }
 
+_ROUTES: dict[Code, Sentences] = {
+    Code.VALIDITY_OVERLAPS: _say(
+        "Trong khoảng thời gian này đã có quy tắc hoặc kết nối khác cho cùng mã.",
+        "Hãy kết thúc quy tắc hoặc kết nối đó trước, hoặc chọn khoảng thời gian khác.",
+        "Another rule or connection of the same code holds in that time.",
+        "End that one first, or choose another time.",
+    ),
+    Code.UNKNOWN_UPLINK: _say(
+        "Trục liên thông được nêu không có trong cấu hình của nút này.",
+        "Hãy kiểm tra mã trục tại mục [[uplink]] trong axis.toml.",
+        "The settings of this node name no such uplink.",
+        "Check the uplink's id under [[uplink]] in axis.toml.",
+    ),
+    Code.RULE_INSIDE_TREE: _say(
+        "Mã nằm trong hệ thống tổ chức của chính trục này, văn bản gửi mã đó không bao giờ chuyển lên trục khác.",
+        "Hãy gán cơ quan cho một hệ thống kết nối bằng lệnh `axis system move`.",
+        "The code lies within this node's own tree, and what is inside it never goes to another axis.",
+        "Give the organisation a system by `axis system move` instead.",
+    ),
+    Code.PROTOCOL_DIFFERS: _say(
+        "Hệ thống mới dùng giao thức khác với hệ thống đang phục vụ cơ quan này.",
+        "Hãy kiểm tra lại; nếu đúng ý định, thực hiện lại kèm tùy chọn --other-protocol.",
+        "The new system speaks another protocol than the one that serves this organisation now.",
+        "Check it; where it is meant so, do it again with --other-protocol.",
+    ),
+}
+
 _NODE: dict[Code, Sentences] = {
     Code.DISK_FULL: _say(
         "Trục tạm ngừng tiếp nhận vì sắp hết dung lượng lưu trữ; gói tin chưa được nhận.",
@@ -465,4 +492,4 @@ _NODE: dict[Code, Sentences] = {
     ),
 }
 
-SENTENCES: dict[Code, Sentences] = {**_FORM, **_CALLER, **_RECORD, **_NODE}
+SENTENCES: dict[Code, Sentences] = {**_FORM, **_CALLER, **_RECORD, **_ROUTES, **_NODE}

@@ -33,6 +33,7 @@ from axis.ops.access import signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.logs import configure_logs
+from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -89,7 +90,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
-        loops.append(Upkeep(store, clock).run())
+        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
         for uplink in settings.uplink:
             stack.push_async_callback(peers[uplink.id].close)

@@ -72,6 +72,10 @@ VXP_CODES: dict[Code, str] = {
     Code.NOTHING_WAITS: "21",
     Code.LINK_INVALID: "21",
     Code.LINK_EXPIRED: "21",
+    Code.VALIDITY_OVERLAPS: "21",
+    Code.UNKNOWN_UPLINK: "21",
+    Code.RULE_INSIDE_TREE: "21",
+    Code.PROTOCOL_DIFFERS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
     # 22: bad edXML

@@ -70,7 +70,7 @@ def list_organs(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "old_code": sorted(old_codes.get(organ.organ_id, [])),
                     "status": organ.status,
                     "successor": organ.successor_id,
-                    "system": found.routes.get(organ.organ_id),
+                    "system": route.system_id if (route := found.routes.get(organ.organ_id)) else None,
                 }
                 for organ in found.organs
             ]
@@ -88,7 +88,7 @@ def list_organs(config: ConfigOption = None, json: JsonOption = False) -> None:
                 " ".join(sorted(old_codes.get(organ.organ_id, []))),
                 organ.status,
                 organ.successor_id or "",
-                found.routes.get(organ.organ_id, ""),
+                route.system_id if (route := found.routes.get(organ.organ_id)) else "",
             )
             for organ in found.organs
         ),

@@ -58,6 +58,7 @@ def add(
 def list_systems(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the connected systems."""
     from axis.ops.access import Access
+    from axis.store.records import holds
     from axis.store.registry import RegistrySnapshot, snapshot
 
     async def read(access: Access) -> RegistrySnapshot:
@@ -65,8 +66,9 @@ def list_systems(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     found = with_access(config, read)
     serves: dict[str, list[str]] = {}
-    for organ_id, system_id in found.system_organs.items():
-        serves.setdefault(system_id, []).append(organ_id)
+    for service in found.services:
+        if holds(service, found.routes_at):
+            serves.setdefault(service.system_id, []).append(service.organ_id)
     if json:
         print_json(
             [

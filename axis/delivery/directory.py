@@ -16,7 +16,7 @@ from axis.organ.model import Organ
 from axis.organ.registry import Registry
 from axis.store import configuration
 from axis.store import registry as stored
-from axis.store.records import Credential, System
+from axis.store.records import Credential, RouteRule, Service, System, holds
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,9 @@ class Directory:
         self.version = snapshot.version
         self.registry = Registry(snapshot.organs, snapshot.aliases)
         self._systems: Mapping[str, System] = {system.system_id: system for system in snapshot.systems}
-        self._routes: Mapping[str, str] = snapshot.routes
+        self._routes = snapshot.routes
+        self._services, self.next_change = _in_force(snapshot)
+        self._rules = {rule.prefix: rule for rule in snapshot.rules if holds(rule, snapshot.routes_at)}
         self._secrets: dict[str, list[tuple[Credential, bytes]]] = {}
         for credential in snapshot.credentials:
             secret = key.decrypt(credential.secret_encrypted)
@@ -59,11 +61,42 @@ class Directory:
 
     def route(self, organ_id: str) -> str | None:
         """The system that acts for an organisation, itself or by its nearest ancestor."""
-        return self._routes.get(organ_id)
+        found = self._routes.get(organ_id)
+        return found.system_id if found else None
+
+    def via(self, organ_id: str) -> str | None:
+        """Whose service reaches an organisation: its own, or its nearest ancestor's that has one."""
+        found = self._routes.get(organ_id)
+        return found.via_organ if found else None
+
+    def services(self, organ_id: str) -> tuple[Service, ...]:
+        """The services of the organisation itself that are in force, the primary first."""
+        return self._services.get(organ_id, ())
 
     def serves(self, system_id: str, organ_id: str) -> bool:
-        """Whether a system may act for an organisation."""
-        return self._routes.get(organ_id) == system_id
+        """Whether a system may act for an organisation: as its primary, or beside it for a time."""
+        found = self._routes.get(organ_id)
+        if found is None:
+            return False
+        return found.system_id == system_id or any(
+            service.system_id == system_id for service in self.services(found.via_organ)
+        )
+
+    def rule(self, prefix: str) -> RouteRule | None:
+        """The rule in force for a prefix of codes outside our tree."""
+        return self._rules.get(prefix)
+
+
+def _in_force(snapshot: stored.RegistrySnapshot) -> tuple[Mapping[str, tuple[Service, ...]], datetime | None]:
+    """The services that hold, by organisation, the primary first; and when a service or rule begins or ends next."""
+    at = snapshot.routes_at
+    in_force: dict[str, tuple[Service, ...]] = {}
+    for service in sorted(snapshot.services, key=lambda one: one.priority):
+        if holds(service, at):
+            in_force[service.organ_id] = (*in_force.get(service.organ_id, ()), service)
+    timed: tuple[Service | RouteRule, ...] = (*snapshot.services, *snapshot.rules)
+    moments = (moment for one in timed for moment in (one.valid_from, one.valid_until) if moment is not None)
+    return in_force, min((moment for moment in moments if at is None or moment > at), default=None)
 
 
 class CurrentDirectory(Protocol):

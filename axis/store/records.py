@@ -24,6 +24,35 @@ class System:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One system serves one organisation, for a time."""
+
+    service_id: str
+    organ_id: str
+    system_id: str
+    priority: int  # 0 the primary system; others beside it have more
+    valid_from: datetime
+    valid_until: datetime | None = None  # the first moment at which it does not hold any more; None: no end is set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRule:
+    """The codes below a prefix go to one uplink, for a time."""
+
+    rule_id: str
+    prefix: str  # in canonical form; "*": every code that no other rule claims
+    uplink_id: str
+    valid_from: datetime
+    valid_until: datetime | None = None
+    note: str | None = None
+
+
+def holds(one: Service | RouteRule, at: datetime | None) -> bool:
+    """Whether a service or rule is in force at a moment; at none, nothing is."""
+    return at is not None and one.valid_from <= at and (one.valid_until is None or at < one.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """One secret of a system, encrypted with the node's key."""
 

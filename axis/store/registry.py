@@ -15,9 +15,11 @@ from axis.organ.model import Organ
 from axis.store import schema
 from axis.store.configuration import lock, mapping, record, some, version
 from axis.store.queries import trust as trust_queries
-from axis.store.records import Credential, SignaturePolicy, System
-from axis.store.routes import compute_routes
+from axis.store.records import Credential, RouteRule, Service, SignaturePolicy, System
+from axis.store.route_rules import list_rules
+from axis.store.routes import Route, compute_routes, list_routes, routes_at, routes_in_memory
 from axis.store.rows import Query, values_of
+from axis.store.services import list_services
 from axis.store.systems import list_credentials, list_systems
 
 _organs = Query(Organ, order=(schema.organ.c.organ_id,))
@@ -30,10 +32,17 @@ class RegistrySnapshot:
     version: int
     organs: tuple[Organ, ...]
     aliases: Mapping[str, str]  # other code → canonical code
-    routes: Mapping[str, str]  # organisation → the system that acts for it, its own or an ancestor's
-    system_organs: Mapping[str, str]  # organisation → its own system
+    routes: Mapping[str, Route]  # organisation → the system that acts for it, its own or an ancestor's
+    routes_at: datetime | None  # the moment for which they were worked out; None: never yet
+    services: tuple[Service, ...]  # of every time
+    rules: tuple[RouteRule, ...]  # of every time
     systems: tuple[System, ...]
     credentials: tuple[Credential, ...]
+
+    def as_of(self, at: datetime) -> "RegistrySnapshot":
+        """The same organisations and systems, with the routes and rules of another moment."""
+        parents = {organ.organ_id: organ.parent_id for organ in self.organs}
+        return replace(self, routes=routes_in_memory(parents, self.services, at), routes_at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +74,10 @@ def snapshot(conn: Connection) -> RegistrySnapshot:
         version=version(conn),
         organs=list_organs(conn),
         aliases=mapping(conn, schema.organ_alias.c.alias, schema.organ_alias.c.organ_id),
-        routes=mapping(conn, schema.route.c.organ_id, schema.route.c.system_id),
-        system_organs=mapping(conn, schema.system_organ.c.organ_id, schema.system_organ.c.system_id),
+        routes=list_routes(conn),
+        routes_at=routes_at(conn),
+        services=list_services(conn),
+        rules=list_rules(conn),
         systems=list_systems(conn),
         credentials=list_credentials(conn),
     )
@@ -175,7 +186,7 @@ class _Plan:
         self._check()
         self._write(conn)
         if self._added or self.changed:
-            compute_routes(conn)
+            compute_routes(conn, self._at)
         added = len(self._added)
         return ImportResult(
             added=added, changed=len(self.changed), unchanged=len(self._taken) - added - len(self.changed)

@@ -36,6 +36,8 @@ Values = tuple[Any, ...]
 TABLES: dict[type, Table] = {
     Organ: schema.organ,
     records.System: schema.system,
+    records.Service: schema.system_organ,
+    records.RouteRule: schema.route_rule,
     records.Credential: schema.credential,
     records.Account: schema.account,
     records.Session: schema.session,

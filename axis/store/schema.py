@@ -78,6 +78,7 @@ config_version = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # one row, 1
     Column("version", BigInteger, nullable=False),  # raised in the transaction of every change of configuration
+    Column("routes_at", UtcMicros),  # the moment for which `route` was worked out; NULL: never
 )
 
 organ = Table(
@@ -85,7 +86,7 @@ organ = Table(
     metadata,
     Column("organ_id", String(128), primary_key=True),  # canonical code
     Column("name", Text, nullable=False),
-    Column("parent_id", String(128), ForeignKey("organ.organ_id")),
+    Column("parent_id", String(128), ForeignKey("organ.organ_id"), index=True),
     Column("level", Integer),  # 1 … 4 as the registry says; never computed from dots
     Column("email", Text),
     Column("status", String(8), nullable=False),  # active | closed
@@ -124,20 +125,44 @@ credential = Table(
     Column("expires_at", UtcMicros),  # set when rotated: the old one may live on for a while
 )
 
+# Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
+# comes in; the others may go on sending, and finish what they were handed. What has ended stays, for the record.
 system_organ = Table(
     "system_organ",
     metadata,
-    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("service_id", String(26), primary_key=True),
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False),
     Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("priority", Integer, nullable=False),  # 0 the primary system, 1 and more: others beside it
+    Column("valid_from", UtcMicros, nullable=False),
+    Column("valid_until", UtcMicros),  # the first moment at which it does not hold any more; NULL: no end is set
+    UniqueConstraint("organ_id", "priority", "valid_from"),
+    CheckConstraint("valid_until > valid_from", name="validity"),
 )
 
 # The system that acts for each organisation: its own, else its nearest ancestor's. Worked out anew in the
-# transaction of every change of configuration, so that lists can be answered by one join.
+# transaction of every change of configuration, and when a service begins or ends, so that lists can be answered by
+# one join.
 route = Table(
     "route",
     metadata,
     Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
     Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("via_organ", String(128), nullable=False),  # whose service it is: the organisation's own, or an ancestor's
+)
+
+# Which codes outside our tree another axis is for, before what the settings say of uplinks.
+route_rule = Table(
+    "route_rule",
+    metadata,
+    Column("rule_id", String(26), primary_key=True),
+    Column("prefix", String(128), nullable=False),  # in canonical form; *: every code that no other rule claims
+    Column("uplink_id", String(64), nullable=False),
+    Column("valid_from", UtcMicros, nullable=False),
+    Column("valid_until", UtcMicros),  # the first moment at which it does not hold any more; NULL: no end is set
+    Column("note", Text),
+    UniqueConstraint("prefix", "valid_from"),
+    CheckConstraint("valid_until > valid_from", name="validity"),
 )
 
 account = Table(

@@ -1,4 +1,4 @@
-"""Who is connected: systems, their secrets, and whom they serve.
+"""Who is connected: systems and their secrets. Whom they serve, and when, is for `services`.
 
 All functions that change something are write units, and change the configuration (see `configuration`).
 """
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, insert, update
 
-from axis.errors import Code, NotFound, UnknownOrgan, WrongState
+from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
-from axis.store import schema
-from axis.store.configuration import lock, mapping, record, some
+from axis.store import schema, services
+from axis.store.configuration import lock, record
 from axis.store.records import Credential, System
 from axis.store.routes import compute_routes
 from axis.store.rows import Query, values_of
@@ -59,8 +59,8 @@ def add_system(conn: Connection, new: NewSystem, at: datetime, actor: str) -> No
         raise WrongState(Code.SYSTEM_EXISTS, system_id)
     conn.execute(insert(schema.system).values(values_of(new.system)))
     _add_credential(conn, system_id, new.secret_encrypted, at)
-    _serve(conn, system_id, new.serves)
-    compute_routes(conn)
+    services.serve(conn, system_id, new.serves, at)
+    compute_routes(conn, at)
     record(conn, at, actor, "system_added", {"system": system_id, "serves": sorted(new.serves)})
 
 
@@ -68,9 +68,9 @@ def set_serves(conn: Connection, system_id: str, serves: Sequence[str], at: date
     """From now on the system serves these organisations and no others. Raises as `add_system`, NotFound."""
     lock(conn)
     _check_system(conn, system_id)
-    conn.execute(delete(schema.system_organ).where(schema.system_organ.c.system_id == system_id))
-    _serve(conn, system_id, serves)
-    compute_routes(conn)
+    services.stop(conn, system_id, at)
+    services.serve(conn, system_id, serves, at)
+    compute_routes(conn, at)
     record(conn, at, actor, "system_serves", {"system": system_id, "serves": sorted(serves)})
 
 
@@ -107,18 +107,3 @@ def _add_credential(conn: Connection, system_id: str, secret_encrypted: bytes, a
         credential_id=new_id(at), system_id=system_id, secret_encrypted=secret_encrypted, created_at=at
     )
     conn.execute(insert(schema.credential).values(values_of(credential)))
-
-
-def _serve(conn: Connection, system_id: str, serves: Sequence[str]) -> None:
-    """Write down whom a system serves. An organisation is served by one system."""
-    wanted = sorted(set(serves))
-    known = set(mapping(conn, schema.organ.c.organ_id, schema.organ.c.organ_id))
-    unknown = [code for code in wanted if code not in known]
-    if unknown:
-        raise UnknownOrgan(Code.NOT_FOUND, some(unknown), at="serves")
-    taken = mapping(conn, schema.system_organ.c.organ_id, schema.system_organ.c.system_id)
-    others = [f"{code} by {taken[code]}" for code in wanted if code in taken]
-    if others:
-        raise WrongState(Code.ORGAN_IN_USE, f"served already: {some(others)}", at="serves")
-    if wanted:
-        conn.execute(insert(schema.system_organ), [{"organ_id": code, "system_id": system_id} for code in wanted])

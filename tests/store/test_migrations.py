@@ -42,9 +42,11 @@ def shape(engine: Engine) -> dict[str, set[str]]:
 
 
 def _sqlite_shape(c: Connection, table: str) -> set[str]:
+    """The definitions in any order: a column that a migration adds stands behind the constraints."""
     rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
-    lines = (line.strip().rstrip(",") for row in rows for line in row[0].splitlines())
-    return {re.sub(r"\s+", " ", line) for line in lines if line}
+    statements = (re.sub(r"\s+", " ", row[0]) for row in rows)
+    parts = (re.split(r", ?(?![^(]*\))", re.sub(r"^(CREATE TABLE \S+) \((.*)\)$", r"\1,\2", s)) for s in statements)
+    return {part.strip() for found in parts for part in found}
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:

@@ -181,16 +181,23 @@ async def test_an_organisation_that_cannot_be_closed_stays(
     assert error.code is told
 
 
+def systems_of(snapshot: registry.RegistrySnapshot) -> dict[str, str]:
+    """Which system acts for each organisation."""
+    return {organ_id: route.system_id for organ_id, route in snapshot.routes.items()}
+
+
 async def test_an_organisation_without_a_system_is_reached_by_its_nearest_ancestors(store: Store) -> None:
     await make_city(store)
     snapshot = await store.read(registry.snapshot)
-    assert dict(snapshot.routes) == {"H24.11": "yte", "H24.11.3": "yte", "H24.15": "xd", "H24.88": "phuong"}
-    assert dict(snapshot.system_organs) == {"H24.11": "yte", "H24.15": "xd", "H24.88": "phuong"}
+    own = {"H24.11": "yte", "H24.15": "xd", "H24.88": "phuong"}
+    assert systems_of(snapshot) == {**own, "H24.11.3": "yte"}
+    assert {service.organ_id: service.system_id for service in snapshot.services} == own
+    assert snapshot.routes["H24.11.3"].via_organ == "H24.11"
     await store.write(lambda c: systems.add_system(c, a_system("city", "H24"), NOW, "tester"))
     await store.write(lambda c: systems.add_system(c, a_system("unit", "H24.11.3"), NOW, "tester"))
     await load(store, OrganRow(code="H24.99", name="Xã", parent="H24"))
     await load(store, OrganRow(code="H24.98", name="Trạm", parent="H24.15"))
-    assert dict((await store.read(registry.snapshot)).routes) == {
+    assert systems_of(await store.read(registry.snapshot)) == {
         "H24": "city",
         "H24.11": "yte",
         "H24.11.3": "unit",
@@ -200,9 +207,9 @@ async def test_an_organisation_without_a_system_is_reached_by_its_nearest_ancest
         "H24.99": "city",
     }
     await load(store, OrganRow(code="H24.98", name="Trạm", parent="H24.88"))
-    assert (await store.read(registry.snapshot)).routes["H24.98"] == "phuong"
+    assert systems_of(await store.read(registry.snapshot))["H24.98"] == "phuong"
     await store.write(lambda c: systems.set_serves(c, "phuong", ("H24.99",), NOW, "tester"))
-    routes = (await store.read(registry.snapshot)).routes
+    routes = systems_of(await store.read(registry.snapshot))
     assert (routes["H24.88"], routes["H24.98"], routes["H24.99"]) == ("city", "city", "phuong")
 
 

@@ -26,7 +26,7 @@ def test_a_record_has_one_field_for_each_column_in_the_columns_order(record: typ
 
 
 def test_every_table_but_plain_links_has_a_record() -> None:
-    links = {schema.config_version, schema.organ_alias, schema.system_organ, schema.route}
+    links = {schema.config_version, schema.organ_alias, schema.route}
     assert set(TABLES.values()) | links == set(schema.metadata.tables.values())
 
 

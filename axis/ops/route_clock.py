@@ -1,0 +1,60 @@
+"""Routes and rules that begin or end at a moment do so at that moment, without anybody's doing.
+
+Every process watches; the first to come works the routes out anew, and the others find it done.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from axis.clock import Clock
+from axis.delivery.directory import REFRESH_S, DirectoryCache
+from axis.store.hot import Stale
+from axis.store.routes import catch_up
+from axis.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+_LEAST_S = 0.01
+
+
+class RouteClock:
+    """The loop that waits for the next beginning or end."""
+
+    def __init__(self, store: Store, clock: Clock, directory: DirectoryCache) -> None:
+        self._store = store
+        self._clock = clock
+        self._directory = directory
+
+    async def run(self) -> None:
+        """Watch for ever; a failure is logged and tried again."""
+        while True:
+            try:
+                await self.work()
+            except Exception:
+                log.exception("route_clock_failed")
+            await asyncio.sleep(self._pause_s())
+
+    async def work(self) -> bool:
+        """Work the routes out anew if a beginning or end has passed. Returns whether this process did it."""
+        now, due = self._clock.now(), self._directory.current.next_change
+        if due is None or now < due:
+            return False
+        try:
+            changed = await self._store.write(partial(catch_up, at=now))
+        except Stale:
+            changed = None
+        await self._directory.refresh()
+        if changed is not None:
+            log.info("routes_changed", organs=len(changed))
+        return changed is not None
+
+    def _pause_s(self) -> float:
+        """Until the next moment, or until the directory may have another."""
+        due = self._directory.current.next_change
+        if due is None:
+            return REFRESH_S
+        left = (due - self._clock.now()) / timedelta(seconds=1)
+        return min(max(left, _LEAST_S), REFRESH_S)
