@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, demo, node, organs, packages, signatures, systems, trust
+from axis.cli import calendar, courier, demo, node, organs, packages, signatures, systems, trust
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (node.app, organs.app, systems.app, packages.app, signatures.app, trust.app, calendar.app, demo.app):
+for part in (node.app, organs.app, systems.app, packages.app, signatures.app, trust.app, calendar.app, courier.app, demo.app):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 
