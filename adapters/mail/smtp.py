@@ -191,12 +191,8 @@ class Session:
         if protocol is None or transport is None:
             raise aiosmtplib.SMTPServerDisconnected("the connection is gone")
         # Only its `drain` is used: it waits until what was written has left.
-        self._writer = asyncio.StreamWriter(
-            transport,
-            protocol,
-            None,
-            asyncio.get_running_loop(),  # type: ignore[arg-type]  # what it is made for
-        )
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - a connection's
+        self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
         answer = asyncio.ensure_future(protocol.read_response())
         try:
             stuffing = _Stuffing()

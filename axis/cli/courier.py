@@ -78,7 +78,11 @@ def keys(system_id: SystemArgument, out: OutOption, config: ConfigOption = None)
 
 @courier_app.command("pack")
 def pack(
-    system_id: SystemArgument, out: OutOption, days: DaysOption = 30, config: ConfigOption = None, json: JsonOption = False
+    system_id: SystemArgument,
+    out: OutOption,
+    days: DaysOption = 30,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Put what waits for a system into one sealed file. It stays in the system's list until it says that it has it."""
     packed = _with_courier(config, lambda courier: courier.pack(system_id, out, timedelta(days=days)))

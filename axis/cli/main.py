@@ -20,7 +20,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (node.app, organs.app, systems.app, packages.app, signatures.app, trust.app, calendar.app, courier.app, demo.app):
+for part in (
+    node.app,
+    organs.app,
+    systems.app,
+    packages.app,
+    signatures.app,
+    trust.app,
+    calendar.app,
+    courier.app,
+    demo.app,
+):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 

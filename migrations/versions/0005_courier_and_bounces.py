@@ -34,9 +34,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["system_id"], ["system.system_id"], name=op.f("fk_courier_bundle_system_id")),
         sa.PrimaryKeyConstraint("manifest_sha256", name=op.f("pk_courier_bundle")),
     )
-    op.create_index(
-        "ix_courier_bundle_system", "courier_bundle", ["system_id", "direction", "sequence"], unique=False
-    )
+    op.create_index("ix_courier_bundle_system", "courier_bundle", ["system_id", "direction", "sequence"], unique=False)
     op.create_table(
         "bounce",
         sa.Column("sha256_hex", sa.String(length=64), nullable=False),

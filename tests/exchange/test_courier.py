@@ -46,9 +46,7 @@ class World:
 
     async def open(self, name: str = "out") -> Path:
         out = self.folder / name
-        await asyncio.to_thread(
-            open_bundle, self.folder / f"{name}.axis", self.key_file, out, self.node.clock.now()
-        )
+        await asyncio.to_thread(open_bundle, self.folder / f"{name}.axis", self.key_file, out, self.node.clock.now())
         return out
 
     async def reply(self, out: Path, name: str = "reply") -> Path:

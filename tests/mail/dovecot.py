@@ -52,7 +52,7 @@ class Dovecot:
         """A mail arrives."""
         target = self.mail / "tmp" / name
         target.write_bytes(raw)
-        os.chmod(target, 0o644)
+        target.chmod(0o644)
         target.rename(self.mail / "new" / name)
 
     def names(self, folder: str = "") -> list[str]:
@@ -112,6 +112,14 @@ service stats {{
 """
 
 
+def _give_to(user: str, place: Path) -> None:
+    """The server runs as this user, not as root."""
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(user)
+        for path in (place, *place.rglob("*")):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
 @asynccontextmanager
 async def dovecot(folder: Path, more: str = "") -> AsyncIterator[Dovecot]:
     """Start the server, and end it with everything that it started."""
@@ -123,10 +131,7 @@ async def dovecot(folder: Path, more: str = "") -> AsyncIterator[Dovecot]:
     certificate = make_certificate(place)
     ports = _free_port(), _free_port()
     (place / "dovecot.conf").write_text(_config(place, user, ports, certificate, more))
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(user)
-        for path in (place, *place.rglob("*")):
-            os.chown(path, entry.pw_uid, entry.pw_gid)
+    _give_to(user, place)
     program = await asyncio.create_subprocess_exec(
         PROGRAM,
         "-F",

@@ -43,14 +43,14 @@ class PostOffice:
         return waiting.pop(0) if waiting else None
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if answer := self._answer("RCPT"):
             return answer
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if answer := self._answer("DATA"):
             return answer
         assert isinstance(envelope.content, bytes)
@@ -61,7 +61,7 @@ class PostOffice:
         return f"250 2.0.0 OK: queued as A{len(self.mails)}"
 
 
-def may_log_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+def may_log_in(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
     """One account: axis, with the password `mat-khau`."""
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"axis", b"mat-khau")
     return AuthResult(success=good, handled=False)

@@ -99,7 +99,7 @@ async def test_a_wrong_certificate(server: Dovecot, tmp_path: Path) -> None:
 
 
 async def test_a_server_that_falls_silent(server: Dovecot) -> None:
-    async def talk(reader: object, writer: object) -> None:
+    async def talk(_reader: object, _writer: object) -> None:
         await asyncio.sleep(3600)
 
     async with talking(talk) as port:

@@ -223,7 +223,7 @@ async def test_a_server_that_reads_too_slowly_is_given_up() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await greet(reader, writer, b"DATA")
         writer.write(b"354 go on\r\n")
-        while await reader.read(10):
+        while await reader.read(10):  # noqa: ASYNC110 - slowness is what it is here for
             await asyncio.sleep(0.02)
 
     async with talking(talk) as port:
@@ -250,7 +250,7 @@ async def test_an_answer_without_end_is_bounded(line: bytes) -> None:
     "greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x01\r\n", b"554 go away\r\n", b""]
 )
 async def test_what_is_no_mail_server(greeting: bytes) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting)
         await writer.drain()
 
