@@ -64,6 +64,7 @@ class Code(StrEnum):
     NOT_ALLOWED = "not_allowed"
     LINK_INVALID = "link_invalid"
     LINK_EXPIRED = "link_expired"
+    MISSING_SCOPE = "missing_scope"
 
     # Organisations, documents, statuses
     UNKNOWN_SENDER = "unknown_sender"
@@ -92,6 +93,9 @@ class Code(StrEnum):
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"
     BAD_REQUEST = "bad_request"
+    RATE_LIMITED = "rate_limited"
+    KEY_REUSED = "key_reused"
+    CALL_RUNNING = "call_running"
     BAD_SETTINGS = "bad_settings"
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"
@@ -108,7 +112,6 @@ class Code(StrEnum):
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
-    TOO_OFTEN = "too_often"
     DATABASE_OLD = "database_old"
     PEER_REFUSED = "peer_refused"
     PEER_UNREACHABLE = "peer_unreachable"

@@ -7,7 +7,9 @@ has no secrets. It is made by `axis init`, and belongs into the backup, apart fr
 """
 
 import base64
+import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from axis.errors import Code, Internal, Malformed
 
 _SECRET_BYTES = 32
+_TOKEN_PREFIX = "axt_"  # noqa: S105 - of every token, and no secret: so that a token that lies about is known for what it is
+_TOKEN_FORM = re.compile(_TOKEN_PREFIX + "[A-Za-z0-9_-]{43}")
 
 
 class NodeKey:
@@ -72,3 +76,18 @@ class NodeKey:
 def new_secret() -> str:
     """A new HMAC secret: 43 URL-safe characters, 256 bits."""
     return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def new_token() -> str:
+    """A new token of the REST API: 256 random bits, shown once."""
+    return _TOKEN_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def is_token(text: str) -> bool:
+    """Whether a text has a token's form."""
+    return _TOKEN_FORM.fullmatch(text) is not None
+
+
+def token_digest(token: str) -> str:
+    """What is stored of a token. So many random bits need no slow hash: nobody can try them all."""
+    return hashlib.sha256(token.encode()).hexdigest()

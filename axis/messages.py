@@ -289,6 +289,30 @@ _CALLER: dict[Code, Sentences] = {
         "The link has expired.",
         "Ask the node's administrator to send the mail again.",
     ),
+    Code.MISSING_SCOPE: _say(
+        "Mã truy cập không bao gồm quyền cần cho thao tác này.",
+        "Đề nghị quản trị trục cấp mã truy cập có quyền được nêu.",
+        "The token does not have the scope that this operation needs.",
+        "Ask the node's administrator for a token with the scope named here.",
+    ),
+    Code.RATE_LIMITED: _say(
+        "Số yêu cầu trong một phút vượt quá mức cho phép.",
+        "Hãy chờ số giây nêu trong Retry-After rồi gửi tiếp.",
+        "More requests came in a minute than are allowed.",
+        "Wait for the seconds that Retry-After names, then go on.",
+    ),
+    Code.KEY_REUSED: _say(
+        "Idempotency-Key này đã dùng cho một yêu cầu có nội dung khác.",
+        "Hãy dùng khóa mới cho mỗi yêu cầu mới; chỉ giữ khóa cũ khi gửi lại đúng yêu cầu cũ.",
+        "This Idempotency-Key was used for a request with another content.",
+        "Use a new key for a new request, and the old one only to repeat the same.",
+    ),
+    Code.CALL_RUNNING: _say(
+        "Yêu cầu cùng Idempotency-Key đang được xử lý.",
+        "Hãy chờ rồi gửi lại đúng yêu cầu ấy để nhận câu trả lời.",
+        "A request with this Idempotency-Key is being worked on.",
+        "Wait, then repeat the same request for its answer.",
+    ),
     Code.UNKNOWN_OPERATION: _say(
         "Trục không cung cấp chức năng được gọi.",
         "Đề nghị kiểm tra lại địa chỉ và tên chức năng.",
@@ -453,12 +477,6 @@ _NODE: dict[Code, Sentences] = {
         "Đề nghị gửi lại sau; quản trị trục cần giải phóng hoặc bổ sung dung lượng.",
         "The node has stopped taking packages because its disk is nearly full; this one was not received.",
         "Send it again later; the node's administrator has to free or add space.",
-    ),
-    Code.TOO_OFTEN: _say(
-        "Có quá nhiều yêu cầu từ cùng một địa chỉ.",
-        "Hãy đợi một phút rồi thực hiện lại.",
-        "Too many requests come from the same address.",
-        "Wait a minute and try again.",
     ),
     Code.OVERLOADED: _say(
         "Trục đang quá tải; gói tin chưa được nhận.",

@@ -37,6 +37,8 @@ from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
+from axis.web.api.call import ApiParts
+from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
 from axis.web.console.site import ConsoleParts
 from axis.web.health import Check
@@ -236,6 +238,7 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
     )
+    api = ApiParts(exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings)
     web_parts = WebParts(
         console=console,
         disk=disk,
@@ -243,12 +246,17 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
-        extra_routes=[route for name in adapter_names() for route in load_adapter(name).routes(parts)],
+        extra_routes=[
+            *api_routes(api),
+            *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
+        ],
         extra_checks=[
             Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
         ],
     )
-    return build_app(web_parts)
+    app = build_app(web_parts)
+    app.on_shutdown.append(api.stop_waiting)
+    return app
 
 
 async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> int:

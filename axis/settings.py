@@ -144,6 +144,16 @@ class Vxp(Section):
     failures_until_dead: int = Field(10, gt=0, description="updateStatus fail this often: the consignment is dead.")
 
 
+class Api(Section):
+    """The REST API."""
+
+    requests_per_minute: int = Field(600, gt=0, description="Requests of one token in a minute, on average.")
+    requests_at_once: int = Field(100, gt=0, description="Of them, how many may come together.")
+    failures_per_minute: int = Field(20, gt=0, description="Wrong tokens from one address in a minute.")
+    page_items: int = Field(200, gt=0, le=1_000, description="Most items on one page of a list.")
+    wait_s: float = Field(30.0, ge=0, le=60, description="Longest wait for an event that a reader may ask for.")
+
+
 class Exchange(Section):
     """Accepting, pushing and polling."""
 
@@ -418,6 +428,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     limits: Limits = Limits()
     vxp: Vxp = Vxp()
+    api: Api = Api()
     exchange: Exchange = Exchange()
     trust: Trust = Trust()
     calendar: WorkingTime = WorkingTime()

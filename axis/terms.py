@@ -94,6 +94,19 @@ class EventKind(StrEnum):
     RECONCILIATION_DIFFERS = "reconciliation_differs"  # the node and the system do not agree about a day
 
 
+class Scope(StrEnum):
+    """What a token of the REST API may be used for."""
+
+    SEND = "send"  # hand in documents, and acts on them
+    STATUS = "status"  # hand in statuses
+    RECEIVE = "receive"  # list what waits, fetch it, acknowledge it
+    READ = "read"  # look up documents and deliveries
+    EVENTS = "events"  # read the feed of events
+    ORGANS = "organs"  # look up organisations and routes
+    RECONCILE = "reconcile"  # compare what was exchanged
+    WEBHOOKS = "webhooks"  # subscribe to events
+
+
 class Urgency(IntEnum):
     """OtherInfo/Priority. Norm: QCVN 102:2016/BTTTT."""
 

@@ -38,7 +38,6 @@ VXP_CODES: dict[Code, str] = {
     # 20: system error: the only code after which a retry makes sense
     Code.DISK_FULL: SYSTEM_ERROR,
     Code.OVERLOADED: SYSTEM_ERROR,
-    Code.TOO_OFTEN: SYSTEM_ERROR,
     Code.DATABASE_OLD: SYSTEM_ERROR,
     Code.BAD_SETTINGS: SYSTEM_ERROR,
     Code.PORT_BUSY: SYSTEM_ERROR,

@@ -6,7 +6,6 @@ decides about documents: that is the exchange's.
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
@@ -31,6 +30,7 @@ from adapters.vxp.wire import (
 )
 from axis.clock import Clock
 from axis.errors import AxisError, Busy, Code, Internal, Malformed, Rejected
+from axis.exchange.handover import checked_chunks
 from axis.exchange.service import Exchange
 from axis.exchange.values import PackageContent, Source
 from axis.ops.logs import current_request_id
@@ -204,12 +204,12 @@ class VxpFront:
 
     async def _get_edoc(self, call: _Call) -> web.StreamResponse:
         content, doc_id = await self._open(call), call.need("docId")
-        pieces = write_answer(doc_id, _checked(content))
+        pieces = write_answer(doc_id, checked_chunks(content))
         return await self._hand_over(call, content, _Stream(answer_bytes(doc_id, content.size_bytes), pieces, _JSON))
 
     async def _download_edoc(self, call: _Call) -> web.StreamResponse:
         content = await self._open(call)
-        return await self._hand_over(call, content, _Stream(content.size_bytes, _checked(content), _BYTES))
+        return await self._hand_over(call, content, _Stream(content.size_bytes, checked_chunks(content), _BYTES))
 
     async def _open(self, call: _Call) -> PackageContent:
         return await self._exchange.open_package(call.system_id, read_item_id(call.need("docId"), call.system_id))
@@ -336,23 +336,6 @@ class _Stream:
     size_bytes: int
     pieces: AsyncGenerator[bytes]
     headers: Mapping[str, str]
-
-
-async def _checked(content: PackageContent) -> AsyncGenerator[bytes]:
-    """The bytes of a package, the last ones only when the whole is what came in: a damaged file never goes out whole.
-
-    Raises Internal.
-    """
-    digest, size_bytes, held = hashlib.sha256(), 0, b""
-    async for chunk in content.chunks():
-        digest.update(chunk)
-        size_bytes += len(chunk)
-        if held:
-            yield held
-        held = chunk
-    if size_bytes != content.size_bytes or digest.hexdigest() != content.sha256_hex:
-        raise Internal(f"package {content.package_id} is damaged in the store")
-    yield held
 
 
 def _read_hint(word: str) -> PackageKind | None:

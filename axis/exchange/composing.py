@@ -2,7 +2,8 @@
 
 A clerk at the console, a mailbox's confirmation or a courier's receipt says something about a document; the node puts
 it into a status package, signs it with its own key if it has one, and takes it in by the same door as everybody's
-(`origin = node`). The node speaks for nobody who has a system: that system speaks.
+(`origin = node`). The node speaks for nobody who has a system: that system speaks; where it asks the node to write the
+package (REST), the package is the system's (`origin = local`), unsigned.
 
 What is composed follows from the wish alone, its moment included: the same wish twice is one package. Documents are
 never composed here.
@@ -24,7 +25,7 @@ from axis.errors import Code, Malformed, NotAllowed, NotFound
 from axis.exchange.context import Context
 from axis.exchange.parcel import Composed
 from axis.exchange.values import NODE_SYSTEM, Accepted, Outcome, Source
-from axis.ids import DocumentUid, PackageId, derived_id
+from axis.ids import DocumentUid, PackageId, SystemId, derived_id
 from axis.store import queries
 from axis.store.records import Delivery, Document, Package, StatusEvent
 from axis.store.spool import Spooled
@@ -70,10 +71,11 @@ class StatusWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWish:
-    """A receiver for whom the node speaks says how a document fares there.
+    """A receiver for whom the node speaks, or whose system asks the node to write it, says how a document fares there.
 
     at: when that was said; aware. A face takes it once and keeps it with the request, so that a repeat bears the same.
-    actor: who said it, for the audit trail: an account, "mail", "courier".
+    actor: who said it, for the audit trail: an account, "mail", "courier", a system. system_id: the system that says it
+    for an organisation that it serves: the package is that system's, and the node does not sign it.
     """
 
     document_uid: DocumentUid
@@ -83,6 +85,7 @@ class ReportWish:
     staff: StaffInfo | None = None
     actor: str
     at: datetime
+    system_id: SystemId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,7 @@ class AskBackWish:
     staff: StaffInfo | None = None
     actor: str
     at: datetime
+    system_id: SystemId | None = None
 
 
 class Composer:
@@ -134,6 +138,8 @@ class _Subject:
     last: StatusEvent | None  # said of this delivery
 
 
+_UNSIGNED = Composer()  # for what a system says: the node's signature would not be its organisation's
+
 Accept = Callable[[Source, Spooled, Composed], Awaitable[Accepted]]
 
 
@@ -154,8 +160,7 @@ class Speaker:
             raise Malformed(Code.BAD_STATUS_CODE, "13 is the sender's to say", at="StatusCode")
         subject = await self._subject(wish)
         delivery, directory = subject.delivery, self._context.directory.current
-        if delivery.place is not Place.LOCAL or not acts_for(directory, delivery.receiver_organ):
-            raise NotAllowed(Code.NOT_ALLOWED, f"the node does not speak for {delivery.receiver_organ}")
+        self._check(wish, delivery.receiver_organ, here=delivery.place is Place.LOCAL)
         organ = directory.registry.find(delivery.receiver_organ)
         # The sender knows the receiver by the code that it wrote, unless that one names a predecessor.
         addressed = directory.registry.find(delivery.addressed_as)
@@ -167,11 +172,18 @@ class Speaker:
         """Ask one receiver to give a document back. Raises as `report`, NotAllowed for another's document."""
         subject = await self._subject(wish)
         document = subject.document
-        directory = self._context.directory.current
-        if document.origin is Origin.UPLINK or not acts_for(directory, document.from_organ):
-            raise NotAllowed(Code.NOT_ALLOWED, f"the node does not speak for {document.from_organ}")
+        self._check(wish, document.from_organ, here=document.origin is not Origin.UPLINK)
         sender = Party(organ_id=subject.package.from_raw, organ_name=document.sender_name)
         return await self._say(wish, StatusCode.RECALL_REQUESTED, subject, sender, subject.delivery.addressed_as)
+
+    def _check(self, wish: ReportWish | AskBackWish, organ_id: str, *, here: bool) -> None:
+        """Whether this may be said in the organisation's name. here: it is reached, or sent, by this node."""
+        directory = self._context.directory.current
+        if wish.system_id is not None:
+            if not directory.serves(wish.system_id, organ_id):
+                raise NotFound(Code.NOT_FOUND, f"{wish.document_uid} at {organ_id}")
+        elif not here or not acts_for(directory, organ_id):
+            raise NotAllowed(Code.NOT_ALLOWED, f"the node does not speak for {organ_id}")
 
     async def _subject(self, wish: ReportWish | AskBackWish) -> _Subject:
         receiver = self._context.directory.current.registry.canonical(wish.receiver_organ)
@@ -188,7 +200,8 @@ class Speaker:
         from_organ = document.from_organ if code is StatusCode.RECALL_REQUESTED else receiver
         if _says(subject.last, from_organ, code, wish):
             return _repeated(subject)
-        raw = await self._composer.compose_status(
+        composer = self._composer if wish.system_id is None else _UNSIGNED
+        raw = await composer.compose_status(
             StatusWish(
                 sender=sender,
                 response_for=_response_for(document, to),
@@ -208,7 +221,11 @@ class Speaker:
         audit = self._context.audit("status_composed", wish.actor, fields)
         async with self._context.store.spool(limit_bytes=_PACKAGE_BYTES) as spool:
             await spool.write(raw)
-            return await self._accept(SOURCE, await spool.finish(), Composed(package_id=package_id, audit=audit))
+            return await self._accept(_source(wish), await spool.finish(), Composed(package_id=package_id, audit=audit))
+
+
+def _source(wish: ReportWish | AskBackWish) -> Source:
+    return SOURCE if wish.system_id is None else Source(system_id=wish.system_id, origin=Origin.LOCAL)
 
 
 def _look(conn: Connection, document_uid: str, receiver: str) -> _Subject | None:

@@ -4,12 +4,13 @@ One item is package × receiving system: acknowledging it acknowledges every rec
 serves at that moment. A package moves with its receiver when the receiver changes its system.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
 
-from axis.errors import Code, NotFound
+from axis.errors import Code, Internal, NotFound
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context
 from axis.exchange.values import Acknowledgement, PackageContent
@@ -171,3 +172,20 @@ class HandOver:
 
 def _open(consignments: Iterable[Consignment]) -> tuple[Consignment, ...]:
     return tuple(c for c in consignments if c.state is not TransportState.CANCELLED)
+
+
+async def checked_chunks(content: PackageContent) -> AsyncGenerator[bytes]:
+    """The bytes of a package, the last ones only when the whole is what came in: a damaged file never goes out whole.
+
+    Raises Internal.
+    """
+    digest, size_bytes, held = hashlib.sha256(), 0, b""
+    async for chunk in content.chunks():
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        if held:
+            yield held
+        held = chunk
+    if size_bytes != content.size_bytes or digest.hexdigest() != content.sha256_hex:
+        raise Internal(f"package {content.package_id} is damaged in the store")
+    yield held

@@ -69,6 +69,8 @@ class Intake:
         return await asyncio.to_thread(read, spooled.content, limits=limits)
 
     async def _decide(self, source: Source, spooled: Spooled, package: Package, composed: Composed | None) -> Accepted:
+        if package.kind not in source.kinds:
+            raise NotAllowed(Code.MISSING_SCOPE, f"a package of kind {package.kind}")
         sender = package.header.sender.organ_id
         if source.origin is Origin.UPLINK and self._is_echo(sender):
             return await self._acknowledge_echo(source, spooled, package)

@@ -17,6 +17,7 @@ class Source:
 
     system_id: SystemId
     origin: Origin
+    kinds: frozenset[PackageKind] = frozenset(PackageKind)  # what it may hand in
 
 
 class Outcome(StrEnum):

@@ -1,15 +1,17 @@
 """What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too.
 
-Events for systems are kept for 90 days.
+Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import accounts, queries
+from axis.store import accounts, api, queries
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -17,7 +19,8 @@ log = structlog.get_logger(__name__)
 _EVERY_S = 3600.0
 _GRACE = timedelta(days=1)  # what an upload has made durable, and its transaction has not referred to yet, is younger
 _EVENTS_KEPT = timedelta(days=90)
-_EVENTS_AT_ONCE = 500  # removed in one write: well under 50 ms
+_ANSWERS_KEPT = timedelta(days=1)
+_AT_ONCE = 500  # rows removed in one write: well under 50 ms
 
 
 class Upkeep:
@@ -41,11 +44,20 @@ class Upkeep:
         now = self._clock.now()
         swept = await self._store.blobs.sweep(now - _GRACE)
         sessions = await self._store.write(lambda c: accounts.forget_ended_sessions(c, now))
-        events = await self._forget_events(now - _EVENTS_KEPT)
-        log.info("upkeep_done", blob_files=swept.files, blob_rows=swept.rows, sessions=sessions, events=events)
+        events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
+        answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
+        log.info(
+            "upkeep_done",
+            blob_files=swept.files,
+            blob_rows=swept.rows,
+            sessions=sessions,
+            events=events,
+            answers=answers,
+        )
 
-    async def _forget_events(self, before: datetime) -> int:
+    async def _forget(self, forget: Callable[[Connection, datetime, int], int], before: datetime) -> int:
+        """Remove what is older, a few rows at a time. Returns how many there were."""
         gone = 0
-        while removed := await self._store.write(lambda c: queries.forget_events(c, before, _EVENTS_AT_ONCE)):
+        while removed := await self._store.write(lambda c: forget(c, before, _AT_ONCE)):
             gone += removed
         return gone

@@ -64,6 +64,33 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """A token of the REST API; the bearer holds the text whose digest this is."""
+
+    token_id: str
+    system_id: str
+    name: str
+    token_sha256: str
+    scopes: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAnswer:
+    """The answer to a call with an Idempotency-Key; without a status the call is under way."""
+
+    system_id: str
+    idempotency_key: str
+    request_sha256: str
+    status: int | None
+    body: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person's log-in to the console."""
 

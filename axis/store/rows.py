@@ -39,6 +39,8 @@ TABLES: dict[type, Table] = {
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,
     records.Credential: schema.credential,
+    records.ApiToken: schema.api_token,
+    records.ApiAnswer: schema.api_answer,
     records.Account: schema.account,
     records.Session: schema.session,
     records.Blob: schema.blob,

@@ -125,6 +125,32 @@ credential = Table(
     Column("expires_at", UtcMicros),  # set when rotated: the old one may live on for a while
 )
 
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("token_sha256", String(64), nullable=False, unique=True),  # 256 random bits need no slow hash
+    Column("scopes", Text, nullable=False),  # words of terms.Scope, joined by a space
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros),
+    Column("last_used_at", UtcMicros),  # to the minute
+    Column("revoked_at", UtcMicros),
+)
+
+# The answers to calls that bore an Idempotency-Key, for a day.
+api_answer = Table(
+    "api_answer",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),  # of method, path and body: another call is not answered
+    Column("status", Integer),  # NULL: under way
+    Column("body", Text),
+    Column("created_at", UtcMicros, nullable=False, index=True),
+)
+
 # Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
 # comes in; the others may go on sending, and finish what they were handed. What has ended stays, for the record.
 system_organ = Table(
@@ -229,6 +255,7 @@ document = Table(
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
     Index("ix_document_document_key", "document_key"),
+    Index("ix_document_from_organ", "from_organ", "document_uid"),  # what an organisation sent, newest first
 )
 
 package = Table(
@@ -280,6 +307,7 @@ delivery = Table(
     Column("created_at", UtcMicros, nullable=False),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
+    Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
 )
 
 consignment = Table(

@@ -173,7 +173,7 @@ def _page(query: ListQuery) -> Select[Any]:
     statement = (
         select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
         .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(in_scope(query.scope), _goes(query.direction), *_matches(query.text))
+        .where(in_scope(query.scope), _goes(query.direction), *matches(query.text))
         .limit(query.rows + 1)
     )
     # Of each pair the first condition is for the index, the second for those received in the same microsecond.
@@ -194,7 +194,7 @@ def _goes(direction: Direction) -> ColumnElement[bool]:
     return true()
 
 
-def _matches(text: str) -> Iterable[ColumnElement[bool]]:
+def matches(text: str) -> Iterable[ColumnElement[bool]]:
     """One condition per word of the search."""
     d, v = s.document.c, s.delivery.c
     for word in text[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:

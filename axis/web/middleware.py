@@ -79,6 +79,9 @@ STATUS_OF: Final[dict[type[AxisError], int]] = {
 }
 """The HTTP status of each class of the error tree; total (tested)."""
 
+_STATUS_OF_CODE: Final = {Code.TOO_LARGE: 413, Code.RATE_LIMITED: 429, Code.CALL_RUNNING: 409}
+"""The codes that have a status of their own, whatever their class."""
+
 _CODE_OF_STATUS: Final = {
     401: Code.BAD_CREDENTIALS,
     403: Code.NOT_ALLOWED,
@@ -106,9 +109,9 @@ ErrorPage = Callable[[web.Request, ErrorNotice], web.Response]
 
 
 def status_of(error: AxisError) -> int:
-    """The HTTP status of an error; too large is a status of its own."""
-    if error.code is Code.TOO_LARGE:
-        return 413
+    """The HTTP status of an error."""
+    if error.code in _STATUS_OF_CODE:
+        return _STATUS_OF_CODE[error.code]
     return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
 
 

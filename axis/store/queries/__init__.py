@@ -1,8 +1,8 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 courier: files that are carried by hand. events: what systems are told. intake: what is known of documents, acts and
-statuses. lists: what waits for a system, how a package fares. trust: verdicts and their evidence. work: the queue of
-pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust: verdicts
+and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.courier import (
@@ -53,6 +53,21 @@ from axis.store.queries.lists import (
     pending,
     sent_rows,
 )
+from axis.store.queries.pages import (
+    ActLine,
+    DeliveriesAsked,
+    DeliveryKey,
+    DeliveryLine,
+    DocumentsAsked,
+    DocumentSeen,
+    PendingKey,
+    PendingPage,
+    Way,
+    deliveries_page,
+    document_seen,
+    documents_page,
+    pending_page,
+)
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -77,10 +92,19 @@ from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
 
 __all__ = [
     "ANY_SENDER",
+    "ActLine",
     "Backlog",
+    "DeliveriesAsked",
+    "DeliveryKey",
+    "DeliveryLine",
+    "DocumentSeen",
+    "DocumentsAsked",
     "PendingItem",
+    "PendingKey",
+    "PendingPage",
     "PlacedEvent",
     "SentRow",
+    "Way",
     "act_by_identity",
     "act_of_package",
     "act_receivers",
@@ -102,11 +126,14 @@ __all__ = [
     "courier_party",
     "current_revocation",
     "deliveries",
+    "deliveries_page",
     "delivery",
     "document",
+    "document_seen",
     "documents_by_code",
     "documents_by_document_id",
     "documents_by_key",
+    "documents_page",
     "event_of_package",
     "events_after",
     "forget_events",
@@ -127,6 +154,7 @@ __all__ = [
     "package",
     "package_by_bytes",
     "pending",
+    "pending_page",
     "place_events",
     "put_off_need",
     "recheck",

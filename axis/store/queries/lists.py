@@ -30,10 +30,10 @@ _t, _r, _p, _d = schema.consignment.c, schema.route.c, schema.package.c, schema.
 _LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
 
 # Word for word the condition of ix_consignment_pending, or the index does not serve.
-_IS_PENDING: ColumnElement[bool] = literal_column(
+IS_PENDING: ColumnElement[bool] = literal_column(
     "(consignment.place = 'local' AND consignment.state IN ('queued', 'handed_over', 'retrying'))"
 )
-_IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
+IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
 _OF_SYSTEM = _r.system_id == bindparam("system_id")
 
 
@@ -41,7 +41,7 @@ def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
     """The first packages that wait for a system, in order."""
     of_organ = (
         select(_t.consignment_id, _t.package_id, _t.urgency)
-        .where(_t.receiver_organ == _r.organ_id, _IS_PENDING, _IS_VISIBLE, fetched)
+        .where(_t.receiver_organ == _r.organ_id, IS_PENDING, IS_VISIBLE, fetched)
         .order_by(_t.urgency.desc(), _t.consignment_id)
         .limit(bindparam("limit"))
         .correlate(schema.route)
@@ -91,7 +91,7 @@ _COUNT = (
     .select_from(schema.route)
     .join(schema.consignment, _t.receiver_organ == _r.organ_id)
     .join(schema.package, _p.package_id == _t.package_id)
-    .where(_OF_SYSTEM, _IS_PENDING, _IS_VISIBLE, _p.kind == bindparam("kind"))
+    .where(_OF_SYSTEM, IS_PENDING, IS_VISIBLE, _p.kind == bindparam("kind"))
 )
 _CONSIGNMENTS_FOR_SYSTEM = Query(
     Consignment,
@@ -169,8 +169,15 @@ def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     found = conn.scalars(seldom, asked).all()
     if len(found) < limit:
         found = list(dict.fromkeys((*found, *conn.scalars(often, asked))))[:limit]
-    rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in found}
-    for row in conn.execute(_OF_PACKAGES, {"package_ids": found, "system_id": system_id}):
+    return pending_items(conn, system_id, found, now)
+
+
+def pending_items(
+    conn: Connection, system_id: str, package_ids: Sequence[str], now: datetime
+) -> tuple[PendingItem, ...]:
+    """What these packages look like in the system's list, in the given order; those that wait no more are left out."""
+    rows: dict[str, list[Row[Any]]] = {package_id: [] for package_id in package_ids}
+    for row in conn.execute(_OF_PACKAGES, {"package_ids": package_ids, "system_id": system_id}):
         if row.place == Place.LOCAL and row.state in PENDING and (row.visible_at is None or row.visible_at <= now):
             rows[row.package_id].append(row)
     return tuple(_item(of_package) for of_package in rows.values() if of_package)
