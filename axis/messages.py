@@ -243,7 +243,7 @@ _CALLER: dict[Code, Sentences] = {
     ),
     Code.COURIER_FORGED: _say(
         "Chữ ký trên tệp chuyển tay không phải của nơi gửi.",
-        "Không sử dụng tệp này; hãy báo ngay cho quản trị trục.",
+        "Hãy ngừng sử dụng tệp này và báo ngay cho quản trị trục.",
         "The signature on the courier's file is not the sender's.",
         "Do not use the file; tell the node's administrator at once.",
     ),
@@ -261,7 +261,7 @@ _CALLER: dict[Code, Sentences] = {
     ),
     Code.COURIER_CONFLICT: _say(
         "Tệp chuyển tay mang số của một tệp khác đã mở trước đó.",
-        "Không sử dụng tệp này; hãy báo ngay cho quản trị trục.",
+        "Hãy giữ nguyên tệp, không sử dụng và báo ngay cho quản trị trục.",
         "The courier's file bears the number of another one that was opened before.",
         "Do not use the file; tell the node's administrator at once.",
     ),
@@ -273,9 +273,9 @@ _CALLER: dict[Code, Sentences] = {
     ),
     Code.NOTHING_WAITS: _say(
         "Không có gói tin nào đang chờ hệ thống này.",
-        "Không cần lập tệp chuyển tay.",
+        "Hãy lập tệp chuyển tay khi có gói tin mới.",
         "No package waits for this system.",
-        "No courier's file is needed.",
+        "Make a courier's file when something does.",
     ),
     Code.LINK_INVALID: _say(
         "Đường liên kết không đúng hoặc đã bị sửa đổi.",

@@ -29,6 +29,7 @@ VXP_CODES: dict[Code, str] = {
     Code.UNKNOWN_SYSTEM: "15",
     Code.SYSTEM_DISABLED: "15",
     Code.NOT_ALLOWED: "15",
+    Code.MISSING_SCOPE: "15",
     # 18: the receiver is unknown; also an item that is not, or no longer, the caller's
     Code.UNKNOWN_RECEIVER: "18",
     Code.NOT_FOUND: "18",
@@ -38,6 +39,8 @@ VXP_CODES: dict[Code, str] = {
     # 20: system error: the only code after which a retry makes sense
     Code.DISK_FULL: SYSTEM_ERROR,
     Code.OVERLOADED: SYSTEM_ERROR,
+    Code.RATE_LIMITED: SYSTEM_ERROR,
+    Code.CALL_RUNNING: SYSTEM_ERROR,
     Code.DATABASE_OLD: SYSTEM_ERROR,
     Code.BAD_SETTINGS: SYSTEM_ERROR,
     Code.PORT_BUSY: SYSTEM_ERROR,
@@ -71,6 +74,7 @@ VXP_CODES: dict[Code, str] = {
     Code.NOTHING_WAITS: "21",
     Code.LINK_INVALID: "21",
     Code.LINK_EXPIRED: "21",
+    Code.KEY_REUSED: "21",
     Code.VALIDITY_OVERLAPS: "21",
     Code.UNKNOWN_UPLINK: "21",
     Code.RULE_INSIDE_TREE: "21",

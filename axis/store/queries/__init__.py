@@ -1,8 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 courier: files that are carried by hand. events: what systems are told. intake: what is known of documents, acts and
-statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust: verdicts
-and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
+verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+`Store.write`.
 """
 
 from axis.store.queries.courier import (
