@@ -285,14 +285,17 @@ async def test_of_a_broken_answer_nothing_is_taken(world: World) -> None:
 
 
 async def test_a_node_that_takes_nothing_in_takes_no_answer_and_then_does(world: World) -> None:
-    reply = world.a_reply(to_bytes(a_document("H24.11", sender="H24.88")))
-
     def full() -> None:
         raise Busy(Code.DISK_FULL)
 
     node = world.node
     exchange = Exchange(node.context, node.judges, check_intake=full)
     shut = Courier(node.context, exchange, PrivateKeys(*world.courier._keys.raw()), NODE)
+    accepted = await node.send("dms-yte", a_document("H24.88"))
+    with pytest.raises(Busy):
+        await shut.take(world.a_reply(acknowledged=(accepted.package_id,)))
+    assert await node.states(accepted) == {"H24.88": "queued"}
+    reply = world.a_reply(to_bytes(a_document("H24.11", sender="H24.88")))
     with pytest.raises(Busy):
         await shut.take(reply)
     assert await node.count("courier_bundle") == 0

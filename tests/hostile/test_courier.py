@@ -74,7 +74,8 @@ def sealed(
 
 LARGE = a_package(2, b"%PDF-1.7 " + bytes(range(256)) * 1000)
 PACKAGES = (a_package(1), LARGE)
-GOOD = sealed(a_manifest(*PACKAGES), PACKAGES)
+MANIFEST = a_manifest(*PACKAGES)
+GOOD = sealed(MANIFEST, PACKAGES)
 
 
 def opened(raw: bytes, receiver: PrivateKeys = AGENCY, sender: Identity = NODE.identity) -> list[bytes]:
@@ -141,6 +142,19 @@ def test_a_file_that_is_cut_at_a_chunk_gives_out_no_package_as_whole() -> None:
     _, pieces = next(packages)
     with pytest.raises(Malformed):
         b"".join(pieces)
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
+def test_a_stream_says_itself_where_it_ends(size: int) -> None:
+    out, content = io.BytesIO(), bytes(range(256)) * (size // 256) + bytes(size % 256)
+    sealer = Sealer(bytes(32), out)
+    sealer.write(content)
+    sealer.close()
+    raw = out.getvalue()
+    assert Opener(bytes(32), io.BytesIO(raw)).read(size + 10) == content
+    for kept in range(0, len(raw), SEALED_CHUNK):
+        with pytest.raises(Malformed):
+            Opener(bytes(32), io.BytesIO(raw[:kept])).read(size + 10)
 
 
 def test_chunks_in_another_order_are_noticed() -> None:
@@ -216,7 +230,6 @@ def test_a_file_that_claims_another_receiver_is_refused() -> None:
 
 def test_a_file_that_was_opened_and_sealed_again_for_another_is_refused() -> None:
     """A receiver that passes on what it was sent, under the sender's signature: the signature names the first one."""
-    manifest = a_manifest(*PACKAGES)
     out = io.BytesIO()
 
     class Borrowed(PrivateKeys):
@@ -230,7 +243,7 @@ def test_a_file_that_was_opened_and_sealed_again_for_another_is_refused() -> Non
             first = io.BytesIO(GOOD)
             return seen_signature(first)
 
-    write_bundle(manifest, ([raw] for raw in PACKAGES), Borrowed(*OTHER.raw()), OTHER.identity, out)
+    write_bundle(MANIFEST, ([raw] for raw in PACKAGES), Borrowed(*OTHER.raw()), OTHER.identity, out)
     assert refusal(out.getvalue(), receiver=OTHER) is Code.COURIER_FORGED
 
 
@@ -286,7 +299,8 @@ def test_a_manifest_without_end_is_not_read() -> None:
     sealer = Sealer(_key(AGENCY.agree(parsed.ephemeral), header, AGENCY.identity), out)
     sealer.write((0xFFFFFFFF).to_bytes(4, "big") + b"{}")
     sealer.close()
-    assert refusal(GOOD[:start] + out.getvalue()) is Code.COURIER_BROKEN
+    with pytest.raises(Malformed, match="the manifest is too long"):
+        opened(GOOD[:start] + out.getvalue())
 
 
 @pytest.mark.parametrize(
