@@ -7,18 +7,21 @@ way. An adapter is an object with this shape; it keeps no state of its own.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from axis.clock import Clock
+from axis.delivery.partner import Partner
 from axis.delivery.peer import Peer
-from axis.errors import Code, NotFound
+from axis.errors import Code, Malformed, NotFound
 from axis.exchange.service import Exchange
-from axis.settings import Settings, Uplink
+from axis.settings import Settings
 from axis.store.store import Store
 
 GROUP = "axis.adapters"
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,8 @@ class Adapter(Protocol):
         """The front's addresses; empty when others cannot call us in this dialect."""
         ...
 
-    def peer(self, uplink: Uplink, clock: Clock) -> Peer:
-        """A client of the partner that the settings describe. Raises Malformed(BAD_SETTINGS)."""
+    def peer(self, partner: Partner, clock: Clock) -> Peer:
+        """A client of the partner; it calls nobody yet. Raises Malformed(BAD_SETTINGS, at the option that is wrong)."""
         ...
 
 
@@ -50,6 +53,31 @@ def load_adapter(name: str) -> Adapter:
         raise NotFound(Code.BAD_SETTINGS, f"no adapter {name!r}; there are: {', '.join(sorted(found))}")
     adapter: Adapter = found[name].load()
     return adapter
+
+
+def make_peer(partner: Partner, clock: Clock) -> Peer:
+    """The partner's other end, in its dialect. Raises NotFound(BAD_SETTINGS) or Malformed(BAD_SETTINGS)."""
+    return load_adapter(partner.adapter).peer(partner, clock)
+
+
+def read_options(partner: Partner, model: type[OptionsT]) -> OptionsT:
+    """The partner's options as the adapter wants them; texts from the command line become numbers where they should.
+
+    Raises Malformed(BAD_SETTINGS) for one that is missing, unknown or wrong.
+    """
+    try:
+        return model.model_validate(dict(partner.options))
+    except ValidationError as e:
+        first = e.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise Malformed(Code.BAD_SETTINGS, first["msg"], at=f"{partner.partner_id}: option {name}") from e
+
+
+def read_secret(partner: Partner, name: str) -> str:
+    """One of the partner's secrets. Raises Malformed(BAD_SETTINGS) when it was not given."""
+    if not (secret := partner.secrets.get(name)):
+        raise Malformed(Code.BAD_SETTINGS, "must be given", at=f"{partner.partner_id}: secret {name}")
+    return secret
 
 
 def adapter_names() -> tuple[str, ...]:

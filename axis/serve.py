@@ -7,32 +7,37 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, adapter_names, load_adapter
+from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
+from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
-from axis.delivery.peer import Peer
+from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
+from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.context import Context, Policy
-from axis.exchange.inbox import Inbox, InboxPolicy
+from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
+from axis.exchange.partners import Partners
 from axis.exchange.service import Exchange
-from axis.ids import SystemId
 from axis.keys import NodeKey
-from axis.ops.access import signature_rules, store_options, trust_folder
+from axis.ops.access import deadline_rules, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
@@ -98,8 +103,9 @@ async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -
     stack.push_async_callback(store.close)
     key = NodeKey.load(settings.store.key_file)
     disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-    directory = await DirectoryCache.load(store, key)
-    context = _context(settings, store, clock, directory)
+    directory = await DirectoryCache.load(store, key, clock)
+    deadlines = await asyncio.to_thread(deadline_rules, settings)
+    context = _context(settings, store, clock, directory, deadlines)
     judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
     await judges.refresh()
     exchange = Exchange(context, judges, check_intake=disk.check_intake)
@@ -122,13 +128,14 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        peers = {uplink.id: load_adapter(uplink.adapter).peer(uplink, clock) for uplink in settings.uplink}
-        for uplink in settings.uplink:
-            stack.push_async_callback(peers[uplink.id].close)
-            loops += _uplink_loops(settings, uplink, peers[uplink.id], context, exchange)
+        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        partners = await _partners(settings, directory, clock)
+        stack.push_async_callback(partners.close)
+        loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
+        loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-        port = await _listen(stack, settings, _application(parts, disk, peers))
+        port = await _listen(stack, settings, _application(parts, disk, partners))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -158,7 +165,9 @@ def _watermark(settings: Settings) -> Watermark:
     return Watermark(**settings.disk.model_dump())
 
 
-def _context(settings: Settings, store: Store, clock: Clock, directory: DirectoryCache) -> Context:
+def _context(
+    settings: Settings, store: Store, clock: Clock, directory: DirectoryCache, deadlines: Deadlines
+) -> Context:
     exchange = settings.exchange
     router = Router(
         settings.node.prefixes,
@@ -171,6 +180,7 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
+        deadlines=deadlines,
     )
     return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
 
@@ -192,21 +202,45 @@ def _backoff(settings: Settings) -> Backoff:
     return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
 
 
-def _uplink_loops(
-    settings: Settings, uplink: Uplink, peer: Peer, context: Context, exchange: Exchange
-) -> list[Coroutine[None, None, None]]:
+async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
+    """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
+    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    for uplink in uplinks:
+        if directory.current.system(uplink.partner_id) is not None:
+            raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
+        await make_peer(uplink, clock).close()  # what is wrong with it is told before the node listens
+    partners = Partners(directory, uplinks, partial(make_peer, clock=clock))
+    await partners.refresh()
+    return partners
+
+
+def _uplink_partner(uplink: Uplink) -> Partner:
+    return Partner(
+        partner_id=uplink.id,
+        adapter=uplink.adapter,
+        options={
+            "endpoint": uplink.endpoint,
+            "system_id": uplink.system_id,
+            "timeout_s": uplink.timeout_s,
+            "fetch": uplink.fetch,
+        },
+        secrets={"secret": uplink.read_secret()},
+    )
+
+
+def _outbox_policy(settings: Settings) -> OutboxPolicy:
     chosen = settings.exchange
     ask = Backoff(
         delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter
     )
-    out = OutboxPolicy(
+    return OutboxPolicy(
         backoff=_backoff(settings), lease_s=chosen.lease_s, ask=ask, asks_per_minute=chosen.ask_per_minute
     )
-    poll = InboxPolicy(poll_interval_s=uplink.poll_interval_s or chosen.poll_interval_s)
-    return [
-        Outbox(context, uplink.id, peer, out).run(),
-        Inbox(context, exchange, peer, SystemId(uplink.id), poll).run(),
-    ]
+
+
+def _inbox_policy(settings: Settings, partner_id: str) -> InboxPolicy:
+    own = next((uplink.poll_interval_s for uplink in settings.uplink if uplink.id == partner_id), None)
+    return InboxPolicy(poll_interval_s=own or settings.exchange.poll_interval_s)
 
 
 def _doubling(first_s: float) -> tuple[float, ...]:
@@ -228,7 +262,7 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) -> web.Application:
+def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.Application:
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -251,7 +285,9 @@ def _application(parts: FrontParts, disk: DiskWatch, peers: Mapping[str, Peer]) 
             *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
         ],
         extra_checks=[
-            Check(name=f"uplink_{uplink_id}", run=peer.health, vital=False) for uplink_id, peer in peers.items()
+            Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
+            for line in partners.lines()
+            if line.is_uplink
         ],
     )
     app = build_app(web_parts)

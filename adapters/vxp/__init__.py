@@ -7,13 +7,27 @@ asked for: whoever only calls an axis (`axis send`, the demo's agencies) does no
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, Field
+
 if TYPE_CHECKING:
     from aiohttp import web
 
     from adapters.base import FrontParts
     from adapters.vxp.client import VxpClient
     from axis.clock import Clock
-    from axis.settings import Uplink
+    from axis.delivery.partner import Partner
+
+
+class PeerOptions(BaseModel):
+    """The options of a partner that speaks VXP; its secret is `secret`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    endpoint: str = Field(pattern=r"^https?://", description="Its address, without the operation.")
+    system_id: str = Field(min_length=1, description="Who we are there.")
+    timeout_s: float = Field(60.0, gt=0, description="Longest silence during a call.")
+    fetch: str = Field("getEdoc", pattern="^(getEdoc|downloadEdoc)$", description="How packages are fetched from it.")
+    poll: bool = Field(default=True, description="Whether we look into its list for us.")
 
 
 def routes(parts: "FrontParts") -> "list[web.RouteDef]":
@@ -30,17 +44,20 @@ def routes(parts: "FrontParts") -> "list[web.RouteDef]":
     return routes_of(VxpFront(parts.exchange, parts.store.spool, parts.clock, options))
 
 
-def peer(uplink: "Uplink", clock: "Clock") -> "VxpClient":
-    """A client of the partner that the settings describe. Raises Malformed(BAD_SETTINGS) without a secret."""
+def peer(partner: "Partner", clock: "Clock") -> "VxpClient":
+    """A client of the partner. Raises Malformed(BAD_SETTINGS)."""
+    from adapters.base import read_options, read_secret  # noqa: PLC0415 - see the module's docstring
     from adapters.vxp.calls import VxpClientOptions  # noqa: PLC0415 - see the module's docstring
     from adapters.vxp.client import VxpClient  # noqa: PLC0415
     from adapters.vxp.wire import Operation  # noqa: PLC0415
 
+    chosen = read_options(partner, PeerOptions)
     options = VxpClientOptions(
-        endpoint=uplink.endpoint,
-        system_id=uplink.system_id,
-        secret=uplink.read_secret(),
-        timeout_s=uplink.timeout_s,
-        fetch_by=Operation(uplink.fetch),
+        endpoint=chosen.endpoint,
+        system_id=chosen.system_id,
+        secret=read_secret(partner, "secret"),
+        timeout_s=chosen.timeout_s,
+        fetch_by=Operation(chosen.fetch),
+        polls=chosen.poll,
     )
     return VxpClient(options, None, clock)

@@ -37,6 +37,7 @@ class VxpClientOptions:
     timeout_s: float = 60.0  # longest silence in either direction
     connect_timeout_s: float = 10.0
     fetch_by: Operation = Operation.GET_EDOC  # or DOWNLOAD_EDOC: how the peer fetches packages
+    polls: bool = True  # whether we look into its list for us
     stray_headers: bool = False  # headers of earlier calls stay, and one timestamp serves for all
 
 

@@ -22,7 +22,7 @@ from adapters.vxp.edoc_json import EdocReader
 from adapters.vxp.replies import Agency, ReceivedItem, SentItem, read_agency, read_received, read_reply, read_sent
 from adapters.vxp.wire import CRLF, MESSAGE_TYPES, SERVICE_TYPE, Operation, write_file_hash
 from axis.clock import Clock
-from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState
+from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.values import Acknowledgement
 from axis.terms import PackageKind
@@ -49,6 +49,16 @@ class VxpClient:
         self._options = options
         self._calls = VxpCalls(options, session, clock)
 
+    @property
+    def polls(self) -> bool:
+        """Whether the partner's list for us is looked into."""
+        return self._options.polls
+
+    @property
+    def tells_receivers(self) -> bool:
+        """The dialect can be asked how far receivers have come."""
+        return True
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._calls.close()
@@ -59,10 +69,10 @@ class VxpClient:
 
     # ── Packages out of our hands ──────────────────────────────────────────────────────────────────────────────
 
-    async def send(self, outgoing: Outgoing, content: Bytes) -> str:
-        """Push a package. Returns the partner's id for it. What reading `content` raises comes out as it is."""
+    async def send(self, outgoing: Outgoing, content: Bytes) -> Sent:
+        """Push a package. What reading `content` raises comes out as it is."""
         upload = Upload(outgoing.size_bytes, content)
-        return await self._send_edoc(outgoing.kind, outgoing.sha256_hex, upload, outgoing.request_id)
+        return Sent(ref=await self._send_edoc(outgoing.kind, outgoing.sha256_hex, upload, outgoing.request_id))
 
     async def send_edoc(self, package: bytes | Path, kind: PackageKind = PackageKind.DOCUMENT) -> str:
         """Hand in a package from memory or from a file. Returns the axis's id for it."""

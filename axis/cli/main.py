@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, courier, demo, node, organs, packages, signatures, systems, tokens, trust
+from axis.cli import calendar, courier, deadlines, demo, node, organs, packages, signatures, systems, tokens, trust
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -30,6 +30,7 @@ for part in (
     trust.app,
     calendar.app,
     courier.app,
+    deadlines.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -95,8 +95,25 @@ def print_table(title: str, headings: Iterable[str], rows: Iterable[Iterable[str
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """A few named values for people."""
+    """A few named values for people; the further lines of a value stand below its first."""
     console = Console(soft_wrap=True)
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), str(value)))
+        first, *more = str(value).split("\n")
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), first))
+        for line in more:
+            console.print(Text(" " * (width + 2) + line))
+
+
+def print_tree(branch: tuple[str, Any]) -> None:
+    """A result for people: a line, and those below it, each with those below it."""
+    console = Console(soft_wrap=True)
+
+    def show(one: tuple[str, Any], first: str, others: str) -> None:
+        line, below = one
+        console.print(Text(first + line))
+        for number, child in enumerate(below, start=1):
+            last = number == len(below)
+            show(child, others + ("└─ " if last else "├─ "), others + ("   " if last else "│  "))
+
+    show(branch, "", "")

@@ -1,9 +1,11 @@
 """`axis system` and `axis account`: who is connected, and who may log in."""
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from json import loads
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +14,11 @@ from axis.clock import SystemClock
 from axis.errors import Code, Malformed
 from axis.terms import Role
 
+if TYPE_CHECKING:
+    from axis.delivery.partner import Partner
+
 app = typer.Typer()
-system_app = typer.Typer(no_args_is_help=True, help="Connected systems: add, list, enable, disable, rotate.")
+system_app = typer.Typer(no_args_is_help=True, help="Connected systems: add, list, enable, disable, rotate, adapter.")
 account_app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 app.add_typer(system_app, name="system")
 app.add_typer(account_app, name="account")
@@ -22,7 +27,19 @@ ACTOR = "cli"
 _ID_CHARS = 64
 _PASSWORD_CHARS = range(12, 257)
 
+_OPTION_CHARS = 4_096
+
 SystemId = Annotated[str, typer.Argument(help="The system's id.")]
+AdapterName = Annotated[
+    str | None, typer.Option(help="We push to it by this adapter; left out: it fetches its packages itself.")
+]
+AdapterOptions = Annotated[
+    list[str] | None, typer.Option("--option", help="Of the adapter, NAME=VALUE; may be given several times.")
+]
+SecretFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--secret-file", help="Secret of the adapter, NAME=FILE; may be given several times."),
+]
 
 
 @system_app.command("add")
@@ -34,6 +51,9 @@ def add(
     may_register: Annotated[
         bool, typer.Option("--may-register", help="It may register and close organisations below those it serves.")
     ] = False,
+    adapter: AdapterName = None,
+    option: AdapterOptions = None,
+    secret_file: SecretFiles = None,
     config: ConfigOption = None,
 ) -> None:
     """Connect a system. Prints its id and secret as JSON, once: the secret cannot be shown again."""
@@ -46,12 +66,77 @@ def add(
     codes = tuple(dict.fromkeys(code.strip() for code in serves.split(",") if code.strip()))
     if not codes:
         raise Malformed(Code.BAD_REQUEST, "names no organisation", at="--serves")
-    wish = Connecting(system_id=system_id, name=name or system_id, front=front, serves=codes, may_register=may_register)
+    wish = Connecting(
+        system_id=system_id,
+        name=name or system_id,
+        front=front,
+        serves=codes,
+        may_register=may_register,
+        pushed=_partner(system_id, adapter, option or (), secret_file or ()),
+    )
 
     async def connect(access: Access) -> str:
         return await access.connect(wish, SystemClock().now(), ACTOR)
 
     print_json({"system_id": system_id, "secret": with_access(config, connect)})
+
+
+@system_app.command("adapter")
+def set_adapter(
+    system_id: SystemId,
+    adapter: AdapterName = None,
+    option: AdapterOptions = None,
+    secret_file: SecretFiles = None,
+    config: ConfigOption = None,
+) -> None:
+    """Push to a system by an adapter from now on, or (without --adapter) let it fetch. What is pending goes along."""
+    from axis.ops.access import Access
+
+    partner = _partner(system_id, adapter, option or (), secret_file or ())
+
+    async def change(access: Access) -> None:
+        await access.set_pushing(system_id, partner, SystemClock().now(), ACTOR)
+
+    with_access(config, change)
+    if partner is None:
+        say(f"{system_id} tự lấy gói tin.", f"{system_id} fetches its packages.")
+    else:
+        say(f"Gói tin được đẩy tới {system_id} bằng {adapter}.", f"Packages are pushed to {system_id} by {adapter}.")
+
+
+def _partner(
+    system_id: str, adapter: str | None, options: Sequence[str], secret_files: Sequence[Path]
+) -> "Partner | None":
+    """The system as a partner that can be called; its options are what its adapter takes."""
+    if adapter is None:
+        if options or secret_files:
+            raise Malformed(Code.BAD_REQUEST, "of no adapter: --adapter is missing", at="--option, --secret-file")
+        return None
+    from adapters.base import make_peer
+    from axis.delivery.partner import Partner
+
+    secrets = {name: _secret_in(Path(file)) for name, file in _pairs("--secret-file", map(str, secret_files))}
+    partner = Partner(partner_id=system_id, adapter=adapter, options=dict(_pairs("--option", options)), secrets=secrets)
+    make_peer(partner, SystemClock())
+    return partner
+
+
+def _pairs(name: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for text in given:
+        key, mark, value = text.partition("=")
+        if not (key and mark and value) or len(text) > _OPTION_CHARS:
+            raise Malformed(Code.BAD_REQUEST, "NAME=VALUE is needed", at=name)
+        yield key.strip(), value.strip()
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise Malformed(Code.BAD_FILE, "cannot be read", at=str(path)) from e
+    if not text or len(text) > _OPTION_CHARS:
+        raise Malformed(Code.BAD_FILE, f"1 to {_OPTION_CHARS} characters are needed", at=str(path))
+    return text
 
 
 @system_app.command("list")
@@ -78,6 +163,8 @@ def list_systems(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "front": system.front,
                     "enabled": system.enabled,
                     "may_register": system.may_register,
+                    "adapter": system.adapter,
+                    "options": loads(system.options),
                     "serves": sorted(serves.get(system.system_id, [])),
                 }
                 for system in found.systems
@@ -86,12 +173,13 @@ def list_systems(config: ConfigOption = None, json: JsonOption = False) -> None:
         return
     print_table(
         "Hệ thống kết nối",
-        ("system_id", "name", "front", "enabled", "serves"),
+        ("system_id", "name", "front", "adapter", "enabled", "serves"),
         (
             (
                 system.system_id,
                 system.name,
                 system.front,
+                system.adapter or "",
                 "yes" if system.enabled else "no",
                 ",".join(sorted(serves.get(system.system_id, []))),
             )

@@ -1,18 +1,22 @@
 """Who exists and who is connected, in memory, as of one version of the configuration.
 
 The database is the truth: the cache compares its version with the database's at least once a second, so what the
-CLI changes beside a running node holds within a second.
+CLI changes beside a running node holds within a second. At midnight in Vietnam it reads again, since other codes of
+organisations begin and end with a day.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from axis.clock import Clock, today
+from axis.delivery.partner import Partner
 from axis.keys import NodeKey
-from axis.organ.model import Organ
+from axis.organ.model import FormerName, Organ
 from axis.organ.registry import Registry
 from axis.store import configuration
 from axis.store import registry as stored
@@ -25,11 +29,16 @@ REFRESH_S = 0.4
 
 
 class Directory:
-    """One version of the configuration. Immutable."""
+    """One version of the configuration, as it stands on one day. Immutable."""
 
-    def __init__(self, snapshot: stored.RegistrySnapshot, key: NodeKey) -> None:
+    def __init__(self, snapshot: stored.RegistrySnapshot, key: NodeKey, day: str) -> None:
+        """day: ISO date in Vietnam."""
         self.version = snapshot.version
-        self.registry = Registry(snapshot.organs, snapshot.aliases)
+        self.day = day
+        self.registry = Registry.on(day, snapshot.organs, snapshot.aliases)
+        self._former_names: dict[str, list[FormerName]] = {}
+        for name in snapshot.names:
+            self._former_names.setdefault(name.organ_id, []).append(name)
         self._systems: Mapping[str, System] = {system.system_id: system for system in snapshot.systems}
         self._routes = snapshot.routes
         self._services, self.next_change = _in_force(snapshot)
@@ -38,6 +47,9 @@ class Directory:
         for credential in snapshot.credentials:
             secret = key.decrypt(credential.secret_encrypted)
             self._secrets.setdefault(credential.system_id, []).append((credential, secret))
+        self._partners = {
+            system.system_id: read_partner(system, key) for system in snapshot.systems if system.adapter is not None
+        }
 
     def system(self, system_id: str) -> System | None:
         """A connected system, enabled or not."""
@@ -59,6 +71,10 @@ class Directory:
         """The other codes of an organisation."""
         return self.registry.aliases_of(organ_id)
 
+    def former_names(self, organ_id: str) -> tuple[FormerName, ...]:
+        """The names that an organisation bore before the present one, oldest first."""
+        return tuple(self._former_names.get(organ_id, ()))
+
     def route(self, organ_id: str) -> str | None:
         """The system that acts for an organisation, itself or by its nearest ancestor."""
         found = self._routes.get(organ_id)
@@ -72,6 +88,15 @@ class Directory:
     def services(self, organ_id: str) -> tuple[Service, ...]:
         """The services of the organisation itself that are in force, the primary first."""
         return self._services.get(organ_id, ())
+
+    def pushed_by(self, organ_id: str) -> str | None:
+        """The partner to which we push what is for an organisation; None when its system fetches, or it has none."""
+        system_id = self.route(organ_id)
+        return system_id if system_id in self._partners else None
+
+    def partners(self) -> tuple[Partner, ...]:
+        """The systems that we push to, but for disabled ones: what waits for those stays."""
+        return tuple(partner for system_id, partner in self._partners.items() if self._systems[system_id].enabled)
 
     def serves(self, system_id: str, organ_id: str) -> bool:
         """Whether a system may act for an organisation: as its primary, or beside it for a time."""
@@ -99,6 +124,14 @@ def _in_force(snapshot: stored.RegistrySnapshot) -> tuple[Mapping[str, tuple[Ser
     return in_force, min((moment for moment in moments if at is None or moment > at), default=None)
 
 
+def read_partner(system: System, key: NodeKey) -> Partner:
+    """The system as a partner that we call. Raises Internal when another node key encrypted its secrets."""
+    secrets = {} if system.secrets_encrypted is None else json.loads(key.decrypt(system.secrets_encrypted))
+    return Partner(
+        partner_id=system.system_id, adapter=system.adapter or "", options=json.loads(system.options), secrets=secrets
+    )
+
+
 class CurrentDirectory(Protocol):
     """Gives the directory in force."""
 
@@ -111,15 +144,16 @@ class CurrentDirectory(Protocol):
 class DirectoryCache:
     """Keeps the newest directory, refreshed by version."""
 
-    def __init__(self, store: Store, key: NodeKey, first: Directory) -> None:
+    def __init__(self, store: Store, key: NodeKey, clock: Clock, first: Directory) -> None:
         self._store = store
         self._key = key
+        self._clock = clock
         self._current = first
 
     @classmethod
-    async def load(cls, store: Store, key: NodeKey) -> "DirectoryCache":
+    async def load(cls, store: Store, key: NodeKey, clock: Clock) -> "DirectoryCache":
         """Read the configuration for the first time."""
-        return cls(store, key, Directory(await store.read(stored.snapshot), key))
+        return cls(store, key, clock, await _read(store, key, today(clock)))
 
     @property
     def current(self) -> Directory:
@@ -127,10 +161,11 @@ class DirectoryCache:
         return self._current
 
     async def refresh(self) -> bool:
-        """Read again if the database's version is another. Returns whether it was."""
-        if await self._store.read(configuration.version) == self._current.version:
+        """Read again if the database's version is another, or the day is. Returns whether it was."""
+        day, current = today(self._clock), self._current
+        if (await self._store.read(configuration.version), day) == (current.version, current.day):
             return False
-        self._current = Directory(await self._store.read(stored.snapshot), self._key)
+        self._current = await _read(self._store, self._key, day)
         log.info("configuration_reloaded", version=self._current.version)
         return True
 
@@ -142,3 +177,9 @@ class DirectoryCache:
                 await self.refresh()
             except Exception:
                 log.exception("configuration_reload_failed")
+
+
+async def _read(store: Store, key: NodeKey, day: str) -> Directory:
+    """The configuration; put together in a thread, since a national registry takes a while."""
+    snapshot = await store.read(stored.snapshot)
+    return await asyncio.to_thread(Directory, snapshot, key, day)

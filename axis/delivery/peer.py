@@ -11,19 +11,44 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from axis.terms import PackageKind
+from axis.terms import PackageKind, Urgency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One organisation that a pushed package is for, and that this partner reaches."""
+
+    organ_id: str  # canonical code
+    name: str | None
+    email: str | None
+    addressed_as: str  # the code in the package, where it succeeds a closed organisation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A package to push. The bytes are streamed by the callable, from the start each time."""
+    """A package to push: what a dialect may want to know without reading it. The bytes come with the call."""
 
     package_id: str
     kind: PackageKind
     size_bytes: int
     sha256_hex: str
     from_organ: str
-    request_id: str  # correlation id, sent along where the dialect has a place for it
+    request_id: str  # the same on every try, sent along where the dialect has a place for it
+    receivers: tuple[Recipient, ...] = ()  # those that this partner reaches, not all that the package names
+    document_id: str = ""  # as the sender wrote it; of a status: of the document that it is about
+    code: str | None = None  # number and notation of the document
+    subject: str | None = None
+    urgency: Urgency = Urgency.NORMAL
+    status_code: str | None = None  # of a status
+    from_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The partner's answer to a package: it holds it durably."""
+
+    ref: str  # its id for the package; "" when the dialect has none
+    acknowledged: bool = False  # the receivers' own system has it, by this very answer
 
 
 class Bytes(Protocol):
@@ -52,10 +77,20 @@ class ReceiverState:
 
 
 class Peer(Protocol):
-    """A partner."""
+    """A partner's other end."""
 
-    async def send(self, outgoing: Outgoing, content: Bytes) -> str:
-        """Push a package. Returns the partner's id for it, durable there when returned."""
+    @property
+    def polls(self) -> bool:
+        """Whether it has a list for us; without one, poll, fetch and confirm are never called."""
+        ...
+
+    @property
+    def tells_receivers(self) -> bool:
+        """Whether it can be asked how far receivers have come; if not, `receivers` is never called."""
+        ...
+
+    async def send(self, outgoing: Outgoing, content: Bytes) -> Sent:
+        """Push a package. What is returned is durable there."""
         ...
 
     async def poll(self) -> tuple[Incoming, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from axis.calendar.deadlines import Deadlines
+from axis.calendar.working import Calendar
 from axis.clock import Clock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import CurrentDirectory
@@ -14,7 +16,7 @@ from axis.edxml.model import Limits
 from axis.errors import Busy, Code
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
-from axis.store.records import Audit, SystemEvent
+from axis.store.records import Audit, QueueRow, SystemEvent
 from axis.store.store import Store
 from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
 
@@ -34,22 +36,19 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
+    deadlines: Deadlines = field(default_factory=lambda: Deadlines(calendar=Calendar()))
     inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 
 
 class Wake:
-    """Tells the delivery loop of an uplink that there is work, so that it need not wait for its next look."""
+    """Tells the delivery loop that there is work, so that it need not wait for its next look."""
 
     def __init__(self) -> None:
-        self._events: dict[str, asyncio.Event] = {}
+        self.bell = asyncio.Event()
 
-    def event(self, uplink_id: str) -> asyncio.Event:
-        """The event that the loop of an uplink waits for."""
-        return self._events.setdefault(uplink_id, asyncio.Event())
-
-    def ring(self, uplink_id: str) -> None:
+    def ring(self) -> None:
         """There is something to send."""
-        self.event(uplink_id).set()
+        self.bell.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +119,7 @@ class Context:
                 await self.store.submit(hot)
             except Stale:
                 continue
+            if any(isinstance(row, QueueRow) for row in hot.inserts):
+                self.wake.ring()
             return answer
         raise Busy(Code.OVERLOADED, "too many concurrent writes to the same document", retry_after_s=1)

@@ -53,10 +53,7 @@ class DocumentIntake:
         receivers = len(package.header.receivers)
         parcel = await self._context.work_out(receivers, partial(self._parcel, entry, package))
         decide = self._decide if parcel.business.makes_document else self._acts.decide
-        accepted = await self._context.settle(partial(decide, parcel))
-        for uplink_id in {destination.uplink_id for destination in parcel.destinations if destination.uplink_id}:
-            self._context.wake.ring(uplink_id)
-        return accepted
+        return await self._context.settle(partial(decide, parcel))
 
     def _parcel(self, entry: Entry, package: DocumentPackage) -> Parcel:
         return rows.make_parcel(entry, package, self._destinations(entry.source, package))
@@ -133,7 +130,7 @@ class DocumentIntake:
         context = self._context
         document_uid, package_id = context.new_id(), context.new_id()
         place = NumberedPlace(edition=len(around.editions) + 1, same_code_no=around.same_code_no)
-        document = rows.document_row(parcel, document_uid, package_id, place)
+        document = rows.document_row(self._context, parcel, document_uid, package_id, place)
         deliveries = rows.delivery_rows(context, parcel, document_uid, parcel.destinations)
         deliveries, adopted = adopt_orphans(document, deliveries, around.orphans)
         shipment = Shipment(

@@ -1,10 +1,11 @@
-"""Packages come down from another axis: polled, accepted like any other, confirmed once they are durable here.
+"""Packages come from a partner that has a list for us: polled, accepted like any other, confirmed once durable here.
 
 A crash between accepting and confirming leads to a repeat, which gets the first answer. What cannot be accepted is
 audited and answered "fail", so that the partner knows and one bad item never stops the others.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from axis.delivery.peer import Incoming, Peer
 from axis.errors import AxisError, Busy, PeerRefused, PeerUnreachable
 from axis.exchange.context import Context
+from axis.exchange.partners import Line, Partners
 from axis.exchange.service import Exchange
 from axis.exchange.values import Source
 from axis.ids import SystemId
@@ -19,23 +21,25 @@ from axis.terms import Origin
 
 log = structlog.get_logger(__name__)
 
+_LOOK_S = 0.5  # between two looks at who the partners are
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxPolicy:
-    """How one uplink is polled."""
+    """How one partner is polled."""
 
     poll_interval_s: float = 5.0
     most_wait_s: float = 300.0  # the pause doubles with each failed round, up to this
 
 
 class Inbox:
-    """The polling loop of one uplink."""
+    """The polling loop of one partner."""
 
-    def __init__(self, context: Context, exchange: Exchange, peer: Peer, source: SystemId, policy: InboxPolicy) -> None:
+    def __init__(self, context: Context, exchange: Exchange, peer: Peer, source: Source, policy: InboxPolicy) -> None:
         self._context = context
         self._exchange = exchange
         self._peer = peer
-        self._source = Source(system_id=source, origin=Origin.UPLINK)
+        self._source = source
         self._policy = policy
 
     async def run(self) -> None:
@@ -47,10 +51,10 @@ class Inbox:
                 failures = 0
             except (PeerUnreachable, PeerRefused, Busy) as e:
                 taken, failures = 0, failures + 1
-                log.warning("poll_failed", uplink=self._source.system_id, error=str(e)[:500], failures=failures)
+                log.warning("poll_failed", partner=self._source.system_id, error=str(e)[:500], failures=failures)
             except Exception:
                 taken, failures = 0, failures + 1
-                log.exception("inbox_failed", uplink=self._source.system_id)
+                log.exception("inbox_failed", partner=self._source.system_id)
             if not taken:
                 pause = self._policy.poll_interval_s * 2 ** min(failures, 10)
                 await asyncio.sleep(min(pause, max(self._policy.most_wait_s, self._policy.poll_interval_s)))
@@ -70,11 +74,11 @@ class Inbox:
         except (PeerUnreachable, Busy):
             raise
         except AxisError as e:
-            log.warning("item_refused", uplink=self._source.system_id, code=e.code)
+            log.warning("item_refused", partner=self._source.system_id, code=e.code)
             await self._peer.confirm(item, ok=False)
             return False
         except Exception:
-            log.exception("item_failed", uplink=self._source.system_id)  # our fault: it stays in the partner's list
+            log.exception("item_failed", partner=self._source.system_id)  # our fault: it stays in the partner's list
             return False
         await self._peer.confirm(item, ok=True)
         return True
@@ -86,3 +90,39 @@ class Inbox:
                 async for chunk in chunks:
                     await spool.write(chunk)
             await self._exchange.accept(self._source, await spool.finish(drop_crlf=False))
+
+
+class Inboxes:
+    """The polling loops of all partners that have a list for us; they follow the configuration."""
+
+    def __init__(
+        self, context: Context, exchange: Exchange, partners: Partners, policy_of: Callable[[str], InboxPolicy]
+    ) -> None:
+        """policy_of: how the partner of an id is polled."""
+        self._context = context
+        self._exchange = exchange
+        self._partners = partners
+        self._policy_of = policy_of
+
+    async def run(self) -> None:
+        """Keep one loop for each partner, for ever."""
+        running: dict[Line, asyncio.Task[None]] = {}
+        try:
+            while True:
+                lines = [line for line in self._partners.lines() if line.peer.polls]
+                for line in [line for line in running if line not in lines]:
+                    running.pop(line).cancel()
+                for line in lines:
+                    if line not in running:
+                        running[line] = asyncio.create_task(self._poll(line))
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
+
+    async def _poll(self, line: Line) -> None:
+        origin = Origin.UPLINK if line.is_uplink else Origin.LOCAL
+        source = Source(system_id=SystemId(line.partner_id), origin=origin)
+        with line.use() as peer:
+            await Inbox(self._context, self._exchange, peer, source, self._policy_of(line.partner_id)).run()

@@ -1,8 +1,12 @@
-"""Packages go up to another axis: claimed, pushed, recorded, and asked after until the receivers have them.
+"""Packages go out to partners: claimed, pushed, recorded, and asked after until the receivers have them.
 
-Stored first, forwarded after. Each step commits by itself: claim (with a lease and a fence) → Peer.send → record.
-A crash between the last two sends the package again; the partner finds the repeat. "Handed over" says that the
-partner has it, never that a receiver has.
+A partner is an uplink, or a system that we push to. Stored first, forwarded after. Each step commits by itself: claim
+(with a lease and a fence) → Peer.send → record. A crash between the last two sends the package again; the partner finds
+the repeat. "Handed over" says that the partner has it, never that a receiver has.
+
+Accepting a package puts its pushes into the queue by the configuration as it was known then. Whenever the configuration
+changes, and now and then, what waits for a partner without a push gets one; a push that nothing waits for ends when
+it is claimed. So a receiver that changes its system takes along what is pending.
 """
 
 import asyncio
@@ -14,159 +18,253 @@ from functools import partial
 import structlog
 
 from axis.delivery.backoff import Backoff
-from axis.delivery.peer import Outgoing, Peer, ReceiverState
+from axis.delivery.peer import Outgoing, ReceiverState, Recipient, Sent
 from axis.errors import AxisError, PeerRefused, PeerUnreachable
 from axis.evidence.leaf import LeafKind, make_leaf
+from axis.exchange import parcel as rows
 from axis.exchange.context import Context
+from axis.exchange.partners import Line, Partners
 from axis.organ.codes import canonical_form
 from axis.store import queries
-from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueMoved, Stale
+from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueMoved
 from axis.store.records import Consignment, QueueRow, Row
-from axis.terms import TransportState
+from axis.terms import TransportState, Urgency
 
 log = structlog.get_logger(__name__)
 
 _MINUTE_S = 60
+_UNSENT = (TransportState.QUEUED, TransportState.RETRYING)
+_PLANNED_AT_ONCE = 200  # pushes that are made in one write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxPolicy:
-    """How one uplink is pushed to."""
+    """How partners are pushed to."""
 
     backoff: Backoff = field(default_factory=Backoff)
     lease_s: float = 120  # longer than any single call to the partner may take
     look_s: float = 1.0  # between looks at the queue when nothing rings
-    concurrency: int = 4
+    plan_s: float = 60.0  # between looks for what waits without a push, when no configuration changes
+    concurrency: int = 4  # pushes to one partner at once
     ask: Backoff = field(  # how often the partner is asked whether the receivers have a package
         default_factory=lambda: Backoff(delays_s=(5, 30, 120, 600, 3600, 14400), give_up_s=5 * 86_400)
     )
-    asks_per_minute: int = 120
+    asks_per_minute: int = 120  # to one partner
 
 
 class Outbox:
-    """The delivery loop of one uplink."""
+    """The delivery loop of all partners."""
 
-    def __init__(self, context: Context, uplink_id: str, peer: Peer, policy: OutboxPolicy) -> None:
+    def __init__(self, context: Context, partners: Partners, policy: OutboxPolicy) -> None:
         self._context = context
-        self._uplink_id = uplink_id
-        self._peer = peer
+        self._partners = partners
         self._policy = policy
-        self._asks: list[float] = []
+        self._running: dict[str, set[asyncio.Task[None]]] = {}  # by partner
+        self._asks: dict[str, list[float]] = {}
+        self._planned_version: int | None = None
+        self._planned_at_s = 0.0
 
     async def run(self) -> None:
         """Push and ask for ever. A failure of one row never stops the others; one of the loop is logged and survived.
 
-        A long push holds one of `concurrency` places and delays nothing else.
+        A long push holds one of its partner's places and delays nothing else.
         """
-        bell = self._context.wake.event(self._uplink_id)
-        running: set[asyncio.Task[None]] = set()
+        bell = self._context.wake.bell
         try:
             while True:
                 bell.clear()
-                started = await self._start(self._policy.concurrency - len(running))
-                for task in started:
+                for task in await self._start():
                     task.add_done_callback(lambda _: bell.set())
-                running |= started
                 await _wait(bell, self._policy.look_s)
-                running = {task for task in running if not task.done()}
         finally:
+            running = [task for tasks in self._running.values() for task in tasks]
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
     async def work(self) -> bool:
         """One round, to its end: what is due now. Returns whether there was anything."""
-        tasks = await self._start(self._policy.concurrency)
+        tasks = await self._start()
         await asyncio.gather(*tasks)
         return bool(tasks)
 
-    async def _start(self, places: int) -> set[asyncio.Task[None]]:
+    async def _start(self) -> list[asyncio.Task[None]]:
         """Claim as much due work as there are places, pushes before questions, and begin it."""
+        started: list[asyncio.Task[None]] = []
         try:
-            rows = await self._claim("send", places)
-            rows += await self._claim("ask", min(places - len(rows), self._allowed_asks()))
+            await self._partners.refresh()
+            await self._plan_if_due()
+            for line in self._partners.lines():
+                for row in await self._claim_for(line):
+                    task = asyncio.create_task(self._run_row(line, row))
+                    self._running.setdefault(line.partner_id, set()).add(task)
+                    task.add_done_callback(self._running[line.partner_id].discard)
+                    started.append(task)
         except Exception:
-            log.exception("outbox_failed", uplink=self._uplink_id)
-            return set()
-        return {asyncio.create_task(self._run_row(row)) for row in rows}
+            log.exception("outbox_failed")
+        return started
 
-    def _allowed_asks(self) -> int:
+    async def _claim_for(self, line: Line) -> tuple[QueueRow, ...]:
+        places = self._policy.concurrency - len(self._running.get(line.partner_id, ()))
+        found = await self._claim(line.partner_id, "send", places)
+        return found + await self._claim(line.partner_id, "ask", min(places - len(found), self._allowed_asks(line)))
+
+    def _allowed_asks(self, line: Line) -> int:
         now = asyncio.get_running_loop().time()
-        self._asks = [at for at in self._asks if now - at < _MINUTE_S]
-        return self._policy.asks_per_minute - len(self._asks)
+        recent = [at for at in self._asks.get(line.partner_id, ()) if now - at < _MINUTE_S]
+        self._asks[line.partner_id] = recent
+        return self._policy.asks_per_minute - len(recent)
 
-    async def _claim(self, task: str, limit: int) -> tuple[QueueRow, ...]:
+    async def _claim(self, partner_id: str, task: str, limit: int) -> tuple[QueueRow, ...]:
         if limit <= 0:
             return ()
         now = self._context.clock.now()
-        if not await self._context.store.read(lambda c: queries.has_due(c, self._uplink_id, task, now)):
+        if not await self._context.store.read(lambda c: queries.has_due(c, partner_id, task, now)):
             return ()
         until = now + timedelta(seconds=self._policy.lease_s)
-        return await self._context.store.write(lambda c: queries.claim(c, self._uplink_id, task, now, until, limit))
+        return await self._context.store.write(lambda c: queries.claim(c, partner_id, task, now, until, limit))
 
-    async def _run_row(self, row: QueueRow) -> None:
+    async def _run_row(self, line: Line, row: QueueRow) -> None:
         try:
-            await (self._send(row) if row.task == "send" else self._ask(row))
-        except Stale:
-            log.warning("outbox_lease_lost", uplink=self._uplink_id, package_id=row.package_id)
+            with line.use():
+                await (self._send(line, row) if row.task == "send" else self._ask(line, row))
         except Exception:
-            log.exception("outbox_row_failed", uplink=self._uplink_id, package_id=row.package_id)
+            log.exception("outbox_row_failed", partner=line.partner_id, package_id=row.package_id)
+
+    # ── planning ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _plan_if_due(self) -> None:
+        """Give what waits for a partner its push. The lines' version: what was decided under an older one is here."""
+        now_s = asyncio.get_running_loop().time()
+        if self._planned_version == self._partners.version and now_s - self._planned_at_s < self._policy.plan_s:
+            return
+        self._planned_version, self._planned_at_s = self._partners.version, now_s
+        while missing := await self._context.store.read(lambda c: queries.missing_pushes(c, _PLANNED_AT_ONCE)):
+            pushes = tuple(
+                rows.push_row(self._context, push.package_id, push.partner_id, push.urgency, push.queued_at)
+                for push in missing
+            )
+            await self._context.store.submit(Hot(inserts=pushes))
+            log.info("pushes_planned", pushes=len(pushes))
 
     # ── pushing ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _send(self, row: QueueRow) -> None:
-        package = await self._context.store.read(lambda c: queries.package(c, row.package_id))
-        if package is None:
+    async def _send(self, line: Line, row: QueueRow) -> None:
+        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
+        if push is None:
             raise LookupError(row.package_id)  # a foreign key forbids it
-        outgoing = Outgoing(
+        waiting = [c for c in push.consignments if c.state in _UNSENT]
+        if not waiting:
+            await self._context.settle(partial(self._nothing_to_send, row, push.consignments))
+            return
+        outgoing = await self._context.work_out(len(waiting), partial(self._outgoing, row, push, waiting))
+        content = partial(self._context.store.blobs.chunks, outgoing.sha256_hex)
+        with structlog.contextvars.bound_contextvars(request_id=outgoing.request_id):
+            try:
+                sent = await line.peer.send(outgoing, content)
+            except AxisError as e:
+                await self._record_failure(row, e)
+                return
+            ids = {c.consignment_id for c in waiting}
+            await self._context.settle(partial(self._sent, line, row, sent, ids))
+            log.info("package_handed_over", partner=line.partner_id, package_id=row.package_id, peer_ref=sent.ref)
+
+    def _outgoing(self, row: QueueRow, push: queries.Push, waiting: Sequence[Consignment]) -> Outgoing:
+        package, registry = push.package, self._context.directory.current.registry
+        addressed = {delivery.delivery_id: delivery for delivery in push.deliveries}
+        recipients = []
+        for consignment in waiting:
+            delivery = addressed.get(consignment.delivery_id or "")
+            organ = registry.find(consignment.receiver_organ)
+            recipients.append(
+                Recipient(
+                    organ_id=consignment.receiver_organ,
+                    name=organ.name if organ else delivery.receiver_name if delivery else None,
+                    email=organ.email if organ else None,
+                    addressed_as=delivery.addressed_as if delivery else consignment.receiver_organ,
+                )
+            )
+        sender = registry.find(package.from_organ)
+        return Outgoing(
             package_id=package.package_id,
             kind=package.kind,
             size_bytes=package.size_bytes,
             sha256_hex=package.sha256_hex,
             from_organ=package.from_raw,
-            request_id=self._context.new_id(),
+            request_id=row.queue_id,
+            receivers=tuple(recipients),
+            document_id=package.document_id,
+            code=package.code,
+            subject=package.subject,
+            urgency=Urgency(package.urgency),
+            status_code=push.status_code,
+            from_name=sender.name if sender else push.sender_name,
         )
-        with structlog.contextvars.bound_contextvars(request_id=outgoing.request_id):
-            try:
-                ref = await self._peer.send(outgoing, partial(self._context.store.blobs.chunks, package.sha256_hex))
-            except AxisError as e:
-                await self._record_failure(row, e)
-                return
-            await self._context.settle(partial(self._sent, row, ref))
-            log.info("package_handed_over", uplink=self._uplink_id, package_id=package.package_id, peer_ref=ref)
 
-    async def _sent(self, row: QueueRow, ref: str) -> tuple[Hot | None, None]:
-        waiting = await self._waiting(row.package_id)
-        return await self._context.work_out(len(waiting), partial(self._write_sent, row, ref, waiting)), None
+    async def _nothing_to_send(self, row: QueueRow, consignments: Sequence[Consignment]) -> tuple[Hot | None, None]:
+        """Cancelled, moved elsewhere, or sent by another claimer: the row asks on where it did, else it ends."""
+        if not await self._is_ours(row):
+            return None, None
+        if row.peer_ref and any(c.state is TransportState.HANDED_OVER for c in consignments):
+            return Hot(changes=(_asking(row, row.peer_ref, self._first_ask()),)), None
+        return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),)), None
 
-    def _write_sent(self, row: QueueRow, ref: str, waiting: Sequence[Consignment]) -> Hot:
+    async def _is_ours(self, row: QueueRow) -> bool:
+        """Whether nobody has claimed, renewed or removed the row since we claimed it."""
+        now = await self._context.store.read(lambda c: queries.queue_row(c, row.queue_id))
+        if now is None or now.fence != row.fence:
+            log.warning("lease_lost", partner=row.partner_id, package_id=row.package_id)
+            return False
+        return True
+
+    def _first_ask(self) -> datetime:
         now = self._context.clock.now()
-        moves: tuple[Change, ...] = tuple(
-            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.HANDED_OVER, at=now)
-            for c in waiting
-        )
-        first_ask = self._policy.ask.next_try(now, 1, now) or now
-        again = QueueMoved(
-            queue_id=row.queue_id, fence=row.fence, task="ask", peer_ref=ref, due_at=first_ask, attempts=0
-        )
-        fields = {
-            "package_id": row.package_id,
-            "receivers": [c.receiver_organ for c in waiting],
-            "system": self._uplink_id,
-            "peer_ref": ref,
-        }
-        return Hot(inserts=(make_leaf(LeafKind.HANDED_OVER, now, fields),), changes=(*moves, again))
+        return self._policy.ask.next_try(now, 1, now) or now
+
+    async def _sent(self, line: Line, row: QueueRow, sent: Sent, ids: set[str]) -> tuple[Hot | None, None]:
+        """What was sent counts as handed over, even if the row was taken from us meanwhile: the partner has it."""
+        ours = await self._is_ours(row)
+        consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
+        waiting = [c for c in consignments if c.consignment_id in ids and c.state in _UNSENT]
+        end: tuple[Change, ...] = ()
+        if ours and line.peer.tells_receivers and sent.ref and not sent.acknowledged:
+            end = (_asking(row, sent.ref, self._first_ask()),)
+        elif ours:
+            end = (QueueDone(queue_id=row.queue_id, fence=row.fence),)
+        write = partial(self._write_sent, row, sent, waiting, end)
+        return await self._context.work_out(len(waiting), write), None
+
+    def _write_sent(
+        self, row: QueueRow, sent: Sent, waiting: Sequence[Consignment], end: tuple[Change, ...]
+    ) -> Hot | None:
+        if not (waiting or end):
+            return None
+        now = self._context.clock.now()
+        receivers = [c.receiver_organ for c in waiting]
+        moves: list[Change] = []
+        leaves: list[Row] = []
+        if waiting:
+            fields = {"package_id": row.package_id, "receivers": receivers, "system": row.partner_id}
+            leaves.append(make_leaf(LeafKind.HANDED_OVER, now, {**fields, "peer_ref": sent.ref or None}))
+            moves += [_moved(c, c.state, TransportState.HANDED_OVER, now) for c in waiting]
+            if sent.acknowledged:
+                leaves.append(make_leaf(LeafKind.ACKNOWLEDGED, now, fields))
+                moves += [_moved(c, TransportState.HANDED_OVER, TransportState.ACKNOWLEDGED, now) for c in waiting]
+        return Hot(inserts=tuple(leaves), changes=(*moves, *end))
 
     async def _record_failure(self, row: QueueRow, error: AxisError) -> None:
         words = str(error)[:500]
         final = isinstance(error, PeerRefused) and error.retry == "never"
-        log.warning("push_failed", uplink=self._uplink_id, package_id=row.package_id, error=words, final=final)
+        log.warning("push_failed", partner=row.partner_id, package_id=row.package_id, error=words, final=final)
         await self._context.settle(partial(self._failed, row, words, final=final))
 
     async def _failed(self, row: QueueRow, words: str, *, final: bool) -> tuple[Hot | None, None]:
+        if not await self._is_ours(row):
+            return None, None
         now = self._context.clock.now()
         due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at)
-        waiting = await self._waiting(row.package_id)
+        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
+        waiting = [c for c in push.consignments if c.state in _UNSENT] if push else []
         return await self._context.work_out(
             len(waiting), partial(self._write_failed, row, words, due_at, waiting)
         ), None
@@ -184,34 +282,28 @@ class Outbox:
         )
         if due_at is None:
             fields = {"package_id": row.package_id, "receivers": [c.receiver_organ for c in waiting], "error": words}
-            audit: tuple[Row, ...] = (self._context.audit("consignment_dead", self._uplink_id, fields),)
+            audit: tuple[Row, ...] = (self._context.audit("consignment_dead", row.partner_id, fields),)
             done = QueueDone(queue_id=row.queue_id, fence=row.fence)
             return Hot(inserts=audit, changes=(*failures, done))
         return Hot(changes=(*failures, _later(row, due_at, row.attempts + 1)))
 
-    async def _waiting(self, package_id: str) -> tuple[Consignment, ...]:
-        """The package's consignments to this uplink that have not been handed over."""
-        consignments = await self._context.store.read(lambda c: queries.consignments(c, package_id))
-        return tuple(
-            c
-            for c in consignments
-            if c.uplink_id == self._uplink_id and c.state in (TransportState.QUEUED, TransportState.RETRYING)
-        )
-
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _ask(self, row: QueueRow) -> None:
-        self._asks.append(asyncio.get_running_loop().time())
+    async def _ask(self, line: Line, row: QueueRow) -> None:
+        states: Sequence[ReceiverState] = ()
+        self._asks.setdefault(line.partner_id, []).append(asyncio.get_running_loop().time())
         try:
-            states = await self._peer.receivers(row.peer_ref or "")
+            if line.peer.tells_receivers:
+                states = await line.peer.receivers(row.peer_ref or "")
         except (PeerRefused, PeerUnreachable) as e:
-            log.info("ask_failed", uplink=self._uplink_id, package_id=row.package_id, error=str(e)[:500])
-            states = ()
+            log.info("ask_failed", partner=line.partner_id, package_id=row.package_id, error=str(e)[:500])
         await self._context.settle(partial(self._asked, row, states))
 
     async def _asked(self, row: QueueRow, states: Sequence[ReceiverState]) -> tuple[Hot | None, None]:
-        consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
-        ours = [c for c in consignments if c.uplink_id == self._uplink_id]
+        if not await self._is_ours(row):
+            return None, None
+        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
+        ours = push.consignments if push else ()
         return await self._context.work_out(len(ours), partial(self._write_asked, row, states, ours)), None
 
     def _write_asked(self, row: QueueRow, states: Sequence[ReceiverState], ours: Sequence[Consignment]) -> Hot:
@@ -226,7 +318,7 @@ class Outbox:
             fields = {
                 "package_id": row.package_id,
                 "receivers": [c.receiver_organ for c in confirmed],
-                "system": self._uplink_id,
+                "system": row.partner_id,
             }
             leaves = (make_leaf(LeafKind.ACKNOWLEDGED, now, fields),)
         done = {c.consignment_id for c in confirmed}
@@ -248,8 +340,16 @@ class Outbox:
         due_at = self._policy.ask.next_try(now, row.attempts + 2, row.queued_at)
         if due_at is None:
             fields = {"package_id": row.package_id, "receivers": open_ones}
-            return done, (self._context.audit("never_acknowledged", self._uplink_id, fields),)
+            return done, (self._context.audit("never_acknowledged", row.partner_id, fields),)
         return _later(row, due_at, row.attempts + 1), ()
+
+
+def _moved(consignment: Consignment, was: TransportState, becomes: TransportState, at: datetime) -> Change:
+    return ConsignmentMoved(consignment_id=consignment.consignment_id, was=was, becomes=becomes, at=at)
+
+
+def _asking(row: QueueRow, peer_ref: str, due_at: datetime) -> QueueMoved:
+    return QueueMoved(queue_id=row.queue_id, fence=row.fence, task="ask", peer_ref=peer_ref, due_at=due_at, attempts=0)
 
 
 def _later(row: QueueRow, due_at: datetime, attempts: int) -> QueueMoved:

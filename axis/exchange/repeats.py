@@ -15,7 +15,7 @@ from axis.exchange.parcel import Parcel, Shipment
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, Hot
 from axis.store.records import Act, ActReceiver, Blob, Consignment, Delivery, Document, Package, Row
-from axis.terms import Place, StatusCode, TransportState
+from axis.terms import StatusCode, TransportState
 
 HEADER_DIFFERS = "header_differs"
 
@@ -143,10 +143,10 @@ def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, 
         )
         for consignment in known.reopen
     )
-    pushes = {(c.package_id, c.uplink_id) for c in known.reopen if c.place is Place.UPLINK and c.uplink_id is not None}
+    pushes = {(c.package_id, rows.partner_of(context, c.receiver_organ, c.uplink_id)) for c in known.reopen}
     pushed = tuple(
-        rows.push_row(context, package_id, uplink_id, parcel.urgency, parcel.at)
-        for package_id, uplink_id in sorted(pushes)
+        rows.push_row(context, package_id, partner_id, parcel.urgency, parcel.at)
+        for package_id, partner_id in sorted((p, to) for p, to in pushes if to is not None)
     )
     return pushed, changes
 

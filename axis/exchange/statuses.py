@@ -61,10 +61,7 @@ class StatusIntake:
         one is kept as an orphan.
         """
         report = self._report(entry, package)
-        accepted, uplink_id = await self._context.settle(partial(self._decide, report))
-        if uplink_id is not None:
-            self._context.wake.ring(uplink_id)
-        return accepted
+        return await self._context.settle(partial(self._decide, report))
 
     def _report(self, entry: Entry, package: StatusPackage) -> Report:
         header = package.header
@@ -86,11 +83,11 @@ class StatusIntake:
             raise UnknownOrgan(Code.UNKNOWN_RECEIVER, code, at="ResponseFor/OrganId")
         return destination
 
-    async def _decide(self, report: Report) -> tuple[Hot | None, tuple[Accepted, str | None]]:
+    async def _decide(self, report: Report) -> tuple[Hot | None, Accepted]:
         entry = report.entry
         same, found = await self._context.store.read(partial(self._look, report))
         if same is not None:
-            return None, (_answer(Outcome.REPEATED, same.package_id, same.document_uid), None)
+            return None, _answer(Outcome.REPEATED, same.package_id, same.document_uid)
         if found is None and entry.source.origin is not Origin.UPLINK:
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
         package_id = entry.composed.package_id if entry.composed else self._context.new_id()
@@ -107,8 +104,7 @@ class StatusIntake:
             _leaf(report, package_id, document_uid, verdict.effect),
             *((entry.composed.audit,) if entry.composed else ()),
         )
-        answer = _answer(Outcome.ACCEPTED, package_id, document_uid)
-        return Hot(inserts=inserts, changes=verdict.changes), (answer, destination.uplink_id)
+        return Hot(inserts=inserts, changes=verdict.changes), _answer(Outcome.ACCEPTED, package_id, document_uid)
 
     def _look(self, report: Report, conn: Connection) -> tuple[Package | None, Match | None]:
         entry = report.entry

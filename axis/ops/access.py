@@ -4,18 +4,23 @@ What is changed here holds in a running node within a second, since it compares 
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from axis.calendar.deadlines import Deadlines
+from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
+from axis.clock import SystemClock, today
 from axis.delivery.directory import Directory
-from axis.errors import Code, NotFound
+from axis.delivery.partner import Partner
+from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.settings import Settings
@@ -23,7 +28,7 @@ from axis.store import registry, systems
 from axis.store.engine import StoreOptions
 from axis.store.records import Account, System
 from axis.store.store import Store
-from axis.store.systems import NewSecret, NewSystem
+from axis.store.systems import NewSecret, NewSystem, Pushing
 from axis.terms import Role
 from axis.trust.policy import Algorithms, Policy, Revocation
 
@@ -40,6 +45,7 @@ class Connecting:
     serves: tuple[str, ...]  # organisations, by canonical code
     front: str = "vxp"
     may_register: bool = False
+    pushed: Partner | None = None  # how we push to it; None: it fetches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +58,15 @@ class Access:
 
     async def directory(self) -> Directory:
         """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key)
+        return Directory(await self.store.read(registry.snapshot), self.key, today(SystemClock()))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
 
         Raises WrongState(SYSTEM_EXISTS or ORGAN_IN_USE), UnknownOrgan.
         """
+        if wish.system_id in {uplink.id for uplink in self.settings.uplink}:
+            raise WrongState(Code.SYSTEM_EXISTS, f"{wish.system_id} is an uplink's id")
         secret = new_secret()
         system = System(
             system_id=wish.system_id,
@@ -68,9 +76,27 @@ class Access:
             may_register=wish.may_register,
             created_at=now,
         )
+        if wish.pushed is not None:
+            pushing = self._pushing(wish.pushed)
+            system = replace(
+                system,
+                adapter=pushing.adapter,
+                options=pushing.options,
+                secrets_encrypted=pushing.secrets_encrypted,
+            )
         new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
         await self.store.write(lambda conn: systems.add_system(conn, new, now, actor))
         return secret
+
+    async def set_pushing(self, system_id: str, pushed: Partner | None, now: datetime, actor: str) -> None:
+        """Push to a system so from now on; None: it fetches. Raises NotFound."""
+        pushing = None if pushed is None else self._pushing(pushed)
+        await self.store.write(lambda conn: systems.set_pushing(conn, system_id, pushing, now, actor))
+
+    def _pushing(self, partner: Partner) -> Pushing:
+        secrets_encrypted = self.key.encrypt(json.dumps(dict(partner.secrets))) if partner.secrets else None
+        options = json.dumps(dict(partner.options), ensure_ascii=False, sort_keys=True)
+        return Pushing(adapter=partner.adapter, options=options, secrets_encrypted=secrets_encrypted)
 
     async def rotate(self, system_id: str, grace: timedelta, now: datetime, actor: str) -> str:
         """Give a system a new secret and return it; the old ones stay good for the grace. Raises NotFound."""
@@ -138,6 +164,18 @@ def working_calendar(settings: Settings) -> Calendar:
         public_holidays=chosen.public_holidays,
         days_off=frozenset(chosen.days_off),
         make_up_days=frozenset(chosen.make_up_days),
+    )
+
+
+def deadline_rules(settings: Settings) -> Deadlines:
+    """How soon the settings say that things are due. Takes a moment: the days of the years so far are counted."""
+    chosen = settings.deadlines
+    return Deadlines(
+        calendar=working_calendar(settings).warm(datetime.now(UTC).year + 1),
+        sent=Rule.read(chosen.sent),
+        receipt=tuple(map(Rule.read, chosen.receipt)),
+        acceptance=tuple(map(Rule.read, chosen.acceptance)),
+        remind_before=timedelta(hours=chosen.remind_working_hours),
     )
 
 

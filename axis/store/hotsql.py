@@ -34,6 +34,7 @@ from axis.store import hot, records, schema
 from axis.store.hot import Change, ConsignmentMoved, Hot, Stale
 from axis.store.records import Row
 from axis.store.rows import TABLES, Values, columns_of, converter, row_writer
+from axis.store.touches import touches
 from axis.terms import TransportState
 
 INSERT_ORDER: tuple[type, ...] = (
@@ -51,6 +52,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.CertificateRow,
     records.CheckDue,
     records.QueueRow,
+    records.Touch,
     records.Audit,
     records.SystemEvent,
     records.CourierBundle,
@@ -61,6 +63,7 @@ INSERT_ORDER: tuple[type, ...] = (
 
 
 _SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_Insert = sqlite.Insert | postgresql.Insert
 
 
 class Cursor(Protocol):
@@ -103,9 +106,11 @@ class HotSql:
             shared: dict[type, Insert] = {
                 record: sqlite.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED
             }
+            shared[records.QueueRow] = _afresh(sqlite.insert(schema.queue))
         else:
             dialect = postgresql.psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call] # of SQLAlchemy
             shared = {record: postgresql.insert(TABLES[record]).on_conflict_do_nothing() for record in _SHARED}
+            shared[records.QueueRow] = _afresh(postgresql.insert(schema.queue))
         for record in INSERT_ORDER:
             columns = columns_of(record)
             statement = shared[record] if record in shared else insert(columns[0].table).inline()
@@ -122,9 +127,12 @@ class HotSql:
         self._steps.append(step)
 
     def prepare(self, unit: Hot) -> Prepared:
-        """The unit as values. Raises Malformed(FIELD_INVALID) for what a column cannot hold."""
+        """The unit as values, with the marks of what it touches.
+
+        Raises Malformed(FIELD_INVALID) for what a column cannot hold.
+        """
         prepared: Prepared = {}
-        parts: tuple[Row | Change, ...] = (*unit.inserts, *unit.changes)
+        parts: tuple[Row | Change, ...] = (*unit.inserts, *unit.changes, *touches(unit))
         for part in parts:
             number = self._number[type(part)]
             values = self._steps[number].values(part)
@@ -140,6 +148,26 @@ class HotSql:
             cursor.executemany(step.sql, rows)
             if step.guarded and cursor.rowcount != len(rows):
                 raise Stale
+
+
+def _afresh(statement: _Insert) -> Insert:
+    """A push that stands in the queue already, or asks for its receivers, is due from its beginning again.
+
+    The fence rises, so that whoever is at it records nothing over the new one.
+    """
+    t, new = schema.queue.c, statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[t.package_id, t.partner_id],
+        set_={
+            "task": new.task,
+            "urgency": new.urgency,
+            "queued_at": new.queued_at,
+            "due_at": new.due_at,
+            "attempts": new.attempts,
+            "lease_until": null(),
+            "fence": t.fence + _ONE,
+        },
+    )
 
 
 def _compile(statement: Insert | Update | Delete, dialect: Dialect, keys: list[str] | None) -> tuple[str, list[str]]:
@@ -286,7 +314,10 @@ def _document_judged(p: _Parameters) -> Update:
     return (
         update(schema.document)
         .where(t.document_uid == p(t.document_uid, "document_uid"))
-        .values(verdict=p(t.verdict, "verdict"))
+        .values(
+            verdict=p(t.verdict, "verdict"),
+            sent_due_at=func.coalesce(p(t.sent_due_at, "sent_due_at"), t.sent_due_at),
+        )
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from axis.errors import Code, Malformed
-from axis.organ.model import Organ
+from axis.organ.model import Alias, FormerName, Organ
 from axis.store import records, schema
 from axis.store.schema import UtcMicros, to_micros
 
@@ -35,6 +35,8 @@ Values = tuple[Any, ...]
 
 TABLES: dict[type, Table] = {
     Organ: schema.organ,
+    Alias: schema.organ_alias,
+    FormerName: schema.organ_name,
     records.System: schema.system,
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,
@@ -60,6 +62,9 @@ TABLES: dict[type, Table] = {
     records.CertificateRow: schema.certificate,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
+    records.Deadline: schema.deadline,
+    records.Touch: schema.touched,
+    records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
     records.CourierParty: schema.courier_party,

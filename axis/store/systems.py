@@ -31,6 +31,15 @@ class NewSystem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushing:
+    """How a system is pushed to."""
+
+    adapter: str
+    options: str  # JSON object
+    secrets_encrypted: bytes | None  # a JSON object, with the node's key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSecret:
     """A system's next secret, and how long the old ones stay good."""
 
@@ -80,6 +89,25 @@ def set_enabled(conn: Connection, system_id: str, at: datetime, actor: str, *, e
     _check_system(conn, system_id)
     conn.execute(update(schema.system).where(schema.system.c.system_id == system_id).values(enabled=enabled))
     record(conn, at, actor, "system_enabled" if enabled else "system_disabled", {"system": system_id})
+
+
+def set_pushing(conn: Connection, system_id: str, pushing: Pushing | None, at: datetime, actor: str) -> None:
+    """From now on the system is pushed to so; None: it fetches its packages itself. Raises NotFound."""
+    lock(conn)
+    _check_system(conn, system_id)
+    t = schema.system.c
+    values = (
+        {t.adapter: None, t.options: "{}", t.secrets_encrypted: None}
+        if pushing is None
+        else {
+            t.adapter: pushing.adapter,
+            t.options: pushing.options,
+            t.secrets_encrypted: pushing.secrets_encrypted,
+        }
+    )
+    conn.execute(update(schema.system).where(t.system_id == system_id).values(values))
+    fields = {"system": system_id, "adapter": pushing.adapter if pushing else None}
+    record(conn, at, actor, "system_adapter_set", fields)
 
 
 def rotate(conn: Connection, system_id: str, new: NewSecret, at: datetime, actor: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,8 @@ def test_the_list_says_who_is_connected_and_shows_no_secret(home: Home) -> None:
             "front": "vxp",
             "enabled": True,
             "may_register": False,
+            "adapter": None,
+            "options": {},
             "serves": ["H24.3", "H24.3.12"],
         },
         {
@@ -96,6 +99,8 @@ def test_the_list_says_who_is_connected_and_shows_no_secret(home: Home) -> None:
             "front": "vxp",
             "enabled": False,
             "may_register": True,
+            "adapter": None,
+            "options": {},
             "serves": ["H24.5"],
         },
     ]
@@ -138,3 +143,51 @@ def test_an_account_gets_a_password_once_or_brings_its_own(home: Home) -> None:
     assert home.axis("account", "add", "hoa", "--role", "clerk", "--password-stdin", stdin="short\n").code == 2
     assert home.axis("account", "add", "hoa", "--role", "king").code == 2
     assert home.axis("account", "add", " ", "--role", "clerk").code == 2
+
+
+def test_a_system_is_pushed_to_by_an_adapter_with_its_options_and_secrets(home: Home, tmp_path: Path) -> None:
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("không ai biết\n")
+    options = ("--option", "endpoint=http://127.0.0.1:9/vxp", "--option", "system_id=truc")
+    ran = home.axis(
+        *("system", "add", "so-xd", "--serves", "H24.3", "--adapter", "vxp"),
+        *options,
+        *("--secret-file", f"secret={secret_file}"),
+    )
+    assert ran.code == 0, ran.err
+    (system,) = home.axis("system", "list", "--json").json
+    assert system["adapter"] == "vxp"
+    assert system["options"] == {"endpoint": "http://127.0.0.1:9/vxp", "system_id": "truc"}
+    assert "không ai biết" not in home.axis("system", "list", "--json").out
+    assert "không ai biết".encode() not in (home.path / "axis.db").read_bytes()
+    assert home.axis("system", "adapter", "so-xd").code == 0
+    assert home.axis("system", "list", "--json").json[0]["adapter"] is None
+    assert home.axis("system", "adapter", "so-xd", "--adapter", "vxp", *options).code == 2  # without its secret
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--adapter", "telex"), "no adapter 'telex'"),
+        (("--adapter", "vxp", "--option", "endpoint"), "NAME=VALUE"),
+        (("--adapter", "vxp", "--option", "endpoint=http://x", "--option", "colour=blue"), "option system_id"),
+        (("--option", "endpoint=http://x"), "--adapter is missing"),
+        (("--adapter", "vxp", "--secret-file", "secret=/nowhere"), "/nowhere"),
+    ],
+)
+def test_what_an_adapter_does_not_take_is_refused_before_anything_is_stored(
+    home: Home, arguments: tuple[str, ...], says: str
+) -> None:
+    ran = home.axis("system", "add", "so-xd", "--serves", "H24.3", *arguments)
+    assert ran.code == 2
+    assert says in ran.err
+    assert home.axis("system", "list", "--json").json == []
+
+
+def test_a_system_cannot_take_the_id_of_an_uplink(home: Home, tmp_path: Path) -> None:
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("s")
+    uplink = '[[uplink]]\nid = "national"\nendpoint = "http://127.0.0.1:9/vxp"\nsystem_id = "H24"\n'
+    home.config.write_text(home.config.read_text() + uplink + f'secret_file = "{secret_file}"\n')
+    ran = home.axis("system", "add", "national", "--serves", "H24.3")
+    assert (ran.code, "uplink" in ran.err) == (1, True)

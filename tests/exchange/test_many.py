@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from axis.delivery.backoff import Backoff
-from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState
+from axis.delivery.partner import Partner
+from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.exchange.outbox import Outbox, OutboxPolicy
+from axis.exchange.partners import Partners
 from axis.store.hot import Hot
 from tests.exchange.harness import UPLINK, Node, a_document
 
@@ -26,11 +28,13 @@ class Line:
     """A partner that has everything, and says so of every second receiver."""
 
     sent: list[str] = field(default_factory=list)
+    polls = False
+    tells_receivers = True
 
-    async def send(self, outgoing: Outgoing, content: Bytes) -> str:
+    async def send(self, outgoing: Outgoing, content: Bytes) -> Sent:
         assert b"".join([chunk async for chunk in content()])
         self.sent.append(outgoing.package_id)
-        return outgoing.package_id
+        return Sent(ref=outgoing.package_id)
 
     async def receivers(self, ref: str) -> tuple[ReceiverState, ...]:
         assert ref == self.sent[0]
@@ -72,7 +76,8 @@ async def test_a_document_to_many_is_never_put_together_on_the_event_loop(
 ) -> None:
     line = Line()
     policy = OutboxPolicy(backoff=Backoff(jitter=0), ask=Backoff(delays_s=(10,), jitter=0))
-    outbox = Outbox(node.context, UPLINK, line, policy)  # type: ignore[arg-type]
+    partners = Partners(node.directory, [Partner(partner_id=UPLINK, adapter="line")], lambda _: line)  # type: ignore[arg-type, return-value]
+    outbox = Outbox(node.context, partners, policy)
     accepted = await node.send("dms-yte", a_document(*MANY))
     await outbox.work()
     assert set((await node.states(accepted)).values()) == {"handed_over"}

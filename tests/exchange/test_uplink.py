@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 from axis.delivery.backoff import Backoff
-from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState
+from axis.delivery.partner import Partner
+from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.edxml.model import DocumentPackage
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.inbox import Inbox, InboxPolicy
 from axis.exchange.outbox import Outbox, OutboxPolicy
+from axis.exchange.partners import Partners
 from axis.exchange.service import Exchange
-from axis.exchange.values import Acknowledgement
+from axis.exchange.values import Acknowledgement, Source
 from axis.ids import SystemId
 from axis.store.registry import OrganRow
 from axis.store.store import Store
+from axis.terms import Origin
 from tests.exchange.harness import ORGANS, UPLINK, Node, Plan, a_document, a_status, make_node
 
 CITY = "haiphong"
@@ -34,7 +37,10 @@ class Line:
         self.sent: list[str] = []
         self.broken: set[str] = set()
 
-    async def send(self, outgoing: Outgoing, content: Bytes) -> str:
+    polls = True
+    tells_receivers = True
+
+    async def send(self, outgoing: Outgoing, content: Bytes) -> Sent:
         if self.before_send:
             raise self.before_send.pop(0)
         if outgoing.package_id in self.broken:
@@ -44,7 +50,7 @@ class Line:
         self.sent.append(outgoing.package_id)
         if self.after_send:
             raise self.after_send.pop(0)
-        return accepted.package_id
+        return Sent(ref=accepted.package_id)
 
     async def poll(self) -> tuple[Incoming, ...]:
         items = await self.national.exchange.pending(CITY, 200)
@@ -101,12 +107,15 @@ def line(national: Node) -> Line:
 @pytest.fixture
 def outbox(city: Node, line: Line) -> Outbox:
     quick = Backoff(delays_s=(30,), give_up_s=3600, jitter=0)
-    return Outbox(city.context, UPLINK, line, OutboxPolicy(backoff=quick, ask=Backoff(delays_s=(10,), jitter=0)))
+    partners = Partners(city.directory, [Partner(partner_id=UPLINK, adapter="line")], lambda _: line)
+    return Outbox(city.context, partners, OutboxPolicy(backoff=quick, ask=Backoff(delays_s=(10,), jitter=0)))
 
 
 @pytest.fixture
 def inbox(city: Node, line: Line) -> Inbox:
-    return Inbox(city.context, city.exchange, line, SystemId(UPLINK), InboxPolicy())
+    return Inbox(
+        city.context, city.exchange, line, Source(system_id=SystemId(UPLINK), origin=Origin.UPLINK), InboxPolicy()
+    )
 
 
 async def test_a_document_goes_up_and_its_statuses_come_down(

@@ -132,7 +132,7 @@ def queue_row(package_id: str, **changed: object) -> QueueRow:
     row = {
         "queue_id": fresh_id(),
         "package_id": package_id,
-        "uplink_id": "national",
+        "partner_id": "national",
         "task": "send",
         "peer_ref": None,
         "urgency": Urgency.NORMAL,

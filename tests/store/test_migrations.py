@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from axis.errors import AxisError, Busy, Code, Malformed
+from axis.organ.model import Alias
 from axis.store import migrate, schema
 from axis.store.engine import StoreOptions, Use, open_engine
+from axis.store.organs import known
 from axis.store.store import Store
 from tests.databases import Database, Postgres
 
@@ -42,11 +45,23 @@ def shape(engine: Engine) -> dict[str, set[str]]:
 
 
 def _sqlite_shape(c: Connection, table: str) -> set[str]:
-    """The definitions in any order: a column that a migration adds stands behind the constraints."""
+    """What stands between the outer brackets of each statement, part by part: a column added later stands last."""
     rows = c.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL"), {"t": table})
-    statements = (re.sub(r"\s+", " ", row[0]) for row in rows)
-    parts = (re.split(r", ?(?![^(]*\))", re.sub(r"^(CREATE TABLE \S+) \((.*)\)$", r"\1,\2", s)) for s in statements)
-    return {part.strip() for found in parts for part in found}
+    found: set[str] = set()
+    for (statement,) in rows:
+        plain = re.sub(r"\s+", " ", statement.replace(f'"{table}"', table))
+        if not plain.startswith("CREATE TABLE"):
+            found.add(plain)
+            continue
+        part, depth = "", 0
+        for character in plain.partition("(")[2].rpartition(")")[0] + ",":
+            depth += (character == "(") - (character == ")")
+            if character == "," and not depth:
+                found.add(part.strip().replace("( ", "(").replace(" )", ")"))
+                part = ""
+            else:
+                part += character
+    return found
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:
@@ -76,6 +91,23 @@ def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: StoreOpti
     other.dispose()
     if migrated.dialect.name == "postgresql":
         postgres.drop(name)
+
+
+def test_other_codes_of_old_go_on_holding(empty: StoreOptions) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0006")
+        c.exec_driver_sql("INSERT INTO organ (organ_id, name, status, created_at) VALUES ('H24', 'x', 'active', 1)")
+        c.exec_driver_sql("INSERT INTO organ_alias VALUES ('000.00.00.H24', 'H24')")
+    migrate.migrate(empty)
+    with engine.connect() as c:
+        present = known(c)
+    engine.dispose()
+    assert present.aliases == (Alias(alias="000.00.00.H24", organ_id="H24"),)
+    assert [(organ.organ_id, organ.kind, organ.version) for organ in present.organs] == [("H24", None, 0)]
+    assert present.names == ()
 
 
 def test_there_is_one_line_of_migrations_and_each_says_what_it_is() -> None:

@@ -70,7 +70,7 @@ async def done(store: Store, row: QueueRow) -> None:
 async def test_due_rows_are_claimed_by_urgency_and_age_each_once(store: Store) -> None:
     rows = [await enqueue(store, urgency=urgency) for urgency in (0, 3, 0, 3)]
     await enqueue(store, due_at=NOW + timedelta(seconds=1))
-    await enqueue(store, uplink_id="another")
+    await enqueue(store, partner_id="another")
     await enqueue(store, task="ask")
     wanted = ids([rows[1], rows[3], rows[0], rows[2]])
     first = await claim(store, limit=3)
@@ -188,7 +188,7 @@ async def test_the_backlog_counts_what_waits_and_since_when(store: Store) -> Non
     for minutes in (5, 3, 8):
         await enqueue(store, queued_at=NOW - timedelta(minutes=minutes))
     await enqueue(store, task="ask", queued_at=NOW - timedelta(hours=1))
-    await enqueue(store, uplink_id="another")
+    await enqueue(store, partner_id="another")
     assert await store.read(lambda c: queries.backlog(c, "national")) == Backlog(
         to_send=3, to_ask=1, oldest_unsent_at=NOW - timedelta(minutes=8)
     )

@@ -6,20 +6,20 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.base import load_adapter
+from adapters.base import make_peer
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
 from adapters.vxp.wire import Operation, read_call
-from axis.delivery.peer import Incoming, Outgoing, Peer, ReceiverState
-from axis.errors import AxisError, Code, PeerRefused, PeerUnreachable
-from axis.settings import Uplink
+from axis.delivery.partner import Partner as Called
+from axis.delivery.peer import Incoming, Outgoing, Peer, ReceiverState, Sent
+from axis.errors import AxisError, Code, Malformed, PeerRefused, PeerUnreachable
 from axis.terms import PackageKind
 from tests.vxp.city import serving
 
@@ -400,7 +400,7 @@ async def test_what_reading_our_own_package_fails_with_is_not_the_partners_fault
 async def test_a_sent_package_carries_its_request_id(partner: tuple[Partner, VxpClient]) -> None:
     one, client = partner
     one.reply = OK | {"DocId": "THEIRS"}
-    assert await client.send(_outgoing(3), _three_bytes) == "THEIRS"
+    assert await client.send(_outgoing(3), _three_bytes) == Sent(ref="THEIRS")
     assert one.requests[0].headers["X-Request-Id"] == "01REQUEST"
     assert one.bodies == [b"abc\r\n"]
 
@@ -480,23 +480,39 @@ async def test_a_shared_session_stays_open(partner: tuple[Partner, VxpClient]) -
 # ── The entry point ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_uplink_is_built_from_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uplink = Uplink(
-        id="national",
-        endpoint="https://truc.example/vxp",
-        system_id="H24",
-        secret_file=tmp_path / "s",
-        fetch="downloadEdoc",
-    )
-    with pytest.raises(AxisError) as caught:
-        load_adapter("vxp").peer(uplink, StillClock())
-    assert caught.value.code is Code.BAD_SETTINGS
-    (tmp_path / "s").write_text("bi-mat\n")
-    peer = load_adapter("vxp").peer(uplink, StillClock())
+def test_a_partner_is_made_from_its_options_and_its_secret() -> None:
+    options = {"endpoint": "https://truc.example/vxp", "system_id": "H24", "fetch": "downloadEdoc", "timeout_s": "5"}
+    partner = Called(partner_id="national", adapter="vxp", options=options)
+    with pytest.raises(Malformed) as caught:
+        make_peer(partner, StillClock())
+    assert (caught.value.code, caught.value.at) == (Code.BAD_SETTINGS, "national: secret secret")
+    partner = replace(partner, secrets={"secret": "bi-mat"})
+    assert "bi-mat" not in repr(partner)
+    peer = make_peer(partner, StillClock())
     assert isinstance(peer, VxpClient)
     assert peer._options.secret == "bi-mat"
     assert peer._options.fetch_by is Operation.DOWNLOAD_EDOC
-    monkeypatch.setenv("AXIS_SECRET_NATIONAL", "khac")
-    again = load_adapter("vxp").peer(uplink, StillClock())
-    assert isinstance(again, VxpClient)
-    assert again._options.secret == "khac"
+    assert peer._options.timeout_s == 5.0
+    assert peer.polls
+    assert peer.tells_receivers
+
+
+@pytest.mark.parametrize(
+    ("wrong", "at"),
+    [
+        ({"endpoint": "ftp://truc.example"}, "endpoint"),
+        ({"endpoint": None}, "endpoint"),
+        ({"system_id": ""}, "system_id"),
+        ({"timeout_s": "soon"}, "timeout_s"),
+        ({"timeout_s": "0"}, "timeout_s"),
+        ({"fetch": "everything"}, "fetch"),
+        ({"secret": "in the wrong place"}, "secret"),
+    ],
+)
+def test_options_that_are_wrong_are_named_and_never_shown(wrong: dict[str, str | None], at: str) -> None:
+    options = {"endpoint": "https://truc.example/vxp", "system_id": "H24"} | wrong
+    partner = Called(partner_id="national", adapter="vxp", options=options, secrets={"secret": "s"})
+    with pytest.raises(Malformed) as caught:
+        make_peer(partner, StillClock())
+    assert caught.value.at == f"national: option {at}"
+    assert "in the wrong place" not in str(caught.value)

@@ -101,7 +101,7 @@ async def test_a_large_package_is_sent_in_flat_memory(node: Node, digest: str) -
             from_organ="H24.11",
             request_id="01R",
         )
-        assert await client.send(outgoing, watched) == "P"
+        assert (await client.send(outgoing, watched)).ref == "P"
         memory.look()
         await client.close()
     (taken,) = standin.taken

@@ -1,9 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-courier: files that are carried by hand. events: what systems are told. intake: what is known of documents, acts and
-statuses. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+courier: files that are carried by hand. deadlines: what is owed, and what was touched. events: what systems are told.
+intake: what is known of documents, acts and statuses. jobs: what runs on one node at a time. lists: what waits for a
+system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
+queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.courier import (
@@ -15,12 +15,33 @@ from axis.store.queries.courier import (
     next_courier_sequence,
     set_courier_keys,
 )
+from axis.store.queries.deadlines import (
+    DeadlineChanges,
+    DueDates,
+    Mark,
+    OwedLine,
+    Tracked,
+    change_deadlines,
+    claim_deadlines,
+    count_overdue,
+    deadlines_of,
+    forget_touched,
+    has_deadline_to_tell,
+    has_touched,
+    owed_lines,
+    owing,
+    routes_of,
+    touched,
+    tracked,
+    tracked_of_documents,
+)
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
     forget_events,
     has_unplaced_events,
     place_events,
+    record_events,
 )
 from axis.store.queries.intake import (
     act_by_identity,
@@ -46,6 +67,7 @@ from axis.store.queries.intake import (
     status_events,
     targets_of_acts,
 )
+from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -89,22 +111,40 @@ from axis.store.queries.trust import (
     verdict_evidence,
     verdicts,
 )
-from axis.store.queries.work import Backlog, backlog, claim, has_due, next_due
+from axis.store.queries.work import (
+    Backlog,
+    MissingPush,
+    Push,
+    backlog,
+    claim,
+    has_due,
+    missing_pushes,
+    next_due,
+    push,
+    queue_row,
+)
 
 __all__ = [
     "ANY_SENDER",
     "ActLine",
     "Backlog",
+    "DeadlineChanges",
     "DeliveriesAsked",
     "DeliveryKey",
     "DeliveryLine",
     "DocumentSeen",
     "DocumentsAsked",
+    "DueDates",
+    "Mark",
+    "MissingPush",
+    "OwedLine",
     "PendingItem",
     "PendingKey",
     "PendingPage",
     "PlacedEvent",
+    "Push",
     "SentRow",
+    "Tracked",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -114,18 +154,23 @@ __all__ = [
     "backlog",
     "certificate",
     "certificates",
+    "change_deadlines",
     "claim",
     "claim_checks",
+    "claim_deadlines",
+    "claim_job",
     "claim_needs",
     "consignments",
     "consignments_for_system",
     "consignments_of_document",
+    "count_overdue",
     "count_pending",
     "courier_bundle",
     "courier_bundles",
     "courier_parties",
     "courier_party",
     "current_revocation",
+    "deadlines_of",
     "deliveries",
     "deliveries_page",
     "delivery",
@@ -135,16 +180,23 @@ __all__ = [
     "documents_by_document_id",
     "documents_by_key",
     "documents_page",
+    "end_job",
     "event_of_package",
     "events_after",
     "forget_events",
+    "forget_touched",
     "has_check_due",
+    "has_deadline_to_tell",
     "has_due",
     "has_need_due",
+    "has_touched",
     "has_unplaced_events",
+    "hold_job",
+    "job_row",
     "keep_revocation",
     "last_event_of_delivery",
     "last_packed",
+    "missing_pushes",
     "next_courier_sequence",
     "next_due",
     "next_same_code_no",
@@ -152,20 +204,29 @@ __all__ = [
     "oldest_open_act",
     "orphans",
     "owed_checks",
+    "owed_lines",
+    "owing",
     "package",
     "package_by_bytes",
     "pending",
     "pending_page",
     "place_events",
+    "push",
     "put_off_need",
+    "queue_row",
     "recheck",
+    "record_events",
     "revocation_version",
+    "routes_of",
     "sent_rows",
     "set_courier_keys",
     "set_signature_policy",
     "signature_policies",
     "status_events",
     "targets_of_acts",
+    "touched",
+    "tracked",
+    "tracked_of_documents",
     "verdict_evidence",
     "verdicts",
 ]
