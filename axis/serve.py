@@ -128,7 +128,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
