@@ -85,6 +85,7 @@ VXP_CODES: dict[Code, str] = {
     Code.PROTOCOL_DIFFERS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
+    Code.KEY_REUSED: "21",
     # 22: bad edXML
     Code.ENCODING_UNSUPPORTED: "22",
     Code.XML_BROKEN: "22",
