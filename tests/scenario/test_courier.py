@@ -22,9 +22,7 @@ async def test_the_line_returns_while_the_courier_is_under_way(tmp_path: Path) -
     settings = await lay_out(tmp_path / "node", Blueprint())
     key, there, back, folder = (tmp_path / name for name in ("ward.key", "there.axis", "back.axis", "laid"))
     small = to_bytes(a_document("H24.88", number="101"))
-    large = to_bytes(
-        a_document("H24.88", number="102", files=(a_file(b"%PDF-1.7\n" + b"noi dung " * 300_000 + b"\n%%EOF\n"),))
-    )
+    large = to_bytes(a_document("H24.88", number="102", files=(a_file(b"noi dung " * 300_000, "phu-luc.txt"),)))
     own = to_bytes(a_document("H24.11", sender="H24.88", number="7"))
 
     async with running(settings) as node:
