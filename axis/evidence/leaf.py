@@ -32,6 +32,8 @@ class LeafKind(StrEnum):
     VERDICT_RECORDED = "verdict_recorded"
     COURIER_PACKED = "courier_packed"
     COURIER_TAKEN = "courier_taken"
+    ACT_APPLIED = "act_applied"
+    ACT_ANSWERED = "act_answered"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -59,6 +61,20 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.COURIER_TAKEN: frozenset(
         {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}
     ),
+    LeafKind.ACT_APPLIED: frozenset(
+        {
+            "act_id",
+            "package_id",
+            "kind",
+            "document_uid",
+            "effect",
+            "receivers",
+            "added",
+            "withdrawn",
+            "fields",
+        }
+    ),
+    LeafKind.ACT_ANSWERED: frozenset({"act_id", "package_id", "kind", "document_uid", "receiver", "answer"}),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""
