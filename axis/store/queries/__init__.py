@@ -1,6 +1,6 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-acts: recalls, updates, replacements, their answers. courier: files that are carried by hand. deadlines: what is owed, and
+acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
 verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
