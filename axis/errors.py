@@ -120,6 +120,8 @@ class Code(StrEnum):
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
     DATABASE_OLD = "database_old"
+    KEY_UNAVAILABLE = "key_unavailable"
+    TIMESTAMP_MISSING = "timestamp_missing"
     PEER_REFUSED = "peer_refused"
     PEER_UNREACHABLE = "peer_unreachable"
     INTERNAL = "internal"

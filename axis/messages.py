@@ -532,6 +532,18 @@ _NODE: dict[Code, Sentences] = {
         "The database does not have this software's version.",
         "Back up the data, then run `axis migrate`.",
     ),
+    Code.KEY_UNAVAILABLE: _say(
+        "Thiết bị giữ khóa ký số của trục không sử dụng được; chưa có gì được ký hoặc gửi đi.",
+        "Đề nghị thử lại sau; quản trị trục cần kiểm tra thiết bị rồi khởi động lại trục.",
+        "The token that holds the node's signing key does not work; nothing was signed or sent.",
+        "Try again later; the node's administrator has to look after the token and restart the node.",
+    ),
+    Code.TIMESTAMP_MISSING: _say(
+        "Không lấy được dấu thời gian dùng được; tệp chưa được ký.",
+        "Đề nghị kiểm tra địa chỉ và chứng thư của tổ chức cấp dấu thời gian rồi ký lại.",
+        "No usable timestamp could be had; the file was not signed.",
+        "Check the timestamp authority's address and its certificate, then sign again.",
+    ),
     Code.PEER_REFUSED: _say(
         "Hệ thống phía nhận từ chối yêu cầu.",
         "Đề nghị xem lý do kèm theo, khắc phục rồi chuyển lại.",

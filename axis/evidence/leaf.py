@@ -34,6 +34,7 @@ class LeafKind(StrEnum):
     COURIER_TAKEN = "courier_taken"
     ACT_APPLIED = "act_applied"
     ACT_ANSWERED = "act_answered"
+    TIME_PROVEN = "time_proven"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -76,6 +77,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     ),
     LeafKind.ACT_ANSWERED: frozenset({"act_id", "package_id", "kind", "document_uid", "receiver", "answer"}),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
+    LeafKind.TIME_PROVEN: frozenset({"sha256", "token_sha256", "authority", "proven_at"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""
 

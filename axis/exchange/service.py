@@ -30,7 +30,8 @@ class Exchange:
         self._check_intake = check_intake
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
-        self._speaker = Speaker(context, composer or Composer(), self._intake.accept)
+        self._composer = composer or Composer()
+        self._speaker = Speaker(context, self._composer, self._intake.accept)
 
     @property
     def directory(self) -> CurrentDirectory:
@@ -58,6 +59,10 @@ class Exchange:
         """Ask a receiver to give a document back, for a sender that the node speaks for. Raises as `report`."""
         self._check_intake()
         return await self._speaker.ask_back(wish)
+
+    async def check_key(self) -> None:
+        """See that the node's key signs, if it has one. Raises Busy(KEY_UNAVAILABLE)."""
+        await self._composer.check_key()
 
     async def record_refusal(self, source: Source, error: AxisError) -> None:
         """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""

@@ -53,6 +53,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.VerdictEvidence,
     records.CertificateRow,
     records.CheckDue,
+    records.NeedRow,
     records.QueueRow,
     records.Touch,
     records.Audit,
@@ -64,7 +65,7 @@ INSERT_ORDER: tuple[type, ...] = (
 """Every class that a hot write may insert, referred-to tables first."""
 
 
-_SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_SHARED = (records.Blob, records.CertificateRow, records.NeedRow)  # many writes may bring the same one: the first stays
 _Insert = sqlite.Insert | postgresql.Insert
 
 

@@ -404,6 +404,17 @@ class CertificateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeProof:
+    """A timestamp over stored bytes."""
+
+    sha256_hex: str
+    token_sha256: str
+    authority: str
+    proven_at: datetime
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignaturePolicy:
     """How much the signatures of one sender matter ("*": of every other)."""
 
@@ -411,6 +422,7 @@ class SignaturePolicy:
     envelope: str
     files: str
     fail_closed: bool
+    issuers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -556,6 +568,7 @@ Row = (
     | Verdict
     | VerdictEvidence
     | CheckDue
+    | NeedRow
     | CertificateRow
     | QueueRow
     | Touch

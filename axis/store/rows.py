@@ -62,6 +62,7 @@ TABLES: dict[type, Table] = {
     records.NeedRow: schema.need,
     records.Revocation: schema.revocation,
     records.CertificateRow: schema.certificate,
+    records.TimeProof: schema.time_proof,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.Deadline: schema.deadline,

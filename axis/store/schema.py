@@ -500,7 +500,7 @@ need = Table(
     Column("need_id", String(64), primary_key=True),  # SHA-256 of kind, url and certificate
     Column("kind", String(8), nullable=False),  # crl | ocsp | issuer | tsa
     Column("url", Text, nullable=False),
-    Column("certificate_sha256", String(64), nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),  # that it is about; of a TSA: the package's own digest
     Column("issuer_sha256", String(64), nullable=False),
     Column("first_at", UtcMicros, nullable=False),
     Column("due_at", UtcMicros, nullable=False, index=True),
@@ -539,6 +539,17 @@ certificate = Table(
     Column("first_seen_at", UtcMicros, nullable=False),
 )
 
+# An authority's word that these bytes were there by then. No package is changed, so its timestamp stands beside it.
+time_proof = Table(
+    "time_proof",
+    metadata,
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),  # what was stamped
+    Column("token_sha256", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),
+    Column("authority", Text, nullable=False),
+    Column("proven_at", UtcMicros, nullable=False),
+    Column("fetched_at", UtcMicros, nullable=False),
+)
+
 signature_policy = Table(
     "signature_policy",
     metadata,
@@ -546,6 +557,7 @@ signature_policy = Table(
     Column("envelope", String(8), nullable=False),  # off | report | warn | require
     Column("files", String(8), nullable=False),
     Column("fail_closed", Boolean, nullable=False),
+    Column("issuers", Text),  # SHA-256 of the authorities that count, joined by a space; "": all; NULL: as further up
 )
 
 # ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────
