@@ -7,8 +7,8 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,6 +80,43 @@ class Node:
         await self._stack.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """A node's use cases on its data, without loops and faces."""
+
+    store: Store
+    key: NodeKey
+    disk: DiskWatch
+    directory: DirectoryCache
+    context: Context
+    judges: Judges
+    exchange: Exchange
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Works]:
+    """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
+    async with AsyncExitStack() as stack:
+        yield await _open_works(stack, settings, SystemClock())
+
+
+async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
+    store = await asyncio.to_thread(Store.open, store_options(settings))
+    stack.push_async_callback(store.close)
+    key = NodeKey.load(settings.store.key_file)
+    disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
+    directory = await DirectoryCache.load(store, key, clock)
+    deadlines = await asyncio.to_thread(deadline_rules, settings)
+    context = _context(settings, store, clock, directory, deadlines)
+    judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
+    await judges.refresh()
+    signer = stack.enter_context(node_signer(settings.signing))
+    exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+    return Works(
+        store=store, key=key, disk=disk, directory=directory, context=context, judges=judges, exchange=exchange
+    )
+
+
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
@@ -88,21 +125,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = await asyncio.to_thread(Store.open, store_options(settings))
-        stack.push_async_callback(store.close)
-        key = NodeKey.load(settings.store.key_file)
-        disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key, clock)
-        deadlines = await asyncio.to_thread(deadline_rules, settings)
-        context = _context(settings, store, clock, directory, deadlines)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
-        await judges.refresh()
-        signer = stack.enter_context(node_signer(settings.signing))
-        exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+        works = await _open_works(stack, settings, clock)
+        store, disk, directory, context = works.store, works.disk, works.directory, works.context
+        judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())

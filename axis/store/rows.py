@@ -70,6 +70,9 @@ TABLES: dict[type, Table] = {
     records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
+    records.CourierParty: schema.courier_party,
+    records.CourierBundle: schema.courier_bundle,
+    records.BounceRow: schema.bounce,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""
