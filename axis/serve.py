@@ -167,7 +167,7 @@ def _backoff(settings: Settings) -> Backoff:
 
 async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
-    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    uplinks = [uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
@@ -177,7 +177,8 @@ async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock)
     return partners
 
 
-def _uplink_partner(uplink: Uplink) -> Partner:
+def uplink_partner(uplink: Uplink) -> Partner:
+    """An uplink of the settings, as a partner. Raises Malformed(BAD_SETTINGS) without a secret."""
     return Partner(
         partner_id=uplink.id,
         adapter=uplink.adapter,
