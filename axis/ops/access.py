@@ -9,11 +9,13 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from axis.calendar.deadlines import Deadlines
+from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
 from axis.clock import SystemClock, today
 from axis.delivery.directory import Directory
@@ -162,6 +164,18 @@ def working_calendar(settings: Settings) -> Calendar:
         public_holidays=chosen.public_holidays,
         days_off=frozenset(chosen.days_off),
         make_up_days=frozenset(chosen.make_up_days),
+    )
+
+
+def deadline_rules(settings: Settings) -> Deadlines:
+    """How soon the settings say that things are due. Takes a moment: the days of the years so far are counted."""
+    chosen = settings.deadlines
+    return Deadlines(
+        calendar=working_calendar(settings).warm(datetime.now(UTC).year + 1),
+        sent=Rule.read(chosen.sent),
+        receipt=tuple(map(Rule.read, chosen.receipt)),
+        acceptance=tuple(map(Rule.read, chosen.acceptance)),
+        remind_before=timedelta(hours=chosen.remind_working_hours),
     )
 
 

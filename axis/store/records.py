@@ -8,7 +8,7 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.terms import EventKind, Origin, PackageKind, Place, TransportState
+from axis.terms import DeadlineKind, DeadlineStage, EventKind, Origin, PackageKind, Place, TransportState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +165,7 @@ class Document:
     received_at: datetime
     flags: str
     verdict: str | None = None
+    sent_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,9 @@ class Delivery:
     status_at: datetime | None = None
     version: int = 0
     created_at: datetime
+    receipt_due_at: datetime | None = None
+    acceptance_due_at: datetime | None = None
+    completion_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +401,45 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """Something that a receiver owes by a time limit."""
+
+    delivery_id: str
+    kind: DeadlineKind
+    document_uid: str
+    from_organ: str
+    receiver_organ: str
+    came_at: datetime
+    due_at: datetime
+    stage: DeadlineStage
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """A mark: something has happened to a document and all its deliveries, or to one delivery.
+
+    touch_id is the database's.
+    """
+
+    document_uid: str | None = None
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """Work that runs on one node at a time."""
+
+    name: str
+    slot: int
+    fence: int
+    lease_until: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """One line of the audit trail."""
 
@@ -446,6 +489,7 @@ Row = (
     | CheckDue
     | CertificateRow
     | QueueRow
+    | Touch
     | Audit
     | SystemEvent
     | Leaf
