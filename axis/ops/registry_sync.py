@@ -68,6 +68,12 @@ class RegistryFollower:
             return difference
         raise Busy(Code.OVERLOADED, "the registry of organisations changes all the time", retry_after_s=60)
 
+    async def keep_up(self, wish: SyncWish, source: RegistrySource) -> None:
+        """As `follow`, for the schedule; what is left for a person goes to the log."""
+        for item in (await self.follow(wish, source)).items:
+            if item.verdict.is_for_a_person:
+                log.warning("registry_differs", uplink=wish.uplink_id, what=item.verdict, organ=item.code)
+
     async def _since(self, wish: SyncWish) -> int:
         done = await self._store.read(lambda c: registry_sync.progress(c, wish.uplink_id, wish.level or 0))
         return 0 if done is None else done.version
