@@ -23,18 +23,17 @@ from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
 from axis.delivery.peer import RegistrySource
-from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
-from axis.exchange.context import Context, Policy
+from axis.exchange.context import Context, Policy, ReceiverTypes
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.ops.access import deadline_rules, signature_rules, store_options, trust_folder
+from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.following import Following
@@ -164,20 +163,19 @@ def _context(
     settings: Settings, store: Store, clock: Clock, directory: DirectoryCache, deadlines: Deadlines
 ) -> Context:
     exchange = settings.exchange
-    router = Router(
-        settings.node.prefixes,
-        [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
-    )
     policy = Policy(
         limits=_limits(settings),
         secret_phrases=exchange.secret_phrases,
         secret_exceptions=exchange.secret_exceptions,
+        receiver_types=ReceiverTypes(
+            added=exchange.update_added_type, removed="1" if exchange.update_added_type == "0" else "0"
+        ),
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
         deadlines=deadlines,
     )
-    return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+    return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
 
 
 def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:

@@ -29,6 +29,7 @@ VXP_CODES: dict[Code, str] = {
     Code.UNKNOWN_SYSTEM: "15",
     Code.SYSTEM_DISABLED: "15",
     Code.NOT_ALLOWED: "15",
+    Code.MISSING_SCOPE: "15",
     # 18: the receiver is unknown; also an item that is not, or no longer, the caller's
     Code.UNKNOWN_RECEIVER: "18",
     Code.NOT_FOUND: "18",
@@ -38,6 +39,8 @@ VXP_CODES: dict[Code, str] = {
     # 20: system error: the only code after which a retry makes sense
     Code.DISK_FULL: SYSTEM_ERROR,
     Code.OVERLOADED: SYSTEM_ERROR,
+    Code.RATE_LIMITED: SYSTEM_ERROR,
+    Code.CALL_RUNNING: SYSTEM_ERROR,
     Code.DATABASE_OLD: SYSTEM_ERROR,
     Code.BAD_SETTINGS: SYSTEM_ERROR,
     Code.PORT_BUSY: SYSTEM_ERROR,
@@ -51,6 +54,9 @@ VXP_CODES: dict[Code, str] = {
     Code.TOO_MANY: "21",
     Code.ZIP_BOMB: "21",
     Code.DOCUMENT_CONFLICT: "21",
+    Code.DOCUMENT_CLOSED: "21",
+    Code.FOREIGN_DOCUMENT: "21",
+    Code.CODE_CHANGED: "21",
     Code.SECRET_MARKING: "21",
     Code.SIGNATURE_MISSING: "21",
     Code.SIGNATURE_INVALID: "21",
@@ -72,6 +78,7 @@ VXP_CODES: dict[Code, str] = {
     Code.PROTOCOL_DIFFERS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
+    Code.KEY_REUSED: "21",
     # 22: bad edXML
     Code.ENCODING_UNSUPPORTED: "22",
     Code.XML_BROKEN: "22",
