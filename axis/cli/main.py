@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, deadlines, demo, node, organs, packages, routes, signatures, systems, tokens, trust
+from axis.cli import (
+    calendar,
+    courier,
+    deadlines,
+    demo,
+    node,
+    organs,
+    packages,
+    routes,
+    signatures,
+    systems,
+    tokens,
+    trust,
+)
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -30,6 +43,7 @@ for part in (
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     demo.app,
 ):

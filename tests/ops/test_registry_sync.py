@@ -67,8 +67,9 @@ async def known(store: Store) -> dict[str, Organ]:
 
 
 async def audited(store: Store) -> list[dict[str, object]]:
+    """In no order: the clock stands."""
     a = schema.audit.c
-    where = select(a.fields).where(a.kind == "registry_synced").order_by(a.audit_id)
+    where = select(a.fields).where(a.kind == "registry_synced")
     return [json.loads(text) for text in await store.read(lambda c: c.scalars(where).all())]
 
 
@@ -124,7 +125,7 @@ async def test_many_come_in_parts_and_each_is_on_record(city: Store) -> None:
     many += [ListedOrgan(code=f"G40.{n}", name=f"Vụ {n}", parent_code="G40", level=2) for n in range(1, 250)]
     await follow(city, Axis(*reversed(many)))
     assert len(await known(city)) == 252
-    assert [len(fields["added"]) for fields in await audited(city)] == [100, 100, 50]  # type: ignore[arg-type]
+    assert sorted(len(fields["added"]) for fields in await audited(city)) == [50, 100, 100]  # type: ignore[arg-type]
 
 
 async def test_who_is_served_or_awaits_packages_is_not_closed(city: Store) -> None:
@@ -143,7 +144,7 @@ async def test_who_is_served_or_awaits_packages_is_not_closed(city: Store) -> No
     ]
     there = await known(city)
     assert [there[f"G4{n}"].status for n in range(3)] == ["active", "active", "closed"]
-    assert (await audited(city))[-1]["closed"] == ["G42"]
+    assert [fields["closed"] for fields in await audited(city) if fields["closed"]] == [["G42"]]
 
 
 async def test_what_changes_here_meanwhile_is_compared_again(city: Store, monkeypatch: pytest.MonkeyPatch) -> None:
