@@ -42,12 +42,9 @@ from axis.ops.logs import configure_logs
 from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
-<<<<<<< HEAD
 from axis.ops.schedule import Job, Schedule
-=======
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
->>>>>>> main
 from axis.ops.upkeep import Upkeep
 from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
