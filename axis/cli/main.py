@@ -11,6 +11,7 @@ import typer
 from axis import __version__
 from axis.cli import (
     calendar,
+    courier,
     deadlines,
     demo,
     documents,
@@ -44,6 +45,7 @@ for part in (
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     demo.app,
 ):
