@@ -96,6 +96,9 @@ class Code(StrEnum):
     UNKNOWN_UPLINK = "unknown_uplink"
     RULE_INSIDE_TREE = "rule_inside_tree"
     PROTOCOL_DIFFERS = "protocol_differs"
+    FORWARD_OUTSIDE = "forward_outside"
+    ALREADY_RECEIVER = "already_receiver"
+    DELIVERY_CLOSED = "delivery_closed"
 
     # The call itself
     UNKNOWN_OPERATION = "unknown_operation"

@@ -511,6 +511,24 @@ _ROUTES: dict[Code, Sentences] = {
         "The new system speaks another protocol than the one that serves this organisation now.",
         "Check it; where it is meant so, do it again with --other-protocol.",
     ),
+    Code.FORWARD_OUTSIDE: _say(
+        "Chỉ được chuyển tiếp văn bản cho đơn vị trực thuộc nơi nhận.",
+        "Hãy chọn đơn vị trực thuộc, hoặc trả lại văn bản cho nơi gửi.",
+        "A document is forwarded only to an organisation below the receiver.",
+        "Choose one below it, or return the document to its sender.",
+    ),
+    Code.ALREADY_RECEIVER: _say(
+        "Đơn vị này đã là nơi nhận của văn bản.",
+        "Hãy kiểm tra lại danh sách nơi nhận; không cần chuyển tiếp nữa.",
+        "This organisation is a receiver of the document already.",
+        "Check the list of receivers; there is nothing to forward.",
+    ),
+    Code.DELIVERY_CLOSED: _say(
+        "Văn bản tại nơi nhận này đã bị từ chối, trả lại, thu hồi hoặc thay thế: không chuyển tiếp, trả lại được.",
+        "Hãy xem diễn biến của văn bản bằng lệnh `axis documents show`.",
+        "At this receiver the document was refused, returned, recalled or replaced: it is not passed on or given back.",
+        "See what happened to it by `axis documents show`.",
+    ),
 }
 
 _NODE: dict[Code, Sentences] = {

@@ -206,6 +206,8 @@ def _context(
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
+        forward_anywhere=exchange.forward_within == "tree",
+        return_phrases=exchange.return_phrases,
         deadlines=deadlines,
     )
     return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)

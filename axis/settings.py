@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from axis.errors import Code, Malformed, NotFound
-from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES
+from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES
 
 CONFIG_VARIABLE = "AXIS_CONFIG"
 CONFIG_NAME = "axis.toml"
@@ -172,6 +172,17 @@ class Exchange(Section):
     )
     update_added_type: Literal["0", "1"] = Field(
         "0", description="ReceiverType by which an update marks whom it adds; the other one marks whom it removes."
+    )
+    forward_within: Literal["below", "tree"] = Field(
+        "below", description="Whom a receiver may pass a document on to: those below it, or anybody of this node."
+    )
+    return_phrases: tuple[str, ...] = Field(
+        RETURN_PHRASES,
+        min_length=1,
+        description=(
+            "How the Description of a refusal (02) begins that returns a misaddressed document; in any case. "
+            "The node writes the first one itself."
+        ),
     )
     retry_delays_s: tuple[int, ...] = Field(
         (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),

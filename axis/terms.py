@@ -157,6 +157,8 @@ class EventKind(StrEnum):
     DOCUMENT_RECALLED = "document_recalled"  # a document that it has was taken back, or is asked back
     DOCUMENT_UPDATED = "document_updated"  # a document that it has says something else now, or goes to others
     DOCUMENT_REPLACED = "document_replaced"  # a document that it has was replaced by another one
+    DOCUMENT_FORWARDED = "document_forwarded"  # a receiver of its document has passed it on to another organisation
+    DOCUMENT_RETURNED = "document_returned"  # a receiver gave its document back as misaddressed
     ACT_ANSWERED = "act_answered"  # a receiver agreed to its recall, update or request, or declined it
     DELIVERY_DELAYED = "delivery_delayed"  # its package has not reached a receiver yet; it is still tried
     DELIVERY_DEAD = "delivery_dead"  # its package did not reach a receiver; it is tried no more
@@ -210,3 +212,9 @@ SECRET_EXCEPTIONS = (
     *("bảo mật", "bí mật", "cơ mật", "thân mật", "chi mật", "cẩn mật", "giải mật", "không mật", "hạ mật"),
 )
 """Words that hold a phrase and are no marking."""
+
+RETURN_PHRASES = ("trả lại", "gửi nhầm", "chuyển nhầm")
+"""How a refusal (02) begins that gives a misaddressed document back. The first one is what the node writes itself.
+
+Norm: NĐ 30/2020/NĐ-CP Art. 21(2).
+"""

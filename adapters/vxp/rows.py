@@ -87,8 +87,13 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
         "sendStatus": Acknowledgement.DONE.value,  # what is listed was accepted
         "sendStatusDesc": "Trục đã tiếp nhận",
         "receiveStatus": word.value,
-        "receiveStatusDesc": _succession(row, directory) + _sent_words(row, word),
+        "receiveStatusDesc": _forwarded(row) + _succession(row, directory) + _sent_words(row, word),
     }
+
+
+def _forwarded(row: SentRow) -> str:
+    """Says who passed the document on to a receiver that the sender never named."""
+    return f"{row.forwarded_by} chuyển tiếp cho {row.receiver_organ}. " if row.forwarded_by else ""
 
 
 def _succession(row: SentRow, directory: Directory) -> str:

@@ -108,6 +108,10 @@ def _receiver(view: ReceiverView) -> dict[str, Any]:
         "status_at": _iso(delivery.status_at),
         "state": delivery.state.value,
         "state_at": _iso(delivery.state_at),
+        "forwarded_by": view.forwarded_by,
+        "forwarded_to": list(view.forwarded_to),
+        "returned_at": _iso(delivery.returned_at),
+        "return_reason": delivery.return_reason,
         "statuses": [
             {
                 "code": one.event.status_code,
@@ -184,10 +188,23 @@ def show_receivers(detail: DocumentDetail) -> None:
             _status(view.delivery.status_code),
             _at(view.delivery.status_at),
             "" if view.delivery.state is DeliveryState.OPEN else words.DELIVERY_STATE[view.delivery.state].word,
+            _passed(view),
         )
         for view in detail.receivers
     ]
-    print_table("Nơi nhận", ("Cơ quan", "Truyền", "Trạng thái xử lý", "Lúc", "Bên gửi đã"), rows)
+    print_table(
+        "Nơi nhận", ("Cơ quan", "Truyền", "Trạng thái xử lý", "Lúc", "Bên gửi đã", "Chuyển tiếp, trả lại"), rows
+    )
+
+
+def _passed(view: ReceiverView) -> str:
+    """Who passed the document on to it, to whom it did, and whether it gave it back."""
+    said = [f"từ {view.forwarded_by}"] if view.forwarded_by else []
+    if view.forwarded_to:
+        said.append(f"đã chuyển tiếp cho {', '.join(view.forwarded_to)}")
+    if view.delivery.returned_at is not None:
+        said.append("đã trả lại")
+    return "; ".join(said)
 
 
 def show_document(detail: DocumentDetail) -> None:

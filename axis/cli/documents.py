@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+from axis.cli import forwarding
 from axis.cli.options import ConfigOption, JsonOption, print_json
 
 app = typer.Typer()
 documents_app = typer.Typer(help="Văn bản. Documents: what happened to them.", no_args_is_help=True)
 app.add_typer(documents_app, name="documents")
+documents_app.registered_commands += forwarding.app.registered_commands
 
 
 @documents_app.command()

@@ -35,6 +35,8 @@ class LeafKind(StrEnum):
     ACT_APPLIED = "act_applied"
     ACT_ANSWERED = "act_answered"
     TIME_PROVEN = "time_proven"
+    DOCUMENT_FORWARDED = "document_forwarded"
+    DOCUMENT_RETURNED = "document_returned"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -53,6 +55,10 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
         }
     ),
     LeafKind.PACKAGE_REPEATED: frozenset({"package_id", "sha256", "document_uid", "receivers", "source"}),
+    LeafKind.DOCUMENT_FORWARDED: frozenset(
+        {"document_uid", "delivery_id", "package_ids", "from", "to", "reason", "actor"}
+    ),
+    LeafKind.DOCUMENT_RETURNED: frozenset({"document_uid", "delivery_id", "package_id", "from", "to", "reason"}),
     LeafKind.HANDED_OVER: frozenset({"package_id", "receivers", "system", "peer_ref"}),
     LeafKind.ACKNOWLEDGED: frozenset({"package_id", "receivers", "system"}),
     LeafKind.STATUS_RECORDED: frozenset(

@@ -16,6 +16,7 @@ from axis.exchange import parcel as rows
 from axis.exchange.acts import Named, find_named, find_targets, replaced_organs
 from axis.exchange.context import Context
 from axis.exchange.effects import Doing, Target, concerned, work_out
+from axis.exchange.following import with_following
 from axis.exchange.parcel import Parcel, Shipment
 from axis.exchange.repeats import reopen
 from axis.exchange.values import Accepted, Outcome
@@ -88,6 +89,8 @@ class ActIntake:
         context = self._context
         scene = await context.store.read(partial(read_scene, context, parcel))
         check_act(parcel, scene)
+        known = [delivery for target in scene.targets for delivery in target.deliveries]
+        parcel = replace(parcel, destinations=with_following(parcel.destinations, known))
         blob = None
         if scene.fresh(parcel) and not (scene.before and scene.before.same_bytes):
             blob = await context.store.blobs.record(parcel.spooled, parcel.at)

@@ -18,7 +18,7 @@ from axis.ids import new_id
 from axis.store.hot import Hot, Stale
 from axis.store.records import Audit, QueueRow, SystemEvent
 from axis.store.store import Store
-from axis.terms import SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
+from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
 
 _FEW = 100  # receivers whose rows are made on the event loop: some 4 ms
 _DECISIONS = 8  # how often a use case decides anew when others write first
@@ -45,6 +45,8 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
+    forward_anywhere: bool = False  # to any organisation of ours, not only to those below the receiver
+    return_phrases: tuple[str, ...] = RETURN_PHRASES  # a refusal (02) that begins so gives a misaddressed document back
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(calendar=Calendar()))
     inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 

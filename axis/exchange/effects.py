@@ -10,6 +10,7 @@ from datetime import datetime
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.acts import Named, changes_texts, listed_receivers
 from axis.exchange.context import Context, EventAbout
+from axis.exchange.following import following
 from axis.exchange.parcel import Birth, Parcel, comparable_date, delivery_rows
 from axis.exchange.particulars import TextChange, changes, particulars, particulars_json, read_particulars
 from axis.exchange.withdrawing import Waiting, Withdrawn, hurry, withdraw
@@ -143,6 +144,8 @@ def _update(context: Context, parcel: Parcel, doing: Doing, target: Target) -> _
     header, canonical = parcel.package.header, context.directory.current.registry.canonical
     removed = {canonical(code) for code in listed_receivers(header, types.removed)}
     added = {canonical(code) for code in listed_receivers(header, types.added)} - removed
+    removed |= following(target.deliveries, removed)
+    added |= following(target.deliveries, added) - removed
     mine = [one for one in target.deliveries if one.receiver_organ in doing.organs]
     states = {one.receiver_organ: after_removal(one.state) for one in mine if one.receiver_organ in removed}
     states |= {one.receiver_organ: after_addition(one.state) for one in mine if one.receiver_organ in added}

@@ -7,6 +7,7 @@ from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
 from axis.exchange.context import Context
+from axis.exchange.forwarding import Forwarded, Forwarding, ForwardWish, ReturnWish
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
 from axis.exchange.judges import Judges
@@ -32,6 +33,7 @@ class Exchange:
         self._hand_over = HandOver(context)
         self._composer = composer or Composer()
         self._speaker = Speaker(context, self._composer, self._intake.accept)
+        self._forwarding = Forwarding(context, self._speaker.report)
 
     @property
     def directory(self) -> CurrentDirectory:
@@ -63,6 +65,19 @@ class Exchange:
     async def check_key(self) -> None:
         """See that the node's key signs, if it has one. Raises Busy(KEY_UNAVAILABLE)."""
         await self._composer.check_key()
+
+    async def forward(self, wish: ForwardWish) -> Forwarded:
+        """Pass a document on to an organisation below its receiver; the same again has no effect.
+
+        Raises NotFound, UnknownOrgan, Rejected, NotAllowed, WrongState, Malformed, Busy.
+        """
+        self._check_intake()
+        return await self._forwarding.forward(wish)
+
+    async def send_back(self, wish: ReturnWish) -> Accepted:
+        """Give a misaddressed document back for a receiver that the node speaks for. Raises as `report`, WrongState."""
+        self._check_intake()
+        return await self._forwarding.send_back(wish)
 
     async def record_refusal(self, source: Source, error: AxisError) -> None:
         """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""

@@ -14,6 +14,7 @@ from axis.exchange import parcel as rows
 from axis.exchange.answering import answer_act, open_request
 from axis.exchange.checking import checked_rows
 from axis.exchange.context import Context
+from axis.exchange.forwarding import returned
 from axis.exchange.matching import Match, OpenFound, Sought, find_open_act, match
 from axis.exchange.parcel import Entry, Shipment
 from axis.exchange.reports import Report, Verdict
@@ -133,7 +134,16 @@ class StatusIntake:
             return Verdict(effect=Effect.UNCHANGED if found.match else Effect.ORPHAN)
         if found.match is None:
             return Verdict(effect=Effect.ORPHAN)
-        return _progress(report, found.match.delivery)
+        return self._progress(report, found.match, package_id)
+
+    def _progress(self, report: Report, found: Match, package_id: str) -> Verdict:
+        """A status about the receiver's own handling, and whether it gives the document back by it."""
+        verdict = _progress(report, found.delivery)
+        if verdict.effect is Effect.AFTER_CLOSE:
+            return verdict
+        made, back = returned(self._context, report, found.delivery, found.document, package_id)
+        changes = verdict.changes or ((DeliveryStatus.untouched(found.delivery),) if back else ())
+        return replace(verdict, inserts=made, changes=(*changes, *back))
 
 
 def _progress(report: Report, delivery: Delivery) -> Verdict:

@@ -24,6 +24,8 @@ WAITING = "waiting"  # receivers that have not said anything yet
 ELSEWHERE = "elsewhere"  # receivers that another axis serves
 SHOWN_PACKAGES = 50
 SHOWN_EVENTS = 40  # statuses of one receiver
+SHOWN_FORWARDS = 20  # of one receiver
+SHOWN_PASSED = 1_000  # of one document
 SHOWN_VERDICTS = 30
 
 _DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
@@ -62,6 +64,8 @@ class ReceiverView:
     travels: tuple[Travel, ...]  # the first brought the document, later ones carry acts on it
     events: tuple[EventView, ...]  # oldest first
     earlier_events: int  # not among them
+    forwarded_by: str | None = None  # the receiver that passed the document on to this one
+    forwarded_to: tuple[str, ...] = ()  # those to whom this one has passed it on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +207,7 @@ def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple
     )
     events, counts = _events(conn, document_uid, ids)
     addressed = _addressed(conn, deliveries)
+    passed = _passed_on(conn, document_uid)
     names_now = [name for _, name in names]
     called = names_then(conn, [(one.receiver_organ, one.created_at, name) for one, name in names])
     receivers = tuple(
@@ -214,10 +219,24 @@ def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple
             travels=travels.get(delivery.delivery_id, ()),
             events=events.get(delivery.delivery_id, ()),
             earlier_events=counts.get(delivery.delivery_id, 0) - len(events.get(delivery.delivery_id, ())),
+            forwarded_by=next((one for one, to in passed if to == delivery.receiver_organ), None),
+            forwarded_to=tuple(to for one, to in passed if one == delivery.receiver_organ)[:SHOWN_FORWARDS],
         )
         for delivery, name, name_now in zip(deliveries, called, names_now, strict=True)
     )
     return receivers, len(rows) > page.rows
+
+
+def _passed_on(conn: Connection, document_uid: str) -> list[tuple[str, str]]:
+    """Who passed the document on to whom."""
+    to, one = s.delivery.c, s.delivery.alias("one").c
+    rows = conn.execute(
+        select(one.receiver_organ, to.receiver_organ)
+        .where(to.document_uid == document_uid, one.delivery_id == to.forwarded_from)
+        .order_by(to.delivery_id)
+        .limit(SHOWN_PASSED)
+    )
+    return [(by, receiver) for by, receiver in rows]
 
 
 def _only(wanted: str | None) -> ColumnElement[bool]:

@@ -39,6 +39,15 @@ class DeliveryStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReturned:
+    """A delivery counts as given back, or (None) no more; guarded by being there, and in its write by its status."""
+
+    delivery_id: str
+    returned_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsignmentMoved:
     """A consignment goes from one transport state to another; guarded by the state that was read.
 
@@ -215,6 +224,7 @@ class QueueDone:
 
 Change = (
     DeliveryStatus
+    | DeliveryReturned
     | ConsignmentMoved
     | ConsignmentFailed
     | ConsignmentRaised

@@ -209,6 +209,7 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
     """The statement of each kind of change."""
     statements: dict[type, Callable[[_Parameters], Update | Delete]] = {
         hot.DeliveryStatus: _delivery_status,
+        hot.DeliveryReturned: _delivery_returned,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
         hot.ConsignmentRaised: _consignment_raised,
@@ -273,6 +274,15 @@ def _document_revised(p: _Parameters) -> Update:
             due_date=p(t.due_date, "due_date"),
             particulars=p(t.particulars, "particulars"),
         )
+    )
+
+
+def _delivery_returned(p: _Parameters) -> Update:
+    t = schema.delivery.c
+    return (
+        update(schema.delivery)
+        .where(t.delivery_id == p(t.delivery_id, "delivery_id"))
+        .values(returned_at=p(t.returned_at, "returned_at"), return_reason=p(t.return_reason, "reason"))
     )
 
 

@@ -80,3 +80,38 @@ async def test_a_document_is_shown_with_acts_answers_changes_and_links(home: Hom
 def test_a_document_that_nobody_knows_is_said(home: Home) -> None:
     ran = home.axis("documents", "show", "none")
     assert (ran.code, "not_found" in ran.err, ran.out) == (1, True, "")
+
+
+@pytest.mark.usefixtures("node")
+async def test_a_document_is_forwarded_to_a_unit_and_returned_by_who_has_no_software(
+    home: Home, tmp_path: Path
+) -> None:
+    async def axis(*arguments: object) -> Ran:
+        return await asyncio.to_thread(home.axis, *arguments)
+
+    letter = a_document("H24.3", "H24.5", sender="H24.42", number="7")
+    file = tmp_path / "package.edxml"
+    file.write_bytes(to_bytes(letter))
+    sent = await axis("send", file, "--system", "p-le-chan")
+    assert sent.code == 0, sent.err
+    document = letter.header.document_id
+    passing = ("documents", "forward", document, "--from", "000.00.03.H24", "--reason", "thuộc thẩm quyền", "--to")
+    forwarded = await axis(*passing, "H24.3.12", "--json")
+    assert (forwarded.code, forwarded.json["to"], forwarded.json["changed"]) == (0, "H24.3.12", True), forwarded.err
+    assert (await axis(*passing, "H24.3.12", "--json")).json == {**forwarded.json, "changed": False}
+    outside = await axis(*passing, "H24.41")
+    assert (outside.code, "[forward_outside]" in outside.err) == (1, True)
+    giving = ("documents", "return", document, "--reason", "gửi nhầm sở", "--from")
+    returned = await axis(*giving, "H24.5")  # nobody serves it: the node speaks for it
+    assert (returned.code, "Returned" in returned.err) == (0, True), returned.err
+    assert "before" in (await axis(*giving, "H24.5")).err
+    speaks = await axis(*giving, "H24.3")  # its own software does
+    assert (speaks.code, "[not_allowed]" in speaks.err) == (1, True)
+    (shown,) = (await axis("documents", "show", document, "--json")).json["documents"]
+    views = {one["organ"]: one for one in shown["receivers"]}
+    assert views["H24.3"]["forwarded_to"] == ["H24.3.12"]
+    assert views["H24.3.12"]["forwarded_by"] == "H24.3"
+    assert (views["H24.5"]["status"], views["H24.5"]["return_reason"]) == ("02", "Trả lại: gửi nhầm sở")
+    assert "đã chuyển tiếp cho H24.3.12" in (await axis("documents", "show", document)).out
+    unknown = await axis("documents", "forward", "nothing", "--from", "H24.3", "--to", "H24.3.12", "--reason", "x")
+    assert (unknown.code, "[not_found]" in unknown.err) == (1, True)

@@ -120,9 +120,12 @@ _CONSIGNMENTS_FOR_SYSTEM = Query(
 _own = schema.consignment.alias("own").c
 # A delivery's first consignment brought the document; later ones carry acts on it.
 _FIRST_OF_DELIVERY = select(func.min(_own.consignment_id)).where(_own.delivery_id == _d.delivery_id).scalar_subquery()
+_before = schema.delivery.alias("before").c
+_FORWARDED_BY = select(_before.receiver_organ).where(_before.delivery_id == _d.forwarded_from).scalar_subquery()
 _DELIVERIES_SENT = (
     select(
         schema.delivery,
+        _FORWARDED_BY.label("forwarded_by"),
         _t.state.label("transport"),
         _t.queued_at,
         _t.handed_over_at,
@@ -180,6 +183,7 @@ class SentRow:
     status_at: datetime | None
     delivery: DeliveryState | None = None  # of a document: what the sender has done since; None: an act or a status
     answer: Answer | None = None  # to an act; of several documents the least agreeable. None: open, or nothing asks
+    forwarded_by: str | None = None  # the receiver that passed the document on to this one
 
 
 def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
@@ -271,6 +275,7 @@ def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
             status_code=row.status_code,
             status_at=row.status_at,
             delivery=DeliveryState(row.state),
+            forwarded_by=row.forwarded_by,
         )
         for row in conn.execute(_DELIVERIES_SENT, {"document_uid": found.document_uid})
     )

@@ -89,8 +89,13 @@ def _reached(travel: Travel) -> datetime:
 
 def _note(view: ReceiverView) -> str | None:
     """Why it gets what names another, and what it is called today."""
+    passed = [f"Chuyển tiếp từ {view.forwarded_by}"] if view.forwarded_by else []
+    if view.forwarded_to:
+        passed.append(f"Đã chuyển tiếp cho {', '.join(view.forwarded_to)}")
+    if view.delivery.returned_at is not None:
+        passed.append("Đã trả lại vì gửi không đúng nơi nhận")
     renamed = f"Nay là {view.name_now}" if view.name_now != view.name else None
-    return ". ".join(filter(None, (_addressed_otherwise(view), renamed))) or None
+    return ". ".join(filter(None, (_addressed_otherwise(view), renamed, *passed))) or None
 
 
 def _addressed_otherwise(view: ReceiverView) -> str | None:
