@@ -35,6 +35,7 @@ from axis.keys import NodeKey
 from axis.ops.access import deadline_rules, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.figures import FiguresKeeper
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
 from axis.ops.reminding import Reminding
@@ -100,6 +101,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops.append(FiguresKeeper(store, clock, deadlines.calendar).run())
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())

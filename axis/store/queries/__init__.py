@@ -1,9 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 deadlines: what is owed, and what was touched. events: what systems are told. intake: what is known of documents, acts
-and statuses. jobs: what runs on one node at a time. lists: what waits for a system, how a package fares. pages: what a
-system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
-`Store.read`; a "write unit" inside `Store.write`.
+and statuses. jobs: what runs on one node at a time. kpi: figures. lists: what waits for a system, how a package fares.
+pages: what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use
+inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.deadlines import (
@@ -59,6 +59,25 @@ from axis.store.queries.intake import (
     targets_of_acts,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
+from axis.store.queries.kpi import (
+    DirtyCell,
+    Now,
+    days_of_months,
+    dirty_cells,
+    every_cell,
+    figures_of,
+    forget_dirty,
+    issued_of,
+    mark_dirty,
+    present,
+    received_facts,
+    sent_counts,
+    sent_in_months,
+    set_issued,
+    stored_cells,
+    totals,
+    write_figures,
+)
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -123,11 +142,13 @@ __all__ = [
     "DeliveriesAsked",
     "DeliveryKey",
     "DeliveryLine",
+    "DirtyCell",
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
     "Mark",
     "MissingPush",
+    "Now",
     "OwedLine",
     "PendingItem",
     "PendingKey",
@@ -157,10 +178,12 @@ __all__ = [
     "count_overdue",
     "count_pending",
     "current_revocation",
+    "days_of_months",
     "deadlines_of",
     "deliveries",
     "deliveries_page",
     "delivery",
+    "dirty_cells",
     "document",
     "document_seen",
     "documents_by_code",
@@ -170,6 +193,9 @@ __all__ = [
     "end_job",
     "event_of_package",
     "events_after",
+    "every_cell",
+    "figures_of",
+    "forget_dirty",
     "forget_events",
     "forget_touched",
     "has_check_due",
@@ -179,9 +205,11 @@ __all__ = [
     "has_touched",
     "has_unplaced_events",
     "hold_job",
+    "issued_of",
     "job_row",
     "keep_revocation",
     "last_event_of_delivery",
+    "mark_dirty",
     "missing_pushes",
     "next_due",
     "next_same_code_no",
@@ -196,21 +224,29 @@ __all__ = [
     "pending",
     "pending_page",
     "place_events",
+    "present",
     "push",
     "put_off_need",
     "queue_row",
+    "received_facts",
     "recheck",
     "record_events",
     "revocation_version",
     "routes_of",
+    "sent_counts",
+    "sent_in_months",
     "sent_rows",
+    "set_issued",
     "set_signature_policy",
     "signature_policies",
     "status_events",
+    "stored_cells",
     "targets_of_acts",
+    "totals",
     "touched",
     "tracked",
     "tracked_of_documents",
     "verdict_evidence",
     "verdicts",
+    "write_figures",
 ]
