@@ -11,7 +11,7 @@ recount` makes every day anew.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -150,8 +150,10 @@ def cells_touched(conn: Connection) -> Iterable[Cell]:
 
 
 def _all_days(conn: Connection) -> list[Cell]:
-    """Every day that has something to count, or has stored figures."""
-    stored = (cell for cell in queries.stored_cells(conn) if cell.month != cell)
+    """Every day that has something to count, or has stored figures; of a month that has, its first one."""
+    stored = (
+        cell if cell.month != cell else replace(cell, span=f"{cell.span}-01") for cell in queries.stored_cells(conn)
+    )
     return sorted({*queries.every_cell(conn), *stored})
 
 
