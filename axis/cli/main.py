@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, deadlines, demo, node, organs, packages, report, signatures, systems, tokens, trust
+from axis.cli import (
+    calendar,
+    courier,
+    deadlines,
+    demo,
+    node,
+    organs,
+    packages,
+    report,
+    routes,
+    signatures,
+    systems,
+    tokens,
+    trust,
+)
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -24,11 +38,13 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    routes.app,
     tokens.app,
     packages.app,
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     report.app,
     demo.app,

@@ -259,6 +259,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(key="sent_deliveries", heading="Lượt gửi", value=_sent("deliveries")),
     Column(key="sent_inside", heading="Gửi trong thành phố", value=_sent("inside")),
     Column(key="sent_outside", heading="Gửi ra ngoài", value=_sent("outside")),
+    Column(key="sent_withdrawn", heading="Gửi đi đã thu hồi, thay thế", value=_sent("withdrawn")),
     Column(key="sent_refused", heading="Gửi đi bị từ chối", value=_sent("refused")),
     _share("sent_answered_percent", "Gửi đi có phản hồi (%)", _sent("answered"), _sent("deliveries")),
     _share("sent_valid_percent", "Văn bản đi có chữ ký hợp lệ (%)", _sent("signed_valid"), _sent("documents")),
@@ -269,6 +270,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(key="received", heading="Văn bản đến", value=_deliveries),
     Column(key="received_inside", heading="Đến từ trong thành phố", value=_received("inside")),
     Column(key="received_outside", heading="Đến từ ngoài", value=_received("outside")),
+    Column(key="withdrawn", heading="Đến đã bị thu hồi, thay thế", value=_received("withdrawn")),
     Column(key="not_fetched", heading="Chưa lấy về", value=lambda line: line.not_fetched),
     Column(key="refused", heading="Từ chối", value=_received("refused")),
     *(

@@ -52,7 +52,9 @@ TABLES: dict[type, Table] = {
     records.Delivery: schema.delivery,
     records.Consignment: schema.consignment,
     records.Act: schema.act,
+    records.ActTarget: schema.act_target,
     records.ActReceiver: schema.act_receiver,
+    records.DocumentChange: schema.document_change,
     records.StatusEvent: schema.status_event,
     records.Verdict: schema.verdict,
     records.VerdictEvidence: schema.verdict_evidence,
@@ -60,6 +62,7 @@ TABLES: dict[type, Table] = {
     records.NeedRow: schema.need,
     records.Revocation: schema.revocation,
     records.CertificateRow: schema.certificate,
+    records.TimeProof: schema.time_proof,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.Deadline: schema.deadline,
@@ -67,6 +70,9 @@ TABLES: dict[type, Table] = {
     records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
+    records.CourierParty: schema.courier_party,
+    records.CourierBundle: schema.courier_bundle,
+    records.BounceRow: schema.bounce,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""

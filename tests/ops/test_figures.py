@@ -20,7 +20,7 @@ from axis.store import queries
 from axis.store.registry import OrganRow, import_organs
 from axis.store.store import Store
 from axis.terms import Side
-from tests.exchange.harness import Node, a_document, a_status, make_node
+from tests.exchange.harness import Node, a_document, a_status, an_act, make_node
 
 FRIDAY = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  # 10:00
 CALENDAR = Calendar()
@@ -106,6 +106,25 @@ async def test_a_refusal_after_an_acceptance_is_both(node: Node) -> None:
     found = numbers(await figures(node, "H24.15", Side.RECEIVED, "2026-11-20"))
     assert "refused" not in found
     assert found["said_02"] == 1
+
+
+async def test_what_was_taken_back_is_counted_on_both_sides_unless_the_receiver_keeps_it(node: Node) -> None:
+    document = a_document("H24.15", "H24.88")
+    await node.send("dms-yte", document)
+    await node.take("dms-xd")
+    await node.take("dms-phuong")
+    recall = an_act(document, "1")
+    await node.send("dms-yte", recall)
+    await follow(node)
+    sent = await figures(node, "H24.11", Side.SENT, "2026-11-20")
+    assert (sent.counts.withdrawn, sent.counts.documents) == (2, 1)
+    await node.send("dms-xd", a_status(document, "16", "H24.15"))
+    await follow(node)
+    withdrawn = [
+        (await figures(node, organ, Side.RECEIVED, "2026-11-20")).counts.withdrawn for organ in ("H24.15", "H24.88")
+    ]
+    assert withdrawn == [0, 1]
+    assert (await figures(node, "H24.11", Side.SENT, "2026-11-20")).counts.withdrawn == 1
 
 
 async def test_late_sending_is_counted(node: Node) -> None:
@@ -197,9 +216,12 @@ class History:
             self.documents.append((document, await node.send("dms-yte", document)))
         elif chance < 0.85:
             await self.say()
-        elif chance < 0.9:
+        elif chance < 0.88:
             document, _ = self.random.choice(self.documents)
             await node.send("dms-yte", document)  # again
+        elif chance < 0.9:
+            document, _ = self.random.choice(self.documents)
+            await node.send("dms-yte", an_act(document, "1"))  # taken back
         elif chance < 0.95:
             await self.fetch()
         else:
@@ -229,6 +251,7 @@ class History:
                 text(
                     "SELECT d.delivery_id, d.receiver_organ, d.created_at, d.status_code, e.status_code"
                     " FROM delivery d LEFT JOIN status_event e ON e.delivery_id = d.delivery_id"
+                    " AND e.effect <> 'after_close'"
                     " WHERE d.place = 'local'"
                 )
             ).all()

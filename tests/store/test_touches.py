@@ -5,9 +5,20 @@ from datetime import timedelta
 import pytest
 
 from axis.store import queries
-from axis.store.hot import Change, DeliveryStatus, DocumentFlagged, DocumentJudged, Hot, OrphanMatched, Stale
+from axis.store.hot import (
+    Change,
+    DeliveryMoved,
+    DeliveryStatus,
+    DocumentFlagged,
+    DocumentJudged,
+    DocumentRevised,
+    Hot,
+    OrphanMatched,
+    Stale,
+)
 from axis.store.store import Store
 from axis.store.touches import touch, touches
+from axis.terms import DeliveryState, DocumentState
 from tests.store import made
 
 
@@ -22,6 +33,13 @@ def test_a_document_with_many_receivers_is_marked_once() -> None:
         (DeliveryStatus(delivery_id="d", version=0, status_code="03", status_at=made.NOW), (None, "d")),
         (OrphanMatched(event_id="e", document_uid="u", delivery_id="d", effect="applied"), (None, "d")),
         (DocumentJudged(document_uid="u", verdict="valid"), ("u", None)),
+        (DocumentRevised.of(made.document("p", document_uid="u"), DocumentState.OPEN), ("u", None)),
+        (
+            DeliveryMoved(
+                delivery_id="d", was=DeliveryState.OPEN, becomes=DeliveryState.RECALLED, act_id="a", at=made.NOW
+            ),
+            (None, "d"),
+        ),
     ],
 )
 def test_a_change_marks_what_it_changes(change: Change, mark: tuple[str | None, str | None]) -> None:
@@ -73,6 +91,13 @@ async def test_a_job_has_one_holder_and_a_lost_one_may_not_record(store: Store) 
         await store.write(lambda c: queries.hold_job(c, "j", 2, now + lease))
     assert await store.write(lambda c: queries.claim_job(c, "j", 2, now, lease)) is None  # this slot is done
     assert await store.write(lambda c: queries.claim_job(c, "j", 3, now, lease)) == 3
+
+
+async def test_a_node_whose_clock_is_a_little_behind_takes_nothing_away(store: Store) -> None:
+    lease = timedelta(minutes=2)
+    await store.write(lambda c: queries.claim_job(c, "j", None, made.NOW, lease))
+    for behind in (timedelta(milliseconds=1), timedelta(minutes=1)):
+        assert await store.write(lambda c, b=behind: queries.claim_job(c, "j", None, made.NOW - b, lease)) is None
 
 
 async def test_a_slot_that_failed_may_be_claimed_again_and_so_may_one_of_a_clock_that_was_put_back(

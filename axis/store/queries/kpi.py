@@ -25,7 +25,7 @@ from axis.kpi.figures import COUNTS, TIMES, Cell, Counts, Figures, Times, bounds
 from axis.kpi.histogram import Histogram
 from axis.kpi.received import SIGNED, UNSIGNED, Fact
 from axis.store import schema
-from axis.terms import Origin, Place, Side, StatusCode
+from axis.terms import DeliveryState, Origin, Place, Side, StatusCode
 
 _kpi, _dirty, _issued = schema.kpi.c, schema.kpi_dirty.c, schema.issued.c
 _document, _delivery = schema.document.c, schema.delivery.c
@@ -53,6 +53,7 @@ _facts = (
         _delivery.receipt_due_at,
         _delivery.acceptance_due_at,
         _delivery.completion_due_at,
+        _delivery.state,
         _event.status_code,
         func.min(_event.received_at, type_=schema.UtcMicros()),
     )
@@ -137,8 +138,8 @@ def received_facts(conn: Connection, organ_id: str, day: date) -> Iterator[Fact]
             yield _fact(known, said)
             said = {}
         known = row
-        if row[8] is not None:
-            said[StatusCode(row[8])] = row[9]
+        if row[9] is not None:
+            said[StatusCode(row[9])] = row[10]
     if known is not None:
         yield _fact(known, said)
 
@@ -149,7 +150,7 @@ def _fact(row: Any, said: Mapping[StatusCode, datetime]) -> Fact:  # noqa: ANN40
         origin=Origin(row[2]),
         verdict=row[3],
         status=None if row[4] is None else StatusCode(row[4]),
-        withdrawn=False,
+        withdrawn=DeliveryState(row[8]).is_frozen,
         receipt_due_at=row[5],
         acceptance_due_at=row[6],
         completion_due_at=row[7],
@@ -191,18 +192,20 @@ def _documents(conn: Connection, of_day: Any) -> Iterator[tuple[str, str, int]]:
 
 
 def _deliveries(conn: Connection, of_day: Any) -> Iterator[tuple[str, str, int]]:  # noqa: ANN401 - a condition
-    grouped = (_document.from_organ, _delivery.place, _delivery.status_code)
+    grouped = (_document.from_organ, _delivery.place, _delivery.status_code, _delivery.state)
     rows = conn.execute(
         select(*grouped, func.count())
         .join(schema.delivery, _delivery.document_uid == _document.document_uid)
         .where(of_day)
         .group_by(*grouped)
     )
-    for organ_id, place, status, count in rows:
+    for organ_id, place, status, state, count in rows:
         yield organ_id, "deliveries", count
         yield organ_id, "inside" if place == Place.LOCAL else "outside", count
         if status == StatusCode.REFUSED:
             yield organ_id, "refused", count
+        if DeliveryState(state).is_frozen:
+            yield organ_id, "withdrawn", count
 
 
 def _said_of(conn: Connection, of_day: Any) -> Iterator[tuple[str, str, int]]:  # noqa: ANN401 - a condition
