@@ -55,6 +55,7 @@ class ActIntake:
             urgency=parcel.urgency,
             at=parcel.at,
             to=parcel.destinations,
+            document_uid=document_uid,
             deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in (*known, *added)},
         )
         inserts = (

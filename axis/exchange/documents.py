@@ -138,6 +138,7 @@ class DocumentIntake:
             urgency=parcel.urgency,
             at=parcel.at,
             to=parcel.destinations,
+            document_uid=document_uid,
             deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
         )
         inserts = (

@@ -14,6 +14,7 @@ from axis.exchange.context import Context
 from axis.exchange.parcel import Parcel, Shipment
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, Hot
+from axis.store.queries import Push
 from axis.store.records import Act, ActReceiver, Blob, Consignment, Delivery, Document, Package, Row
 from axis.terms import StatusCode, TransportState
 
@@ -51,7 +52,7 @@ async def repeat(context: Context, parcel: Parcel, original: Original) -> Hot | 
     known = await context.store.read(lambda c: _look(c, parcel, original))
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
     shipped = await _ship_to_fresh(context, parcel, original, known) if fresh else ()
-    reopened_rows, changes = _reopen(context, parcel, known)
+    reopened_rows, changes = _reopen(context, parcel, known, original.document_uid)
     changes += _flag(parcel, original)
     if not (shipped or changes):
         return None
@@ -127,13 +128,16 @@ def _fresh_rows(
         urgency=parcel.urgency,
         at=parcel.at,
         to=fresh,
+        document_uid=uid,
         deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
     )
     answers = [ActReceiver(act_id=original.act.act_id, receiver_organ=to.organ) for to in fresh] if original.act else []
     return *inserts, *deliveries, *rows.shipment_rows(context, shipment), *answers
 
 
-def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
+def _reopen(
+    context: Context, parcel: Parcel, known: Known, document_uid: str | None
+) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
     changes = tuple(
         ConsignmentMoved(
             consignment_id=consignment.consignment_id,
@@ -145,7 +149,17 @@ def _reopen(context: Context, parcel: Parcel, known: Known) -> tuple[tuple[Row, 
     )
     pushes = {(c.package_id, rows.partner_of(context, c.receiver_organ, c.uplink_id)) for c in known.reopen}
     pushed = tuple(
-        rows.push_row(context, package_id, partner_id, parcel.urgency, parcel.at)
+        rows.push_row(
+            context,
+            Push(
+                package_id=package_id,
+                partner_id=partner_id,
+                urgency=parcel.urgency,
+                document_uid=document_uid,
+                lane="",
+                queued_at=parcel.at,
+            ),
+        )
         for package_id, partner_id in sorted((p, to) for p, to in pushes if to is not None)
     )
     return pushed, changes

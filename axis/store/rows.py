@@ -60,6 +60,8 @@ TABLES: dict[type, Table] = {
     records.CertificateRow: schema.certificate,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
+    records.PartnerState: schema.partner,
+    records.Downtime: schema.downtime,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
     records.Leaf: schema.leaf,

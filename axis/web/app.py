@@ -3,7 +3,7 @@
 It knows no protocol of the outside: the composition root hands in the fronts' routes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,7 @@ class WebParts:
     longest_request_s: float = 600.0
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
+    partners: Callable[[], Mapping[str, object]] = dict  # how each one fares, there too
 
     @property
     def clock(self) -> Clock:
@@ -53,7 +54,7 @@ def build_app(parts: WebParts) -> web.Application:
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)
     store = parts.console.store
-    health = Health(checks, parts.disk, parts.clock, owed=lambda: store.read(owed_checks))
+    health = Health(checks, parts.disk, parts.clock, owed=lambda: store.read(owed_checks), partners=parts.partners)
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

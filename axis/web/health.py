@@ -91,16 +91,18 @@ class Owed:
 class Health:
     """Answers for the whole node. timeout_s: a part that takes longer does not work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an answer is put together from
         self,
         checks: Sequence[Check],
         disk: DiskWatch,
         clock: Clock,
         *,
         owed: Callable[[], Awaitable[Mapping[str, int]]] | None = None,
+        partners: Callable[[], Mapping[str, object]] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """owed: how many packages wait for a check of their signatures, by cause."""
+        """owed: how many packages wait for a check of their signatures, by cause. partners: how each one fares."""
+        self._partners = partners
         self._owed = Owed(owed) if owed is not None else None
         self._disk = disk
         self._clock = clock
@@ -123,6 +125,8 @@ class Health:
         answer: dict[str, Any] = {"ready": ready, "intake": self._intake(), "parts": self._told()}
         if self._owed is not None:
             answer["signature_checks_owed"] = await self._owed.told(self._timeout_s)
+        if self._partners is not None:
+            answer["partners"] = dict(self._partners())
         return web.json_response(answer, status=200 if ready else 503)
 
     async def close(self, _: web.Application) -> None:
