@@ -23,6 +23,16 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+def today(clock: Clock) -> str:
+    """The day in Vietnam, as an ISO date."""
+    return local_day(clock.now())
+
+
+def local_day(at: datetime) -> str:
+    """The day in Vietnam at a moment, as an ISO date."""
+    return to_local(at).date().isoformat()
+
+
 def to_local(at: datetime) -> datetime:
     """`at` in Vietnamese time."""
     return at.astimezone(VIETNAM)

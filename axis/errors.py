@@ -79,6 +79,10 @@ class Code(StrEnum):
     ORGAN_EXISTS = "organ_exists"
     ORGAN_IN_USE = "organ_in_use"
     ORGAN_CYCLE = "organ_cycle"
+    ORGAN_LEVEL = "organ_level"
+    ORGAN_ACTIVE = "organ_active"
+    ORGAN_HISTORY = "organ_history"
+    PARENT_CLOSED = "parent_closed"
     SYSTEM_EXISTS = "system_exists"
     ACCOUNT_EXISTS = "account_exists"
 

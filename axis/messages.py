@@ -376,6 +376,30 @@ _RECORD: dict[Code, Sentences] = {
         "The organisations' parents or successors would form a circle.",
         "Correct the parent or the successor and try again.",
     ),
+    Code.ORGAN_LEVEL: _say(
+        "Cấp của cơ quan không thấp hơn cấp của cơ quan cấp trên.",
+        "Hãy sửa cấp của cơ quan (số lớn hơn cấp trên) hoặc cơ quan cấp trên rồi thực hiện lại.",
+        "An organisation's level is not below its parent's.",
+        "Correct the level (a larger number than the parent's) or the parent and try again.",
+    ),
+    Code.ORGAN_ACTIVE: _say(
+        "Cơ quan đang hoạt động không có cơ quan kế thừa hay ngày ngừng hoạt động.",
+        "Hãy ghi trạng thái đã đóng cho cơ quan, hoặc bỏ thông tin kế thừa rồi thực hiện lại.",
+        "An active organisation has no successor and no day on which it was closed.",
+        "Say that it is closed, or leave the successor out, and try again.",
+    ),
+    Code.ORGAN_HISTORY: _say(
+        "Tên cũ của cơ quan mâu thuẫn với lịch sử tên gọi đã ghi nhận.",
+        "Hãy đối chiếu với `axis org show` và sửa ngày hoặc tên cũ rồi thực hiện lại.",
+        "A former name contradicts the recorded history of the organisation's names.",
+        "Compare with `axis org show`, correct the day or the name and try again.",
+    ),
+    Code.PARENT_CLOSED: _say(
+        "Cơ quan đang hoạt động không thể trực thuộc cơ quan đã ngừng hoạt động.",
+        "Hãy chọn cơ quan cấp trên đang hoạt động, hoặc đóng cả cơ quan này.",
+        "An active organisation cannot stand below a closed one.",
+        "Choose an active parent, or close this organisation too.",
+    ),
     Code.SYSTEM_EXISTS: _say(
         "Mã hệ thống đã tồn tại.",
         "Hãy dùng mã khác, hoặc đổi khóa bí mật của hệ thống hiện có bằng lệnh `axis system rotate`.",

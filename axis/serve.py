@@ -16,12 +16,12 @@ import structlog
 from aiohttp import web
 
 from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
+from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
-from axis.delivery.router import Router, UplinkPrefixes
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
@@ -33,10 +33,12 @@ from axis.exchange.partners import Partners
 from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.ops.access import signature_rules, store_options, trust_folder
+from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
@@ -89,14 +91,16 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         stack.push_async_callback(store.close)
         key = NodeKey.load(settings.store.key_file)
         disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key)
-        context = _context(settings, store, clock, directory)
+        directory = await DirectoryCache.load(store, key, clock)
+        deadlines = await asyncio.to_thread(deadline_rules, settings)
+        context = _context(settings, store, clock, directory, deadlines)
         judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
         await judges.refresh()
         exchange = Exchange(context, judges, check_intake=disk.check_intake)
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
+        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         outbox = Outbox(context, partners, _outbox_policy(settings))
@@ -134,12 +138,10 @@ def _watermark(settings: Settings) -> Watermark:
     return Watermark(**settings.disk.model_dump())
 
 
-def _context(settings: Settings, store: Store, clock: Clock, directory: DirectoryCache) -> Context:
+def _context(
+    settings: Settings, store: Store, clock: Clock, directory: DirectoryCache, deadlines: Deadlines
+) -> Context:
     exchange = settings.exchange
-    router = Router(
-        settings.node.prefixes,
-        [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
-    )
     policy = Policy(
         limits=_limits(settings),
         secret_phrases=exchange.secret_phrases,
@@ -147,8 +149,9 @@ def _context(settings: Settings, store: Store, clock: Clock, directory: Director
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
+        deadlines=deadlines,
     )
-    return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+    return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
 
 
 def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:

@@ -28,6 +28,8 @@ CONFIG_NAME = "axis.toml"
 SQLITE_PREFIX = "sqlite:///"
 DAY_S = 86_400
 
+_RULE = re.compile(r"\d{1,3}(min|h|wh|d( (([01]\d|2[0-3]):[0-5]\d|24:00))?)")
+_RULE_IN_DAYS = re.compile(r"\d{1,3}d( (([01]\d|2[0-3]):[0-5]\d|24:00))?")
 _SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -288,6 +290,46 @@ class WorkingTime(Section):
         return self
 
 
+class Deadlines(Section):
+    """How soon things are due.
+
+    30min, 2h: by the clock; 4wh: working hours; 0d: the same day; 1d 12:00: the next working day at 12:00.
+    """
+
+    sent: str = Field("1d 12:00", description="Sending a document, from the day on which it was signed.")
+    receipt: tuple[str, ...] = Field(
+        ("0d", "0d", "4h", "2h", "1h"),
+        min_length=5,
+        max_length=5,
+        description="The receiver's first word (01 or any), for each urgency from 0 (normal) to 4 (express, timed).",
+    )
+    acceptance: tuple[str, ...] = Field(
+        ("1d 12:00", "0d", "8h", "4h", "2h"),
+        min_length=5,
+        max_length=5,
+        description="Registration or refusal (03 or further, 02), for each urgency from 0 to 4.",
+    )
+    remind_working_hours: float = Field(
+        2.0, ge=0, le=80, description="How long before that the receiver and the sender are reminded."
+    )
+
+    @field_validator("sent")
+    @classmethod
+    def _in_days(cls, text: str) -> str:
+        if not _RULE_IN_DAYS.fullmatch(text):
+            msg = 'written like "1d 12:00"'
+            raise ValueError(msg)
+        return text
+
+    @field_validator("receipt", "acceptance")
+    @classmethod
+    def _rules(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_RULE.fullmatch(text) for text in texts):
+            msg = 'each written like "30min", "2h", "4wh", "0d" or "1d 12:00"'
+            raise ValueError(msg)
+        return texts
+
+
 class Disk(Section):
     """The watermark under which intake stops while deliveries go on."""
 
@@ -371,6 +413,7 @@ class Settings(BaseSettings):
     exchange: Exchange = Exchange()
     trust: Trust = Trust()
     calendar: WorkingTime = WorkingTime()
+    deadlines: Deadlines = Deadlines()
     disk: Disk = Disk()
     log: Log = Log()
     uplink: tuple[Uplink, ...] = ()

@@ -79,6 +79,22 @@ class Origin(StrEnum):
     NODE = "node"  # composed here for an organisation that the node acts for
 
 
+class DeadlineKind(StrEnum):
+    """What a receiver owes by a time limit."""
+
+    RECEIPT = "receipt"  # a first word about the document: 01, or anything else
+    ACCEPTANCE = "acceptance"  # that it is registered (03 or further), or refused (02)
+    COMPLETION = "completion"  # that it is done (06), where the document has a DueDate
+
+
+class DeadlineStage(StrEnum):
+    """How far a deadline has come. It exists only while something is owed."""
+
+    WAITING = "waiting"  # there is time left
+    NEAR = "near"  # there is little time left, and both sides were reminded
+    OVERDUE = "overdue"  # the time is over, and both sides were told
+
+
 class EventKind(StrEnum):
     """What a connected system is told of, besides the packages that wait for it (`system_event`, REST events)."""
 

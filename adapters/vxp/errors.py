@@ -29,6 +29,7 @@ VXP_CODES: dict[Code, str] = {
     Code.UNKNOWN_SYSTEM: "15",
     Code.SYSTEM_DISABLED: "15",
     Code.NOT_ALLOWED: "15",
+    Code.MISSING_SCOPE: "15",
     # 18: the receiver is unknown; also an item that is not, or no longer, the caller's
     Code.UNKNOWN_RECEIVER: "18",
     Code.NOT_FOUND: "18",
@@ -38,6 +39,8 @@ VXP_CODES: dict[Code, str] = {
     # 20: system error: the only code after which a retry makes sense
     Code.DISK_FULL: SYSTEM_ERROR,
     Code.OVERLOADED: SYSTEM_ERROR,
+    Code.RATE_LIMITED: SYSTEM_ERROR,
+    Code.CALL_RUNNING: SYSTEM_ERROR,
     Code.DATABASE_OLD: SYSTEM_ERROR,
     Code.BAD_SETTINGS: SYSTEM_ERROR,
     Code.PORT_BUSY: SYSTEM_ERROR,
@@ -60,6 +63,10 @@ VXP_CODES: dict[Code, str] = {
     Code.ORGAN_EXISTS: "21",
     Code.ORGAN_IN_USE: "21",
     Code.ORGAN_CYCLE: "21",
+    Code.ORGAN_LEVEL: "21",
+    Code.ORGAN_ACTIVE: "21",
+    Code.ORGAN_HISTORY: "21",
+    Code.PARENT_CLOSED: "21",
     Code.SYSTEM_EXISTS: "21",
     Code.ACCOUNT_EXISTS: "21",
     Code.VALIDITY_OVERLAPS: "21",
@@ -68,6 +75,7 @@ VXP_CODES: dict[Code, str] = {
     Code.PROTOCOL_DIFFERS: "21",
     Code.UNKNOWN_OPERATION: "21",
     Code.BAD_REQUEST: "21",
+    Code.KEY_REUSED: "21",
     # 22: bad edXML
     Code.ENCODING_UNSUPPORTED: "22",
     Code.XML_BROKEN: "22",

@@ -48,6 +48,7 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
     """A row of getSentEdocList: one receiver. What only reached another axis is never said to have arrived."""
     word = Acknowledgement.INITIAL if row.state is None else STATE_WORDS[row.state]
     system_id = directory.route(row.receiver_organ)
+    descriptions = _DESCRIPTIONS if row.place is Place.LOCAL else _DESCRIPTIONS_ELSEWHERE
     return {
         "serviceType": SERVICE_TYPE,
         "messageType": MESSAGE_TYPES[row.kind],
@@ -62,8 +63,16 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
         "sendStatus": Acknowledgement.DONE.value,  # what is listed was accepted
         "sendStatusDesc": "Trục đã tiếp nhận",
         "receiveStatus": word.value,
-        "receiveStatusDesc": _DESCRIPTIONS[word] if row.place is Place.LOCAL else _DESCRIPTIONS_ELSEWHERE[word],
+        "receiveStatusDesc": _succession(row, directory) + descriptions[word],
     }
+
+
+def _succession(row: SentRow, directory: Directory) -> str:
+    """Says who takes the document where the organisation that it names is closed."""
+    named, heir = directory.registry.find(row.addressed_as), directory.registry.find(row.receiver_organ)
+    if named is None or heir is None or not named.is_closed or named is heir:
+        return ""
+    return f"{named.name} đã ngừng hoạt động, {heir.name} ({heir.organ_id}) nhận thay. "
 
 
 def agency_rows(directory: Directory) -> Iterator[Row]:

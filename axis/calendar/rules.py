@@ -20,8 +20,7 @@ from axis.calendar.working import Calendar, start_of
 
 Unit = Literal["min", "h", "wh", "d"]
 
-_TEXT = re.compile(r"(?P<number>\d{1,4})\s*(?P<unit>min|h|wh|d)(?:\s+(?P<hour>\d{1,2}):(?P<minute>\d{2}))?")
-_LONGEST = {"min": 10_000, "h": 2_400, "wh": 2_400, "d": 366}
+_TEXT = re.compile(r"(?P<number>\d{1,3})(?P<unit>min|h|wh|d)(?: (?P<time>([01]\d|2[0-3]):[0-5]\d|24:00))?")
 _END_OF_DAY = timedelta(days=1)
 
 
@@ -37,17 +36,14 @@ class Rule:
     def read(cls, text: str) -> "Rule":
         """The rule that a text means. Raises ValueError, saying what is expected."""
         match = _TEXT.fullmatch(text.strip())
-        if match is None:
+        if match is None or (match["time"] and match["unit"] != "d"):
             raise ValueError(f"{text!r} is none of 30min, 2h, 4wh, 0d, 1d 12:00")
-        number, unit = int(match["number"]), match["unit"]
-        if number > _LONGEST[unit]:
-            raise ValueError(f"{text!r} is longer than {_LONGEST[unit]}{unit}")
-        if match["hour"] is None:
-            return cls(number=number, unit=unit)  # type: ignore[arg-type]  # one of them, by the expression
-        at = timedelta(hours=int(match["hour"]), minutes=int(match["minute"]))
-        if unit != "d" or at > _END_OF_DAY or int(match["minute"]) > 59:  # noqa: PLR2004 - minutes
-            raise ValueError(f"{text!r}: only days have a time, from 00:00 to 24:00")
-        return cls(number=number, unit="d", at=at)
+        hours, minutes = map(int, (match["time"] or "24:00").split(":"))
+        return cls(
+            number=int(match["number"]),
+            unit=match["unit"],  # type: ignore[arg-type]  # one of them, by the expression
+            at=timedelta(hours=hours, minutes=minutes),
+        )
 
     def due(self, calendar: Calendar, start: datetime) -> datetime:
         """When what began at `start` is due, in UTC."""

@@ -101,9 +101,11 @@ class Calendar:
 
     def add_working_days(self, day: date, days: int) -> date:
         """The so manieth working day after this one; 0: the day itself, or the first working day after it."""
-        if days == 0 and self.is_working_day(day):
-            return day
-        return self._day_number(self._days_before(day + _DAY) + max(days, 1))
+        if days > 0:
+            return self._day_number(self._days_before(day + _DAY) + days)
+        while not self.is_working_day(day):
+            day += _DAY
+        return day
 
     def working_days(self, start: date, end: date) -> int:
         """Working days from `start` up to, but without, `end`."""
@@ -118,8 +120,8 @@ class Calendar:
         return start.astimezone(UTC) if amount <= ZERO else self._at(self._position(start) + amount)
 
     def before(self, end: datetime, amount: timedelta) -> datetime:
-        """The first moment from which `amount` of working time is left until `end`, in UTC."""
-        return end.astimezone(UTC) if amount <= ZERO else self._at(max(self._position(end) - amount, ZERO))
+        """The last moment from which `amount` of working time is left until `end`, in UTC."""
+        return end.astimezone(UTC) if amount <= ZERO else self._last_at(max(self._position(end) - amount, ZERO))
 
     def day_counted(self, moment: datetime) -> date:
         """The working day to which a moment belongs: after hours, and on days off, that is the next one."""
@@ -193,6 +195,17 @@ class Calendar:
                 return start_of(day) + span.start_at + left
             left -= length
         raise AssertionError("a part of a day is not longer than the day")
+
+    def _last_at(self, position: timedelta) -> datetime:
+        """The last moment that has this position: after it, work goes on."""
+        whole, left = divmod(position, self.day_length)
+        day = self._day_number(whole + 1)
+        for span in self.hours:
+            length = span.end_at - span.start_at
+            if left < length:
+                return start_of(day) + span.start_at + left
+            left -= length
+        raise AssertionError("a part of a day is shorter than the day")
 
 
 def start_of(day: date) -> datetime:

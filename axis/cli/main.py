@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, demo, node, organs, packages, partners, signatures, systems, tokens, trust
+from axis.cli import (
+    calendar,
+    deadlines,
+    demo,
+    node,
+    organs,
+    packages,
+    partners,
+    routes,
+    signatures,
+    systems,
+    tokens,
+    trust,
+)
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -24,12 +37,14 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    routes.app,
     tokens.app,
     packages.app,
     partners.app,
     signatures.app,
     trust.app,
     calendar.app,
+    deadlines.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from axis.errors import AxisError, Code, PeerRefused, Rejected
+from axis.clock import VIETNAM, to_local
+from axis.errors import AxisError, Code, Malformed, PeerRefused, Rejected
 from axis.messages import describe
 
 if TYPE_CHECKING:
@@ -74,6 +76,22 @@ def with_access(config: Path | None, work: "Callable[[Access], Awaitable[T]]") -
     return asyncio.run(run())
 
 
+def read_moment(text: str | None, at: str) -> datetime | None:
+    """A moment that was typed in, in UTC; without its offset it is Vietnamese time. Raises Malformed(BAD_REQUEST)."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+        return (given if given.tzinfo else given.replace(tzinfo=VIETNAM)).astimezone(UTC)
+    except (ValueError, OverflowError) as e:
+        raise Malformed(Code.BAD_REQUEST, "a date, or date and time, e.g. 2026-12-01T08:00", at=at) from e
+
+
+def show_moment(at: datetime | None) -> str:
+    """A moment for people, in Vietnamese time; "" for none."""
+    return "" if at is None else f"{to_local(at):%d/%m/%Y %H:%M:%S}"
+
+
 def print_json(value: object) -> None:
     """A result for programs: one JSON value on standard output, UTF-8 whatever the terminal."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
@@ -95,8 +113,25 @@ def print_table(title: str, headings: Iterable[str], rows: Iterable[Iterable[str
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """A few named values for people."""
+    """A few named values for people; the further lines of a value stand below its first."""
     console = Console(soft_wrap=True)
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), str(value)))
+        first, *more = str(value).split("\n")
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), first))
+        for line in more:
+            console.print(Text(" " * (width + 2) + line))
+
+
+def print_tree(branch: tuple[str, Any]) -> None:
+    """A result for people: a line, and those below it, each with those below it."""
+    console = Console(soft_wrap=True)
+
+    def show(one: tuple[str, Any], first: str, others: str) -> None:
+        line, below = one
+        console.print(Text(first + line))
+        for number, child in enumerate(below, start=1):
+            last = number == len(below)
+            show(child, others + ("└─ " if last else "├─ "), others + ("   " if last else "│  "))
+
+    show(branch, "", "")

@@ -1,26 +1,51 @@
-"""`axis org`: organisations."""
+"""`axis org`: organisations, their codes, names and successions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say, with_access
-from axis.clock import SystemClock
+from axis.cli.options import (
+    ConfigOption,
+    JsonOption,
+    print_fields,
+    print_json,
+    print_table,
+    print_tree,
+    say,
+    with_access,
+)
+from axis.clock import SystemClock, today
+
+if TYPE_CHECKING:
+    from axis.cli.organ_view import OrganBook
+    from axis.ops.access import Access
 
 app = typer.Typer()
-org_app = typer.Typer(no_args_is_help=True, help="Organisations: import, list, close.")
+org_app = typer.Typer(no_args_is_help=True, help="Organisations: import, export, list, show, close.")
+alias_app = typer.Typer(
+    no_args_is_help=True, help="Other codes of an organisation, with the period in which they hold."
+)
+org_app.add_typer(alias_app, name="alias")
 app.add_typer(org_app, name="org")
 
 ACTOR = "cli"
 
+CodeArgument = Annotated[str, typer.Argument(help="Any code of the organisation, in either form.")]
+
 
 @org_app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV, XLSX or JSON: code,name,parent,level,email,old_code.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, XLSX or JSON with the columns code, name, and any of parent, level, kind, email, old_code, "
+            "status, successor, closed_on, former_names."
+        ),
+    ],
     config: ConfigOption = None,
 ) -> None:
-    """Register organisations and change known ones; all of the file or nothing."""
+    """Register organisations and change known ones; all of the file or nothing. An empty cell changes nothing."""
     from axis.errors import AxisError
     from axis.ops.access import Access
     from axis.ops.organ_file import at_row, read_organ_file
@@ -45,54 +70,76 @@ def import_file(
     )
 
 
+@org_app.command("export")
+def export_file(
+    file: Annotated[Path, typer.Argument(help="What to write: the name ends in .csv, .xlsx or .json.")],
+    config: ConfigOption = None,
+) -> None:
+    """Write all organisations to a file that `axis org import` reads back whole."""
+    from axis.ops.organ_export import write_organ_file
+    from axis.organ.plan import Known
+    from axis.store.organs import known
+
+    async def read(access: "Access") -> Known:
+        return await access.store.read(known)
+
+    count = write_organ_file(file, with_access(config, read))
+    say(f"Đã ghi {count} cơ quan vào {file}.", f"Wrote {count} organisations to {file}.")
+
+
 @org_app.command("list")
-def list_organs(config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_organs(
+    active: Annotated[bool, typer.Option("--active", help="Leave out closed organisations.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """List all organisations, closed ones included."""
-    from axis.ops.access import Access
-    from axis.store.registry import RegistrySnapshot, snapshot
-
-    async def read(access: Access) -> RegistrySnapshot:
-        return await access.store.read(snapshot)
-
-    found = with_access(config, read)
-    old_codes: dict[str, list[str]] = {}
-    for alias, organ_id in found.aliases.items():
-        old_codes.setdefault(organ_id, []).append(alias)
+    book = _book(config)
+    organs = [organ for organ in book.sorted() if not (active and organ.is_closed)]
     if json:
-        print_json(
-            [
-                {
-                    "code": organ.organ_id,
-                    "name": organ.name,
-                    "parent": organ.parent_id,
-                    "level": organ.level,
-                    "email": organ.email,
-                    "old_code": sorted(old_codes.get(organ.organ_id, [])),
-                    "status": organ.status,
-                    "successor": organ.successor_id,
-                    "system": route.system_id if (route := found.routes.get(organ.organ_id)) else None,
-                }
-                for organ in found.organs
-            ]
-        )
+        print_json([book.listed(organ) for organ in organs])
         return
     print_table(
         "Cơ quan, đơn vị",
-        ("code", "name", "parent", "level", "old_code", "status", "successor", "system"),
+        ("code", "name", "level", "old_code", "status", "system"),
         (
             (
                 organ.organ_id,
                 organ.name,
-                organ.parent_id or "",
                 str(organ.level or ""),
-                " ".join(sorted(old_codes.get(organ.organ_id, []))),
-                organ.status,
-                organ.successor_id or "",
-                route.system_id if (route := found.routes.get(organ.organ_id)) else "",
+                " ".join(book.registry.aliases_of(organ.organ_id)),
+                book.standing(organ),
+                book.system(organ.organ_id) or "",
             )
-            for organ in found.organs
+            for organ in organs
         ),
     )
+
+
+@org_app.command("show")
+def show(code: CodeArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Everything known of one organisation: its codes, names, place in the tree, succession and route."""
+    book = _book(config)
+    organ = book.need(code)
+    if json:
+        print_json(book.whole(organ))
+    else:
+        print_fields(book.fields(organ))
+
+
+@org_app.command("tree")
+def tree(
+    code: Annotated[str | None, typer.Argument(help="Where to begin; else at the top.", show_default=False)] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Show closed organisations too.")] = False,
+    depth: Annotated[int | None, typer.Option(min=1, help="How many levels below.", show_default=False)] = None,
+    config: ConfigOption = None,
+) -> None:
+    """The organisations as a tree."""
+    book = _book(config)
+    tops = book.tops() if code is None else (book.need(code),)
+    for top in tops:
+        if closed or not top.is_closed or code is not None:
+            print_tree(book.branch(top, closed=closed, depth=depth))
 
 
 @org_app.command("close")
@@ -102,14 +149,93 @@ def close(
     config: ConfigOption = None,
 ) -> None:
     """Close an organisation. It is never erased; its documents go to the successor, else they are refused."""
-    from axis.ops.access import Access
     from axis.store.registry import close_organ
 
-    async def change(access: Access) -> None:
-        await access.store.write(lambda conn: close_organ(conn, code, successor, SystemClock().now(), ACTOR))
+    async def change(access: "Access") -> None:
+        organ_id = await _canonical(access, code)
+        heir = None if successor is None else await _canonical(access, successor, at="successor")
+        await access.store.write(lambda conn: close_organ(conn, organ_id, heir, SystemClock().now(), ACTOR))
 
     with_access(config, change)
     say(
         f"Đã đóng {code}" + (f", kế thừa: {successor}." if successor else ", không có cơ quan kế thừa."),
         f"Closed {code}" + (f"; {successor} succeeds it." if successor else "; nobody succeeds it."),
     )
+
+
+@org_app.command("reopen")
+def reopen(code: CodeArgument, config: ConfigOption = None) -> None:
+    """Let a closed organisation take documents itself again; its successor keeps what it has received."""
+    from axis.store.registry import reopen_organ
+
+    async def change(access: "Access") -> bool:
+        organ_id = await _canonical(access, code)
+        return await access.store.write(lambda conn: reopen_organ(conn, organ_id, SystemClock().now(), ACTOR))
+
+    if with_access(config, change):
+        say(f"{code} hoạt động trở lại.", f"{code} is active again.")
+    else:
+        say(f"{code} đang hoạt động, không có gì thay đổi.", f"{code} was active; nothing changed.")
+
+
+@alias_app.command("add")
+def add_alias(
+    code: CodeArgument,
+    alias: Annotated[str, typer.Argument(help="The other code.")],
+    begins: Annotated[str | None, typer.Option("--from", help="First day on which it holds, 2025-07-01.")] = None,
+    ends: Annotated[str | None, typer.Option("--until", help="The day from which it holds no more.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let another code mean an organisation."""
+    from axis.organ.plan import OldCode
+    from axis.store import registry
+
+    old = OldCode(code=alias, valid_from=begins, valid_until=ends)
+
+    async def change(access: "Access") -> bool:
+        organ_id = await _canonical(access, code)
+        return await access.store.write(
+            lambda conn: registry.add_alias(conn, organ_id, old, SystemClock().now(), ACTOR)
+        )
+
+    if with_access(config, change):
+        say(f"{alias} là mã khác của {code}.", f"{alias} is another code of {code}.")
+    else:
+        say(f"{alias} đã là mã khác của {code}.", f"{alias} was another code of {code} already.")
+
+
+@alias_app.command("remove")
+def remove_alias(
+    code: CodeArgument,
+    alias: Annotated[str, typer.Argument(help="The other code.")],
+    config: ConfigOption = None,
+) -> None:
+    """From today on another code no longer means an organisation; that it did stays on record."""
+    from axis.store import registry
+
+    async def change(access: "Access") -> None:
+        organ_id = await _canonical(access, code)
+        await access.store.write(lambda conn: registry.remove_alias(conn, organ_id, alias, SystemClock().now(), ACTOR))
+
+    with_access(config, change)
+    say(f"Từ hôm nay {alias} không còn là mã của {code}.", f"From today on {alias} is no code of {code}.")
+
+
+async def _canonical(access: "Access", code: str, at: str = "code") -> str:
+    """The canonical code of an organisation, closed or not. Raises NotFound."""
+    from axis.errors import Code, NotFound
+
+    organ = (await access.directory()).registry.find(code)
+    if organ is None:
+        raise NotFound(Code.NOT_FOUND, code, at=at)
+    return organ.organ_id
+
+
+def _book(config: Path | None) -> "OrganBook":
+    from axis.cli.organ_view import OrganBook
+    from axis.store.registry import snapshot
+
+    async def read(access: "Access") -> OrganBook:
+        return OrganBook(await access.store.read(snapshot), today(SystemClock()))
+
+    return with_access(config, read)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from axis.edxml.model import Package
     from axis.settings import Settings
     from axis.store.document_view import DocumentDetail, ReceiverView
+    from axis.store.records import Document
 
 app = typer.Typer()
 
@@ -305,6 +306,8 @@ def _document(detail: "DocumentDetail") -> dict[str, Any]:
         "from": document.from_organ,
         "edition": document.edition,
         "received_at": _iso(document.received_at),
+        "sent_due_at": _iso(document.sent_due_at),
+        "sent_late": _sent_late(document),
         "receivers": [_receiver(view) for view in detail.receivers],
         "acts": [
             {
@@ -318,6 +321,11 @@ def _document(detail: "DocumentDetail") -> dict[str, Any]:
             for view in detail.acts
         ],
     }
+
+
+def _sent_late(document: "Document") -> bool | None:
+    """Whether it was sent after its time; None when that cannot be said."""
+    return None if document.sent_due_at is None else document.received_at > document.sent_due_at
 
 
 def _receiver(view: "ReceiverView") -> dict[str, Any]:
@@ -362,7 +370,8 @@ def _show_document(detail: "DocumentDetail") -> None:
             "Số, ký hiệu": document.code or "-",
             "Trích yếu": document.subject or "-",
             "Nơi gửi": f"{document.from_organ} {detail.sender_name or document.sender_name or ''}",
-            "Trục nhận lúc": f"{to_local(document.received_at):%d/%m/%Y %H:%M:%S}",
+            "Trục nhận lúc": f"{to_local(document.received_at):%d/%m/%Y %H:%M:%S}"
+            + (" (gửi trễ hạn)" if _sent_late(document) else ""),
         }
     )
     rows = []

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from axis.clock import SystemClock
 from axis.delivery.directory import DirectoryCache
 from axis.edxml.model import DocumentPackage, Limits, Package
 from axis.edxml.reader import read
@@ -56,7 +57,7 @@ async def judge_of_node(settings: Settings, *, hard: bool) -> Judge:
     rules = signature_rules(settings)
     rules = replace(rules, revocation=replace(rules.revocation, hard=hard))
     async with open_access(settings) as access:
-        directory = await DirectoryCache.load(access.store, access.key)
+        directory = await DirectoryCache.load(access.store, access.key, SystemClock())
         judges = Judges(access.store, directory, trust_folder(settings), rules, settings.node.code)
         await judges.refresh()
         return judges.current

@@ -1,7 +1,8 @@
 """Who exists and who is connected, in memory, as of one version of the configuration.
 
 The database is the truth: the cache compares its version with the database's at least once a second, so what the
-CLI changes beside a running node holds within a second.
+CLI changes beside a running node holds within a second. At midnight in Vietnam it reads again, since other codes of
+organisations begin and end with a day.
 """
 
 import asyncio
@@ -12,9 +13,10 @@ from typing import Protocol
 
 import structlog
 
+from axis.clock import Clock, today
 from axis.delivery.partner import Partner
 from axis.keys import NodeKey
-from axis.organ.model import Organ
+from axis.organ.model import FormerName, Organ
 from axis.organ.registry import Registry
 from axis.store import configuration
 from axis.store import registry as stored
@@ -27,11 +29,16 @@ REFRESH_S = 0.4
 
 
 class Directory:
-    """One version of the configuration. Immutable."""
+    """One version of the configuration, as it stands on one day. Immutable."""
 
-    def __init__(self, snapshot: stored.RegistrySnapshot, key: NodeKey) -> None:
+    def __init__(self, snapshot: stored.RegistrySnapshot, key: NodeKey, day: str) -> None:
+        """day: ISO date in Vietnam."""
         self.version = snapshot.version
-        self.registry = Registry(snapshot.organs, snapshot.aliases)
+        self.day = day
+        self.registry = Registry.on(day, snapshot.organs, snapshot.aliases)
+        self._former_names: dict[str, list[FormerName]] = {}
+        for name in snapshot.names:
+            self._former_names.setdefault(name.organ_id, []).append(name)
         self._systems: Mapping[str, System] = {system.system_id: system for system in snapshot.systems}
         self._routes = snapshot.routes
         self._services, self.next_change = _in_force(snapshot)
@@ -63,6 +70,10 @@ class Directory:
     def aliases_of(self, organ_id: str) -> tuple[str, ...]:
         """The other codes of an organisation."""
         return self.registry.aliases_of(organ_id)
+
+    def former_names(self, organ_id: str) -> tuple[FormerName, ...]:
+        """The names that an organisation bore before the present one, oldest first."""
+        return tuple(self._former_names.get(organ_id, ()))
 
     def route(self, organ_id: str) -> str | None:
         """The system that acts for an organisation, itself or by its nearest ancestor."""
@@ -137,15 +148,16 @@ class CurrentDirectory(Protocol):
 class DirectoryCache:
     """Keeps the newest directory, refreshed by version."""
 
-    def __init__(self, store: Store, key: NodeKey, first: Directory) -> None:
+    def __init__(self, store: Store, key: NodeKey, clock: Clock, first: Directory) -> None:
         self._store = store
         self._key = key
+        self._clock = clock
         self._current = first
 
     @classmethod
-    async def load(cls, store: Store, key: NodeKey) -> "DirectoryCache":
+    async def load(cls, store: Store, key: NodeKey, clock: Clock) -> "DirectoryCache":
         """Read the configuration for the first time."""
-        return cls(store, key, Directory(await store.read(stored.snapshot), key))
+        return cls(store, key, clock, await _read(store, key, today(clock)))
 
     @property
     def current(self) -> Directory:
@@ -153,10 +165,11 @@ class DirectoryCache:
         return self._current
 
     async def refresh(self) -> bool:
-        """Read again if the database's version is another. Returns whether it was."""
-        if await self._store.read(configuration.version) == self._current.version:
+        """Read again if the database's version is another, or the day is. Returns whether it was."""
+        day, current = today(self._clock), self._current
+        if (await self._store.read(configuration.version), day) == (current.version, current.day):
             return False
-        self._current = Directory(await self._store.read(stored.snapshot), self._key)
+        self._current = await _read(self._store, self._key, day)
         log.info("configuration_reloaded", version=self._current.version)
         return True
 
@@ -168,3 +181,9 @@ class DirectoryCache:
                 await self.refresh()
             except Exception:
                 log.exception("configuration_reload_failed")
+
+
+async def _read(store: Store, key: NodeKey, day: str) -> Directory:
+    """The configuration; put together in a thread, since a national registry takes a while."""
+    snapshot = await store.read(stored.snapshot)
+    return await asyncio.to_thread(Directory, snapshot, key, day)

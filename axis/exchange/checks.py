@@ -17,6 +17,7 @@ from axis.exchange.checking import need_row, verdict_rows
 from axis.exchange.context import Context
 from axis.exchange.files import verify_files
 from axis.exchange.judges import Judges
+from axis.exchange.signing_day import sent_due_at, signed_on
 from axis.store import queries
 from axis.store.hot import Change, CheckDone, CheckMoved, DocumentJudged, Hot, Stale
 from axis.store.records import CheckDue, Package
@@ -122,8 +123,14 @@ class Checks:
                 )
             )
         if package.document_uid is not None and _carries_document(package):
-            changes.append(DocumentJudged(document_uid=package.document_uid, verdict=verdict.overall.value))
+            changes.append(self._judged(package.document_uid, package, verdict))
         return Hot(inserts=found, changes=tuple(changes)), None
+
+    def _judged(self, document_uid: str, package: Package, verdict: Verdict) -> DocumentJudged:
+        """The word for the document, and by when it had to be sent if its signatures tell their day."""
+        deadlines = self._context.policy.deadlines
+        due = sent_due_at(deadlines, signed_on(verdict, None), package.origin, package.received_at)
+        return DocumentJudged(document_uid=document_uid, verdict=verdict.overall.value, sent_due_at=due)
 
 
 def _carries_document(package: Package) -> bool:

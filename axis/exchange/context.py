@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from axis.calendar.deadlines import Deadlines
+from axis.calendar.working import Calendar
 from axis.clock import Clock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import CurrentDirectory
@@ -34,6 +36,7 @@ class Policy:
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
+    deadlines: Deadlines = field(default_factory=lambda: Deadlines(calendar=Calendar()))
     inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 
 

@@ -130,7 +130,7 @@ class DocumentIntake:
         context = self._context
         document_uid, package_id = context.new_id(), context.new_id()
         place = NumberedPlace(edition=len(around.editions) + 1, same_code_no=around.same_code_no)
-        document = rows.document_row(parcel, document_uid, package_id, place)
+        document = rows.document_row(self._context, parcel, document_uid, package_id, place)
         deliveries = rows.delivery_rows(context, parcel, document_uid, parcel.destinations)
         deliveries, adopted = adopt_orphans(document, deliveries, around.orphans)
         shipment = Shipment(

@@ -119,7 +119,12 @@ class Judges:
 
 def _organisations(directory: Directory) -> Organisations:
     return Organisations.of(
-        Organisation(code=organ.organ_id, names=(organ.name,), codes=directory.aliases_of(organ.organ_id))
+        Organisation(
+            code=organ.organ_id,
+            # a certificate that was issued before a new name still bears the old one
+            names=(organ.name, *(former.name for former in directory.former_names(organ.organ_id))),
+            codes=directory.aliases_of(organ.organ_id),
+        )
         for organ in directory.organs()
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from axis.calendar.deadlines import NO_DUES
 from axis.delivery.router import Destination
 from axis.edxml.dates import read_date
 from axis.edxml.identity import code_key, document_key, header_digest, package_identity
@@ -13,6 +14,7 @@ from axis.edxml.rules import business_type, urgency
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.checking import Checked, checked_rows
 from axis.exchange.context import Context
+from axis.exchange.signing_day import sent_due_at, signed_on
 from axis.exchange.values import Source
 from axis.ids import PackageId
 from axis.store.queries import Push
@@ -158,7 +160,9 @@ def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> t
     return package, *files, *checked_rows(parcel.entry.checked, package_id, parcel.at)
 
 
-def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "NumberedPlace") -> Document:
+def document_row(
+    context: Context, parcel: Parcel, document_uid: str, package_id: str, place: "NumberedPlace"
+) -> Document:
     """The document that the parcel makes, flagged when its number, symbol and date are taken.
 
     Norm: NĐ 30/2020/NĐ-CP Annex VI.
@@ -188,7 +192,13 @@ def document_row(parcel: Parcel, document_uid: str, package_id: str, place: "Num
         received_at=parcel.at,
         flags="same_code" if place.same_code_no else "",
         verdict=parcel.entry.checked.word,
+        sent_due_at=_sent_due_at(context, parcel),
     )
+
+
+def _sent_due_at(context: Context, parcel: Parcel) -> datetime | None:
+    signed = signed_on(parcel.entry.checked.verdict, parcel.promulgation_date)
+    return sent_due_at(context.policy.deadlines, signed, parcel.source.origin, parcel.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +212,11 @@ class NumberedPlace:
 def delivery_rows(
     context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]
 ) -> tuple[Delivery, ...]:
-    """One delivery a receiver."""
+    """One delivery a receiver, with what it owes by a time limit; not to us where another axis carries it."""
     names = parcel.names
+    due_date = read_date(parcel.package.header.due_date or "")
+    dues = context.policy.deadlines.dues(parcel.urgency, parcel.at, due_date)
+    of_place = {place: NO_DUES if place is Place.ELSEWHERE else dues for place in Place}
     return tuple(
         Delivery(
             delivery_id=context.new_id(),
@@ -213,6 +226,9 @@ def delivery_rows(
             receiver_name=destination.name or names.get(destination.addressed_as),
             place=destination.place,
             created_at=parcel.at,
+            receipt_due_at=of_place[destination.place].receipt_at,
+            acceptance_due_at=of_place[destination.place].acceptance_at,
+            completion_due_at=of_place[destination.place].completion_at,
         )
         for destination in to
     )

@@ -9,14 +9,18 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from axis.calendar.deadlines import Deadlines
+from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
+from axis.clock import SystemClock, local_day, today
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Partner
+from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
@@ -53,9 +57,12 @@ class Access:
     store: Store
     key: NodeKey
 
-    async def directory(self) -> Directory:
-        """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key)
+    async def directory(self, at: datetime | None = None) -> Directory:
+        """Who exists and who is connected, now; at: with the routes, rules and other codes of another moment."""
+        snapshot = await self.store.read(registry.snapshot)
+        if at is None:
+            return Directory(snapshot, self.key, today(SystemClock()))
+        return Directory(snapshot.as_of(at), self.key, local_day(at))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
@@ -136,6 +143,12 @@ def store_options(settings: Settings) -> StoreOptions:
     )
 
 
+def router_of(settings: Settings) -> Router:
+    """The rules of the settings by which receivers are reached."""
+    uplinks = [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink]
+    return Router(settings.node.prefixes, uplinks)
+
+
 def trust_folder(settings: Settings) -> Path:
     """Where the certificates lie that this node trusts."""
     return settings.trust.folder or settings.store.data_dir / "trust"
@@ -161,6 +174,18 @@ def working_calendar(settings: Settings) -> Calendar:
         public_holidays=chosen.public_holidays,
         days_off=frozenset(chosen.days_off),
         make_up_days=frozenset(chosen.make_up_days),
+    )
+
+
+def deadline_rules(settings: Settings) -> Deadlines:
+    """How soon the settings say that things are due. Takes a moment: the days of the years so far are counted."""
+    chosen = settings.deadlines
+    return Deadlines(
+        calendar=working_calendar(settings).warm(datetime.now(UTC).year + 1),
+        sent=Rule.read(chosen.sent),
+        receipt=tuple(map(Rule.read, chosen.receipt)),
+        acceptance=tuple(map(Rule.read, chosen.acceptance)),
+        remind_before=timedelta(hours=chosen.remind_working_hours),
     )
 
 

@@ -88,6 +88,11 @@ def old_form_meant(code: str) -> str | None:
     return old if is_old_form(old) else None
 
 
+def sort_key(code: str) -> tuple[tuple[int, str], ...]:
+    """Puts codes in the order in which people look for them: H24.2 before H24.10."""
+    return tuple((len(group) if group.isdigit() else 0, group) for group in code.split("."))
+
+
 def is_within(code: str, prefix: str) -> bool:
     """Whether a code in canonical form names the organisation `prefix` or one below it, in either form."""
     if code == prefix or code.startswith(prefix + ".") or code.endswith("." + prefix):

@@ -8,11 +8,11 @@ organisations fit, the code is or was registered as another code of somebody, or
 in that form already.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from axis.organ.codes import canonical_form, is_old_form, is_present_form, old_form_meant, to_present_form
-from axis.organ.model import Organ
+from axis.organ.model import Alias, Organ
 
 _LONGEST_SUCCESSION = 32  # a longer chain is a loop that slipped in
 
@@ -28,15 +28,35 @@ class Resolved:
 class Registry:
     """Looks organisations up by any of their codes."""
 
-    def __init__(self, organs: Iterable[Organ], aliases: Mapping[str, str]) -> None:
-        """aliases: other code → canonical code; both in the form in which they were registered."""
+    def __init__(self, organs: Iterable[Organ], aliases: Mapping[str, str], past: Iterable[Alias] = ()) -> None:
+        """aliases: other code → canonical code; both in the form in which they were registered.
+
+        past: other codes that do not hold today. They lead nowhere, and nothing is inferred in their place.
+        """
         self._organs = {organ.organ_id: organ for organ in organs}
         self._aliases: dict[str, list[str]] = {}
         for alias, organ_id in aliases.items():
             self._aliases.setdefault(organ_id, []).append(alias)
         self._by_form = {canonical_form(alias): organ_id for alias, organ_id in aliases.items()}
         self._by_form |= {canonical_form(organ_id): organ_id for organ_id in self._organs}
-        self._implied = _implied(self._organs, self._by_form, self._aliases)
+        self._children: dict[str | None, list[Organ]] = {}
+        for organ in self._organs.values():
+            self._children.setdefault(organ.parent_id, []).append(organ)
+        other_codes = {organ_id: list(codes) for organ_id, codes in self._aliases.items()}
+        for one in past:
+            other_codes.setdefault(one.organ_id, []).append(one.alias)
+        known = self._by_form.keys() | {canonical_form(one.alias) for one in past}
+        self._implied = _implied(self._organs, known, other_codes)
+
+    @classmethod
+    def on(cls, day: str, organs: Iterable[Organ], aliases: Iterable[Alias]) -> "Registry":
+        """The registry as it stands on a day."""
+        every = tuple(aliases)
+        return cls(
+            organs,
+            {one.alias: one.organ_id for one in every if one.holds(day)},
+            [one for one in every if not one.holds(day)],
+        )
 
     def __iter__(self) -> Iterator[Organ]:
         """All organisations, closed ones included."""
@@ -72,6 +92,10 @@ class Registry:
         """The other codes of an organisation."""
         return tuple(self._aliases.get(organ_id, ()))
 
+    def children_of(self, organ_id: str | None) -> tuple[Organ, ...]:
+        """The organisations directly below one, closed ones included; None: those with nobody above."""
+        return tuple(self._children.get(organ_id, ()))
+
     def lineage(self, organ_id: str) -> Iterator[str]:
         """An organisation's code and its ancestors', nearest first."""
         seen: set[str] = set()
@@ -88,7 +112,7 @@ class Registry:
 
 
 def _implied(
-    organs: Iterable[str], registered: Mapping[str, str], aliases: Mapping[str, Iterable[str]]
+    organs: Iterable[str], registered: Collection[str], aliases: Mapping[str, Iterable[str]]
 ) -> dict[str, str]:
     """Codes that nobody registered and that can mean only one organisation: its code, written in the other form."""
     found: dict[str, str] = {}

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select
 
+from axis.organ.codes import to_old_form, to_present_form
 from axis.store import schema as s
+from axis.store.organs import names_then
 from axis.store.records import (
     Act,
     ActReceiver,
@@ -80,7 +82,8 @@ class ReceiverView:
     """One receiver of a document: its delivery, how it travelled, what it answered."""
 
     delivery: Delivery
-    name: str | None  # as registered here
+    name: str | None  # as registered here when it was addressed
+    name_now: str | None  # as registered here
     addressed: Addressed | None
     travels: tuple[Travel, ...]  # the first brought the document, later ones carry acts on it
     events: tuple[EventView, ...]  # oldest first
@@ -158,7 +161,8 @@ class DocumentDetail:
     """All that a document's page shows."""
 
     document: Document
-    sender_name: str | None  # as registered here
+    sender_name: str | None  # as registered here when the document came
+    sender_name_now: str | None  # as registered here
     tallies: tuple[Tally, ...]
     receivers: tuple[ReceiverView, ...]
     has_more_receivers: bool
@@ -186,7 +190,8 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
     receivers, more = _receivers(conn, document_uid, page)
     return DocumentDetail(
         document=document,
-        sender_name=row.organ_name,
+        sender_name=names_then(conn, [(document.from_organ, document.received_at, row.organ_name)])[0],
+        sender_name_now=row.organ_name,
         tallies=tallies,
         receivers=receivers,
         has_more_receivers=more,
@@ -254,16 +259,19 @@ def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple
     )
     events, counts = _events(conn, document_uid, ids)
     addressed = _addressed(conn, deliveries)
+    names_now = [name for _, name in names]
+    called = names_then(conn, [(one.receiver_organ, one.created_at, name) for one, name in names])
     receivers = tuple(
         ReceiverView(
             delivery=delivery,
             name=name,
+            name_now=name_now,
             addressed=addressed.get(delivery.addressed_as),
             travels=travels.get(delivery.delivery_id, ()),
             events=events.get(delivery.delivery_id, ()),
             earlier_events=counts.get(delivery.delivery_id, 0) - len(events.get(delivery.delivery_id, ())),
         )
-        for delivery, name in names
+        for delivery, name, name_now in zip(deliveries, called, names_now, strict=True)
     )
     return receivers, len(rows) > page.rows
 
@@ -321,9 +329,12 @@ def _events(
 
 def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Addressed]:
     """The registered organisations behind the codes that packages name instead of the receiver's own."""
-    codes = sorted({one.addressed_as for one in deliveries if one.addressed_as != one.receiver_organ})
-    if not codes:
+    named = sorted({one.addressed_as for one in deliveries if one.addressed_as != one.receiver_organ})
+    if not named:
         return {}
+    # A code that nobody registered may be another's code in the other form.
+    other_form = {form: code for code in named if (form := to_present_form(code) or to_old_form(code))}
+    codes = [*named, *other_form]
     o, a = s.organ.c, s.organ_alias.c
     own = select(o.organ_id.label("code"), o.organ_id, o.name, o.status).where(o.organ_id.in_(codes))
     other = (
@@ -331,10 +342,12 @@ def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Ad
         .join_from(s.organ_alias, s.organ, o.organ_id == a.organ_id)
         .where(a.alias.in_(codes))
     )
-    return {
+    found = {
         code: Addressed(organ_id=organ_id, name=name, closed=status == "closed")
         for code, organ_id, name, status in conn.execute(other.union_all(own))
     }
+    implied = {code: found[form] for form, code in other_form.items() if form in found}
+    return implied | found
 
 
 def _acts(conn: Connection, document_uid: str) -> tuple[ActView, ...]:

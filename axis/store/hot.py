@@ -88,6 +88,7 @@ class DocumentJudged:
 
     document_uid: str
     verdict: str
+    sent_due_at: datetime | None = None  # by when it had to be sent, as its signatures tell; None: as known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ from axis.store import hot, records, schema
 from axis.store.hot import Change, ConsignmentMoved, Hot, Stale
 from axis.store.records import Row
 from axis.store.rows import TABLES, Values, columns_of, converter, row_writer
+from axis.store.touches import touches
 from axis.terms import TransportState
 
 INSERT_ORDER: tuple[type, ...] = (
@@ -51,6 +52,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.CertificateRow,
     records.CheckDue,
     records.QueueRow,
+    records.Touch,
     records.Audit,
     records.SystemEvent,
     records.Leaf,
@@ -123,9 +125,12 @@ class HotSql:
         self._steps.append(step)
 
     def prepare(self, unit: Hot) -> Prepared:
-        """The unit as values. Raises Malformed(FIELD_INVALID) for what a column cannot hold."""
+        """The unit as values, with the marks of what it touches.
+
+        Raises Malformed(FIELD_INVALID) for what a column cannot hold.
+        """
         prepared: Prepared = {}
-        parts: tuple[Row | Change, ...] = (*unit.inserts, *unit.changes)
+        parts: tuple[Row | Change, ...] = (*unit.inserts, *unit.changes, *touches(unit))
         for part in parts:
             number = self._number[type(part)]
             values = self._steps[number].values(part)
@@ -309,7 +314,10 @@ def _document_judged(p: _Parameters) -> Update:
     return (
         update(schema.document)
         .where(t.document_uid == p(t.document_uid, "document_uid"))
-        .values(verdict=p(t.verdict, "verdict"))
+        .values(
+            verdict=p(t.verdict, "verdict"),
+            sent_due_at=func.coalesce(p(t.sent_due_at, "sent_due_at"), t.sent_due_at),
+        )
     )
 
 

@@ -1,6 +1,6 @@
 """Rows as frozen values: one class per table, one field per column, in the columns' order (tested).
 
-An organisation's record is `axis.organ.model.Organ`, the class of the pure room.
+Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.organ.model`, the pure room.
 
 The other rooms build and read these; SQL stays in this room.
 """
@@ -8,7 +8,7 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.terms import EventKind, Origin, PackageKind, Place, TransportState
+from axis.terms import DeadlineKind, DeadlineStage, EventKind, Origin, PackageKind, Place, TransportState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +155,7 @@ class Document:
     received_at: datetime
     flags: str
     verdict: str | None = None
+    sent_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +207,9 @@ class Delivery:
     status_at: datetime | None = None
     version: int = 0
     created_at: datetime
+    receipt_due_at: datetime | None = None
+    acceptance_due_at: datetime | None = None
+    completion_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +416,45 @@ class Downtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """Something that a receiver owes by a time limit."""
+
+    delivery_id: str
+    kind: DeadlineKind
+    document_uid: str
+    from_organ: str
+    receiver_organ: str
+    came_at: datetime
+    due_at: datetime
+    stage: DeadlineStage
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """A mark: something has happened to a document and all its deliveries, or to one delivery.
+
+    touch_id is the database's.
+    """
+
+    document_uid: str | None = None
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """Work that runs on one node at a time."""
+
+    name: str
+    slot: int
+    fence: int
+    lease_until: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """One line of the audit trail."""
 
@@ -461,6 +504,7 @@ Row = (
     | CheckDue
     | CertificateRow
     | QueueRow
+    | Touch
     | Audit
     | SystemEvent
     | Leaf

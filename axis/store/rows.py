@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from axis.errors import Code, Malformed
-from axis.organ.model import Organ
+from axis.organ.model import Alias, FormerName, Organ
 from axis.store import records, schema
 from axis.store.schema import UtcMicros, to_micros
 
@@ -35,6 +35,8 @@ Values = tuple[Any, ...]
 
 TABLES: dict[type, Table] = {
     Organ: schema.organ,
+    Alias: schema.organ_alias,
+    FormerName: schema.organ_name,
     records.System: schema.system,
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,
@@ -62,6 +64,9 @@ TABLES: dict[type, Table] = {
     records.QueueRow: schema.queue,
     records.PartnerState: schema.partner,
     records.Downtime: schema.downtime,
+    records.Deadline: schema.deadline,
+    records.Touch: schema.touched,
+    records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
     records.Leaf: schema.leaf,

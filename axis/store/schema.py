@@ -93,6 +93,8 @@ organ = Table(
     Column("successor_id", String(128), ForeignKey("organ.organ_id")),  # of a closed one: who takes its documents
     Column("created_at", UtcMicros, nullable=False),
     Column("closed_at", UtcMicros),
+    Column("kind", String(16)),  # a word of organ.model.OrganKind
+    Column("version", BigInteger, nullable=False, server_default="0"),  # of the configuration, at the last change
     CheckConstraint("status IN ('active', 'closed')", name="status"),
     CheckConstraint("successor_id IS NULL OR status = 'closed'", name="successor"),
 )
@@ -102,6 +104,19 @@ organ_alias = Table(
     metadata,
     Column("alias", String(128), primary_key=True),  # another code that means this organisation
     Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
+    Column("valid_from", String(10), primary_key=True),  # first day, ISO; empty: since ever
+    Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
+)
+
+# Names that organisations bore until a day; the present one stands in `organ`.
+organ_name = Table(
+    "organ_name",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("valid_from", String(10), nullable=False),  # as in organ_alias
+    Column("valid_until", String(10), primary_key=True),
+    Column("source", Text, nullable=False),  # who told of the change
 )
 
 system = Table(
@@ -254,6 +269,7 @@ document = Table(
     Column("received_at", UtcMicros, nullable=False),
     Column("flags", Text, nullable=False),  # words joined by a space
     Column("verdict", String(24)),  # overall word of the latest verdict on its package; NULL: not looked at
+    Column("sent_due_at", UtcMicros),  # by when it had to be sent (received_at tells when it was); NULL: cannot be said
     UniqueConstraint("from_organ", "document_key", "edition"),
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
@@ -308,6 +324,9 @@ delivery = Table(
     Column("status_at", UtcMicros),
     Column("version", Integer, nullable=False),  # raised by every status: two writers never overwrite each other
     Column("created_at", UtcMicros, nullable=False),
+    Column("receipt_due_at", UtcMicros),  # by when the receiver has to say a first word; NULL: never
+    Column("acceptance_due_at", UtcMicros),  # … that it is registered or refused
+    Column("completion_due_at", UtcMicros),  # … that it is done
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
     Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
@@ -537,6 +556,53 @@ downtime = Table(
     Column("reason", Text, nullable=False),
     Column("actor", String(128), nullable=False),
     CheckConstraint("ends_at > starts_at", name="window"),
+)
+
+# What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at
+# comes (ops.reminding).
+deadline = Table(
+    "deadline",
+    metadata,
+    Column("delivery_id", String(26), ForeignKey("delivery.delivery_id"), primary_key=True),
+    Column("kind", String(10), primary_key=True),  # terms.DeadlineKind
+    Column("document_uid", String(26), nullable=False),
+    Column("from_organ", String(128), nullable=False),
+    Column("receiver_organ", String(128), nullable=False),
+    Column("came_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False),
+    Column("stage", String(8), nullable=False),  # terms.DeadlineStage
+    Column("next_at", UtcMicros),  # when to remind or to tell; NULL: told
+    Index("ix_deadline_next_at", "next_at"),
+    Index("ix_deadline_due_at", "due_at"),
+    Index(
+        "ix_deadline_overdue",
+        "receiver_organ",
+        "came_at",
+        sqlite_where=text("stage = 'overdue'"),
+        postgresql_where=text("stage = 'overdue'"),
+    ),
+)
+
+# Documents and deliveries that something has happened to: marks left in the same transaction, taken by ops.following.
+touched = Table(
+    "touched",
+    metadata,
+    Column("touch_id", _Serial, primary_key=True, autoincrement=True),
+    Column("document_uid", String(26)),  # the document and all its deliveries, or
+    Column("delivery_id", String(26)),  # one delivery
+)
+
+# Work that runs on one node at a time: who has it, and when it ran last.
+job = Table(
+    "job",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("slot", BigInteger, nullable=False),  # the latest period that was begun
+    Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
+    Column("lease_until", UtcMicros),  # NULL: nobody is at it
+    Column("started_at", UtcMicros),
+    Column("ended_at", UtcMicros),
+    Column("error", Text),  # why the last run failed
 )
 
 audit = Table(

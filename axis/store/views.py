@@ -6,7 +6,7 @@ rights, but keeps to the `Scope` that it is given.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -25,9 +25,11 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from axis.store import schema as s
+from axis.store.organs import names_then
 from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
 from axis.terms import Origin, Place, TransportState
@@ -93,8 +95,8 @@ class DocumentLine:
     """One row of the list."""
 
     document: Document
-    sender_name: str | None  # as registered here
-    receiver_names: tuple[str, ...]  # the first few that this node serves, by code
+    sender_name: str | None  # as registered here when the document came
+    receiver_names: tuple[str, ...]  # likewise; the first few that this node serves, by code
     tallies: tuple[Tally, ...]
     files: int
     acts: tuple[str, ...]  # kinds of act that were made on it
@@ -198,7 +200,10 @@ def matches(text: str) -> Iterable[ColumnElement[bool]]:
     """One condition per word of the search."""
     d, v = s.document.c, s.delivery.c
     for word in text[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:
-        named = select(s.organ.c.organ_id).where(_contains(word, s.organ.c.name))
+        named = union_all(
+            select(s.organ.c.organ_id).where(_contains(word, s.organ.c.name)),
+            select(s.organ_name.c.organ_id).where(_contains(word, s.organ_name.c.name)),
+        )
         receiver = or_(_contains(word, v.receiver_organ, v.addressed_as, v.receiver_name), v.receiver_organ.in_(named))
         yield or_(
             d.document_uid == word.upper(),
@@ -228,40 +233,46 @@ def _lines(conn: Connection, found: Sequence[Row[Any]]) -> tuple[DocumentLine, .
     documents = [_read_document(row[: len(_DOCUMENT)]) for row in found]
     uids = [document.document_uid for document in documents]
     tallies = tallies_of(conn, uids)
-    names = _receiver_names(conn, uids)
+    names = _receiver_names(conn, {document.document_uid: document.received_at for document in documents})
+    senders = names_then(
+        conn,
+        [(one.from_organ, one.received_at, row.organ_name) for one, row in zip(documents, found, strict=True)],
+    )
     files = _file_counts(conn, [document.package_id for document in documents])
     acts = _act_kinds(conn, uids)
     return tuple(
         DocumentLine(
             document=document,
-            sender_name=row.organ_name,
+            sender_name=sender,
             receiver_names=tuple(names.get(document.document_uid, ())),
             tallies=tallies.get(document.document_uid, ()),
             files=files.get(document.package_id, 0),
             acts=tuple(acts.get(document.document_uid, ())),
         )
-        for document, row in zip(documents, found, strict=True)
+        for document, sender in zip(documents, senders, strict=True)
     )
 
 
-def _receiver_names(conn: Connection, document_uids: Sequence[str]) -> dict[str, list[str]]:
+def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> dict[str, list[str]]:
+    """Of each document; received_at: of the documents."""
     v, o = s.delivery.c, s.organ.c
     ours_first = (v.place == Place.ELSEWHERE, v.receiver_organ)
     number = func.row_number().over(partition_by=v.document_uid, order_by=ours_first).label("number")
     every = (
         select(v.document_uid, v.receiver_organ, v.receiver_name, number)
-        .where(v.document_uid.in_(document_uids))
+        .where(v.document_uid.in_(received_at))
         .subquery()
     ).c
     rows = conn.execute(
-        select(every.document_uid, func.coalesce(o.name, every.receiver_name, every.receiver_organ))
+        select(every.document_uid, every.receiver_organ, o.name, every.receiver_name)
         .outerjoin(s.organ, o.organ_id == every.receiver_organ)
         .where(every.number <= NAMED_RECEIVERS)
         .order_by(every.document_uid, every.number)
-    )
+    ).all()
+    called = names_then(conn, [(organ_id, received_at[uid], name) for uid, organ_id, name, _ in rows])
     names: dict[str, list[str]] = {}
-    for document_uid, name in rows:
-        names.setdefault(document_uid, []).append(name)
+    for (document_uid, organ_id, _, written), name in zip(rows, called, strict=True):
+        names.setdefault(document_uid, []).append(name or written or organ_id)
     return names
 
 

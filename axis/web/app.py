@@ -3,7 +3,7 @@
 It knows no protocol of the outside: the composition root hands in the fronts' routes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from axis.clock import Clock
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
-from axis.store.queries import owed_checks
+from axis.store.queries import count_overdue, owed_checks
 from axis.web.console.render import Pages
 from axis.web.console.site import ConsoleParts, console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
@@ -54,7 +54,11 @@ def build_app(parts: WebParts) -> web.Application:
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)
     store = parts.console.store
-    health = Health(checks, parts.disk, parts.clock, owed=lambda: store.read(owed_checks), partners=parts.partners)
+    owed: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]] = {
+        "signature_checks_owed": lambda: store.read(owed_checks),
+        "deadlines_overdue": lambda: store.read(count_overdue),
+    }
+    health = Health(checks, parts.disk, parts.clock, owed=owed, partners=parts.partners)
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

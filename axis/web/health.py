@@ -82,7 +82,7 @@ class Owed:
                     async with asyncio.timeout(timeout_s):
                         self._last = dict(await self._count())
                 except Exception:  # whatever it is: the parts tell what does not work
-                    log.warning("owed_checks_unknown", exc_info=True)
+                    log.warning("owed_unknown", exc_info=True)
                     self._last = None
                 self._asked_at_s = asyncio.get_running_loop().time()
             return self._last
@@ -97,13 +97,13 @@ class Health:
         disk: DiskWatch,
         clock: Clock,
         *,
-        owed: Callable[[], Awaitable[Mapping[str, int]]] | None = None,
+        owed: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]] | None = None,
         partners: Callable[[], Mapping[str, object]] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """owed: how many packages wait for a check of their signatures, by cause. partners: how each one fares."""
+        """owed: what else is told, by name: how many things of a kind wait or are late. partners: how each one fares."""
         self._partners = partners
-        self._owed = Owed(owed) if owed is not None else None
+        self._owed = {name: Owed(count) for name, count in (owed or {}).items()}
         self._disk = disk
         self._clock = clock
         self._timeout_s = timeout_s
@@ -123,8 +123,8 @@ class Health:
             await asyncio.shield(asyncio.gather(*waiting))
         ready = all(part.ok for part in self._parts if part.check.vital)
         answer: dict[str, Any] = {"ready": ready, "intake": self._intake(), "parts": self._told()}
-        if self._owed is not None:
-            answer["signature_checks_owed"] = await self._owed.told(self._timeout_s)
+        for name, owed in self._owed.items():
+            answer[name] = await owed.told(self._timeout_s)
         if self._partners is not None:
             answer["partners"] = dict(self._partners())
         return web.json_response(answer, status=200 if ready else 503)

@@ -50,10 +50,11 @@ def test_only_a_rule_in_days_counts_from_a_day() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "d", "1", "1 week", "-1d", "1.5h", "4wh 12:00", "1d 24:01", "1d 11:60", "99999d", "367d", "1d12:00"]
+    "text",
+    ["", "d", "1", "1 week", "-1d", "1.5h", "4wh 12:00", "1d 24:01", "1d 11:60", "1d 9:00", "1000d", "1d12:00"],
 )
 def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"none of|longer|only days"):
+    with pytest.raises(ValueError, match="none of"):
         Rule.read(text)
 
 

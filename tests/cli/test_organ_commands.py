@@ -20,6 +20,7 @@ def test_the_list_has_every_organisation_with_all_it_is_known_by(home: Home) -> 
         "name": "Ban Quản lý dự án hạ tầng đô thị",
         "parent": "H24.3",
         "level": 3,
+        "kind": None,
         "email": "vanthu.bqlht@demo.invalid",
         "old_code": ["000.12.03.H24"],
         "status": "active",

@@ -10,7 +10,7 @@ from typing import Any
 from axis.edxml.model import DocumentPackage
 from axis.edxml.reader import read
 from axis.ids import new_id
-from axis.organ.model import Organ
+from axis.organ.model import Alias, FormerName, Organ
 from axis.store import schema
 from axis.store.hot import Hot
 from axis.store.records import (
@@ -76,7 +76,11 @@ class Archive:
         await self._insert(schema.organ, values_of(row))
 
     async def alias(self, alias: str, organ_id: str) -> None:
-        await self._insert(schema.organ_alias, {"alias": alias, "organ_id": organ_id})
+        await self._insert(schema.organ_alias, values_of(Alias(alias=alias, organ_id=organ_id)))
+
+    async def former_name(self, organ_id: str, name: str, until: str) -> None:
+        row = FormerName(organ_id=organ_id, name=name, valid_until=until)
+        await self._insert(schema.organ_name, values_of(row))
 
     async def document(
         self,

@@ -129,6 +129,40 @@ async def test_a_document_for_a_closed_organisation_says_who_takes_its_place(
     assert "Nhận thay UBND huyện Đông Hà (H24.99), cơ quan đã ngừng hoạt động" in words
 
 
+async def test_an_old_code_of_a_closed_organisation_says_so_too(operator: Client, archive: Archive) -> None:
+    await archive.organ("H24.12", "UBND huyện Tân Lập")
+    await archive.organ("H24.99", "UBND huyện Đông Hà", status="closed", successor_id="H24.12")
+    document = await archive.document([To("H24.12", addressed_as="000.00.99.H24")])
+    words = words_of(await page_of(operator, path_of(document.document_uid)))
+    assert "Nhận thay UBND huyện Đông Hà (000.00.99.H24), cơ quan đã ngừng hoạt động" in words
+
+
+async def test_a_renamed_organisation_is_shown_as_it_was_called_then(
+    operator: Client, archive: Archive, clock: Clock
+) -> None:
+    await archive.organ("H24.1", "Sở Nội vụ và Lao động")
+    await archive.organ("H24.2", "Phường Đông Hà")
+    await archive.former_name("H24.1", "Sở Nội vụ", "2025-11-28")
+    await archive.former_name("H24.2", "Thị trấn Đông Hà", "2020-01-01")
+    await archive.former_name("H24.2", "Xã Đông Hà", "2025-11-28")
+    before = await archive.document([To("H24.2")], sender_name=None)
+    clock.later(hours=12)  # midnight
+    after = await archive.document([To("H24.2")], sender_name=None)
+    words = words_of(await page_of(operator, path_of(before.document_uid)))
+    assert "Sở Nội vụ H24.1" in words
+    assert "Nơi gửi nay là Sở Nội vụ và Lao động" in words
+    assert "Xã Đông Hà H24.2 Nay là Phường Đông Hà" in words
+    words = words_of(await page_of(operator, path_of(after.document_uid)))
+    assert "Sở Nội vụ và Lao động H24.1" in words
+    assert "Phường Đông Hà H24.2" in words
+    assert "ay là" not in words
+    listed = words_of(await page_of(operator, "/"))
+    for name in ("Sở Nội vụ", "Sở Nội vụ và Lao động", "Xã Đông Hà", "Phường Đông Hà"):
+        assert re.search(rf"{name} (?!và)", listed), name
+    found = words_of(await page_of(operator, "/?q=Xã"))
+    assert "Xã Đông Hà" in found
+
+
 async def test_an_old_code_is_no_succession(operator: Client, archive: Archive) -> None:
     await archive.organ("H24.12", "UBND huyện Tân Lập")
     await archive.alias("000.00.12.H24", "H24.12")

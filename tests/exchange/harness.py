@@ -151,7 +151,7 @@ async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
     await store.write(lambda c: registry.import_organs(c, plan.organs, clock.now(), "test"))
     for system_id, serves in plan.systems.items():
         await add_system(store, key, clock, system_id, serves)
-    directory = await DirectoryCache.load(store, key)
+    directory = await DirectoryCache.load(store, key, clock)
     router = Router(plan.prefixes, plan.uplinks)
     context = Context(store=store, clock=clock, directory=directory, router=router, policy=Policy())
     judges = Judges(store, directory, folder / "trust", Rules())

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from axis.errors import AxisError, Busy, Code, Malformed
+from axis.organ.model import Alias
 from axis.store import migrate, schema
 from axis.store.engine import StoreOptions, Use, open_engine
+from axis.store.organs import known
 from axis.store.store import Store
 from tests.databases import Database, Postgres
 
@@ -88,6 +91,23 @@ def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: StoreOpti
     other.dispose()
     if migrated.dialect.name == "postgresql":
         postgres.drop(name)
+
+
+def test_other_codes_of_old_go_on_holding(empty: StoreOptions) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0006")
+        c.exec_driver_sql("INSERT INTO organ (organ_id, name, status, created_at) VALUES ('H24', 'x', 'active', 1)")
+        c.exec_driver_sql("INSERT INTO organ_alias VALUES ('000.00.00.H24', 'H24')")
+    migrate.migrate(empty)
+    with engine.connect() as c:
+        present = known(c)
+    engine.dispose()
+    assert present.aliases == (Alias(alias="000.00.00.H24", organ_id="H24"),)
+    assert [(organ.organ_id, organ.kind, organ.version) for organ in present.organs] == [("H24", None, 0)]
+    assert present.names == ()
 
 
 def test_there_is_one_line_of_migrations_and_each_says_what_it_is() -> None:
@@ -209,3 +229,33 @@ def _set_version(options: StoreOptions, version: str) -> None:
     with engine.begin() as c:
         c.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     engine.dispose()
+
+
+def test_whom_systems_served_before_services_had_a_time_they_serve_since_they_were_connected(
+    empty: StoreOptions,
+) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0003")
+        for organ_id, parent in (("H24", None), ("H24.11", "H24"), ("H24.11.3", "H24.11"), ("X", None)):
+            row = {"o": organ_id, "p": parent}
+            c.execute(text("INSERT INTO organ VALUES (:o, 'x', :p, 1, NULL, 'active', NULL, 5, NULL)"), row)
+        c.execute(
+            text("INSERT INTO system VALUES ('yte', 'Y', 'vxp', :on, :off, 1700000000000000)"),
+            {"on": True, "off": False},
+        )
+        c.execute(text("INSERT INTO system_organ VALUES ('H24.11', 'yte')"))
+        c.execute(text("INSERT INTO route VALUES ('H24.11', 'yte'), ('H24.11.3', 'yte')"))
+    migrate.migrate(empty)
+    with engine.connect() as c:
+        services = c.execute(
+            text("SELECT organ_id, system_id, priority, valid_from, valid_until FROM system_organ")
+        ).all()
+        routes = c.execute(text("SELECT organ_id, system_id, via_organ FROM route ORDER BY organ_id")).all()
+        at = c.execute(text("SELECT routes_at FROM config_version")).scalar_one()
+    engine.dispose()
+    assert list(map(tuple, services)) == [("H24.11", "yte", 0, 1700000000000000, None)]
+    assert list(map(tuple, routes)) == [("H24.11", "yte", "H24.11"), ("H24.11.3", "yte", "H24.11")]
+    assert at == 1700000000000000

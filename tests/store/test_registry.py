@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from axis.clock import local_day
 from axis.errors import AxisError, Code, NotFound, UnknownOrgan, WrongState
-from axis.store import registry, schema, systems
+from axis.organ.plan import OldCode
+from axis.store import configuration, organs, registry, schema, systems
 from axis.store.engine import StoreOptions
 from axis.store.registry import ImportResult, OrganRow
 from axis.store.store import Store
@@ -93,7 +95,7 @@ async def test_what_a_list_says_differently_is_changed_and_counted(store: Store)
     assert (organs["H24.11"].name, organs["H24.11"].email) == ("Sở Y tế mới", None)
     assert (organs["H24.11"].parent_id, organs["H24.11"].level) == ("H24", 2)
     assert organs["H24.11.3"].parent_id == "H24"
-    assert dict(snapshot.aliases) == {"000.11.H24": "H24.11", "000.88.H24": "H24.88"}
+    assert {one.alias: one.organ_id for one in snapshot.aliases} == {"000.11.H24": "H24.11", "000.88.H24": "H24.88"}
     assert (await audits(store))[-1] == ("organs_imported", "tester", {"added": 1, "changed": 3})
 
 
@@ -179,6 +181,65 @@ async def test_an_organisation_that_cannot_be_closed_stays(
     await load(store, *CITY)
     error = await refused(store, lambda c: registry.close_organ(c, code, successor, NOW, "tester"))
     assert error.code is told
+
+
+async def test_a_closed_organisation_is_reopened_and_the_record_keeps_who_succeeded_it(store: Store) -> None:
+    await load(store, *CITY)
+    assert await store.write(lambda c: registry.reopen_organ(c, "H24.30", NOW, "tester"))
+    assert not await store.write(lambda c: registry.reopen_organ(c, "H24.30", NOW, "tester"))
+    found = {organ.organ_id: organ for organ in await store.read(registry.list_organs)}
+    assert (found["H24.30"].status, found["H24.30"].successor_id) == ("active", None)
+    told = {"organ": "H24.30", "closed_at": NOW.isoformat(), "successor": "H24.88"}
+    assert (await audits(store))[1:] == [("organ_reopened", "tester", told)]
+    await store.write(lambda c: registry.close_organ(c, "H24.11.3", None, NOW, "tester"))
+    await store.write(lambda c: registry.close_organ(c, "H24.11", None, NOW, "tester"))
+    error = await refused(store, lambda c: registry.reopen_organ(c, "H24.11.3", NOW, "tester"))
+    assert error.code is Code.PARENT_CLOSED
+    error = await refused(store, lambda c: registry.reopen_organ(c, "nobody", NOW, "tester"))
+    assert error.code is Code.NOT_FOUND
+
+
+async def test_another_code_comes_goes_and_comes_again(store: Store) -> None:
+    await load(store, *CITY)
+    today, tomorrow = local_day(NOW), local_day(NOW + timedelta(days=1))
+
+    async def periods() -> list[tuple[str, str, str]]:
+        aliases = await store.read(organs.list_aliases)
+        return [(one.organ_id, one.valid_from, one.valid_until) for one in aliases if one.alias == "X"]
+
+    def add(code: str, old: OldCode, days: int = 0) -> Callable[[Connection], bool]:
+        return lambda c: registry.add_alias(c, code, old, NOW + timedelta(days=days), "tester")
+
+    def remove(code: str, days: int = 0) -> Callable[[Connection], None]:
+        return lambda c: registry.remove_alias(c, code, "X", NOW + timedelta(days=days), "tester")
+
+    assert await store.write(add("H24.88", OldCode(code="X")))
+    assert not await store.write(add("H24.88", OldCode(code="X")))
+    assert await periods() == [("H24.88", "", "")]
+    assert (await refused(store, add("H24.11", OldCode(code="X")))).code is Code.ORGAN_EXISTS
+    assert (await refused(store, add("nobody", OldCode(code="Y")))).code is Code.NOT_FOUND
+    await store.write(remove("H24.88"))
+    assert await periods() == [("H24.88", "", today)]
+    for code in ("H24.88", "H24.11", "nobody"):
+        assert (await refused(store, remove(code))).code is Code.NOT_FOUND
+    assert await store.write(add("H24.11", OldCode(code="X", valid_from=today)))
+    await store.write(remove("H24.11", 1))
+    assert await store.write(add("H24.88", OldCode(code="X"), 1))
+    assert await periods() == [("H24.88", "", today), ("H24.11", today, tomorrow), ("H24.88", tomorrow, "")]
+    kinds = [kind for kind, _, _ in await audits(store)]
+    assert (kinds.count("organ_alias_added"), kinds.count("organ_alias_removed")) == (3, 2)
+
+
+async def test_a_new_name_is_kept_beside_the_old_and_the_version_tells_what_changed(store: Store) -> None:
+    await load(store, *CITY)
+    first = await store.read(configuration.version)
+    await load(store, OrganRow(code="H24.11", name="Sở Y tế mới"))
+    names = await store.read(organs.list_names)
+    assert [(n.organ_id, n.name, n.valid_from, n.valid_until, n.source) for n in names] == [
+        ("H24.11", "Sở Y tế", "", local_day(NOW), "tester")
+    ]
+    versions = {organ.organ_id: organ.version for organ in await store.read(registry.list_organs)}
+    assert versions == dict.fromkeys((row.code for row in CITY), first) | {"H24.11": first + 1}
 
 
 def systems_of(snapshot: registry.RegistrySnapshot) -> dict[str, str]:

@@ -93,6 +93,16 @@ async def test_the_sent_list_follows_a_package(city: City) -> None:
     }
 
 
+@pytest.mark.parametrize("addressed_as", ["H24.30", "000.00.30.H24"])
+async def test_the_sent_list_says_who_takes_what_names_a_closed_organisation(city: City, addressed_as: str) -> None:
+    package_id = await city.client(YTE).send_edoc(to_bytes(a_document(addressed_as, "H24.15")))
+    rows = {row.to_code: row for row in await city.client(YTE).sent_list(package_id)}
+    assert rows[addressed_as].receive_status_desc == (
+        "UBND quận Ngô Quyền đã ngừng hoạt động, UBND phường Gia Viên (H24.88) nhận thay. Chờ hệ thống nhận lấy về"
+    )
+    assert rows["H24.15"].receive_status_desc == "Chờ hệ thống nhận lấy về"
+
+
 async def test_what_went_to_another_axis_is_not_said_to_have_arrived(city: City) -> None:
     package_id = await city.client().send_edoc(to_bytes(a_document("G01.2")))
     (row,) = await city.client().sent_list(package_id)

@@ -6,14 +6,15 @@ of its system's feed, under a lock; what commits later gets a later place. A pla
 1970), so that it never goes back, even when all earlier events have been forgotten.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 
 from axis.store import schema
 from axis.store.records import SystemEvent
-from axis.store.rows import columns_of, record_reader
+from axis.store.rows import columns_of, record_reader, values_of
 from axis.store.schema import to_micros
 
 _t = schema.system_event.c
@@ -43,6 +44,13 @@ class PlacedEvent:
 
     place: int
     event: SystemEvent
+
+
+def record_events(conn: Connection, events: Iterable[SystemEvent]) -> None:
+    """What systems are told by work that is no hot write. Part of a write unit."""
+    rows = [values_of(event) for event in events]
+    if rows:
+        conn.execute(insert(schema.system_event), rows)
 
 
 def has_unplaced_events(conn: Connection, system_id: str) -> bool:

@@ -88,7 +88,7 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
         received=moment(document.received_at, now),
         urgency=words.urgency(document.urgency),
         business=None if document.business_type == BusinessType.NEW else words.business(document.business_type),
-        facts=_facts(document),
+        facts=_facts(detail),
         flags=tuple(words.FLAG.get(flag, flag) for flag in document.flags.split()),
         related=_related(detail, now),
         progress=stand,
@@ -105,9 +105,11 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
     )
 
 
-def _facts(document: Document) -> tuple[Fact, ...]:
+def _facts(detail: DocumentDetail) -> tuple[Fact, ...]:
     """What the head tells, leaving out what the package does not say."""
+    document, now = detail.document, detail.sender_name_now
     facts = (
+        Fact(name="Nơi gửi nay là", value=now if now and now != detail.sender_name else ""),
         Fact(name="Loại văn bản", value=document.type_name or ""),
         Fact(name="Ngày ban hành", value=day(document.promulgation_date)),
         Fact(name="Hạn xử lý", value=day(document.due_date)),

@@ -87,6 +87,12 @@ def _reached(travel: Travel) -> datetime:
 
 
 def _note(view: ReceiverView) -> str | None:
+    """Why it gets what names another, and what it is called today."""
+    renamed = f"Nay là {view.name_now}" if view.name_now != view.name else None
+    return ". ".join(filter(None, (_addressed_otherwise(view), renamed))) or None
+
+
+def _addressed_otherwise(view: ReceiverView) -> str | None:
     delivery, named = view.delivery, view.addressed
     if delivery.addressed_as == delivery.receiver_organ:
         return None
