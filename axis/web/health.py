@@ -101,7 +101,7 @@ class Health:
         partners: Callable[[], Mapping[str, object]] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """owed: what else is told, by name: how many things of a kind wait or are late. partners: how each one fares."""
+        """owed: what else is told, by name: how many things wait or are late. partners: how each one fares."""
         self._partners = partners
         self._owed = {name: Owed(count) for name, count in (owed or {}).items()}
         self._disk = disk
