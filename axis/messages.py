@@ -316,6 +316,24 @@ _RECORD: dict[Code, Sentences] = {
         "This document identifier already belongs to a document with another content.",
         "Use a new identifier, or send an update or a replacement of the earlier document.",
     ),
+    Code.DOCUMENT_CLOSED: _say(
+        "Văn bản này đã bị thu hồi hoặc đã được thay thế nên không chuyển thêm cho nơi nhận mới.",
+        "Đề nghị gửi văn bản dưới một DocumentId mới, hoặc gửi văn bản thay thế.",
+        "The document has been recalled or replaced, so it does not go to further receivers.",
+        "Send it under a new DocumentId, or send a replacement.",
+    ),
+    Code.FOREIGN_DOCUMENT: _say(
+        "Văn bản được nêu để thu hồi hoặc cập nhật do cơ quan khác gửi; chỉ cơ quan đã gửi mới được làm việc này.",
+        "Đề nghị kiểm tra DocumentId của văn bản cần thu hồi, cập nhật và mã cơ quan gửi (From).",
+        "The document named for a recall or an update was sent by another organisation; only its sender may do this.",
+        "Check the DocumentId that is meant, and From.",
+    ),
+    Code.CODE_CHANGED: _say(
+        "Gói cập nhật ghi số, ký hiệu khác với văn bản được cập nhật; không thể đổi số, ký hiệu bằng cập nhật.",
+        "Đề nghị ghi đúng số, ký hiệu của văn bản; nếu cần đổi thì gửi văn bản thay thế.",
+        "The update bears another number or symbol than the document; an update cannot change them.",
+        "Give the document's own number and symbol; to change them, send a replacement.",
+    ),
     Code.SECRET_MARKING: _say(
         "Gói tin có dấu chỉ độ mật; văn bản bí mật nhà nước không được gửi qua trục này.",
         "Đề nghị gửi văn bản qua hệ thống dành riêng cho bí mật nhà nước theo quy định.",

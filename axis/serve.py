@@ -25,7 +25,7 @@ from axis.delivery.partner import Partner
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
-from axis.exchange.context import Context, Policy
+from axis.exchange.context import Context, Policy, ReceiverTypes
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
@@ -146,6 +146,9 @@ def _context(
         limits=_limits(settings),
         secret_phrases=exchange.secret_phrases,
         secret_exceptions=exchange.secret_exceptions,
+        receiver_types=ReceiverTypes(
+            added=exchange.update_added_type, removed="1" if exchange.update_added_type == "0" else "0"
+        ),
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),

@@ -170,6 +170,9 @@ class Exchange(Section):
         SECRET_EXCEPTIONS,
         description="Words that hold a marking and are none.",
     )
+    update_added_type: Literal["0", "1"] = Field(
+        "0", description="ReceiverType by which an update marks whom it adds; the other one marks whom it removes."
+    )
     retry_delays_s: tuple[int, ...] = Field(
         (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),
         min_length=1,

@@ -10,7 +10,7 @@ from axis.exchange.values import Acknowledgement
 from axis.organ.model import Organ
 from axis.store.queries import PendingItem, SentRow
 from axis.store.registry import OrganRow
-from axis.terms import Place
+from axis.terms import Answer, DeliveryState, Place, TransportState
 
 _DESCRIPTIONS = {
     Acknowledgement.INITIAL: "Chờ hệ thống nhận lấy về",
@@ -23,6 +23,18 @@ _DESCRIPTIONS_ELSEWHERE = {
     Acknowledgement.PROCESSING: "Đã chuyển sang trục khác, chưa có xác nhận của nơi nhận",
     Acknowledgement.DONE: "Nơi nhận đã xác nhận qua trục khác",
     Acknowledgement.FAIL: "Không chuyển được sang trục khác",
+}
+_DELIVERIES = {
+    DeliveryState.RECALLED: "đã thu hồi, nơi nhận chưa trả lời",
+    DeliveryState.RECALL_AGREED: "đã thu hồi, nơi nhận đồng ý",
+    DeliveryState.RECALL_DECLINED: "đã thu hồi, nơi nhận không đồng ý",
+    DeliveryState.REMOVED: "đã rút khỏi danh sách nơi nhận",
+    DeliveryState.REPLACED: "đã có văn bản thay thế",
+}
+_ANSWERS = {
+    Answer.AGREED: "nơi nhận đồng ý",
+    Answer.DECLINED: "nơi nhận không đồng ý",
+    Answer.WITHDRAWN: "không cần trả lời",
 }
 _MAX_FIELD = 500  # characters of a registered value
 _OLD_FORM_DOTS = 3  # 000.00.15.H24
@@ -44,11 +56,22 @@ def received_row(item: PendingItem, system_id: str) -> Row:
     }
 
 
+def _sent_words(row: SentRow, word: Acknowledgement) -> str:
+    """How one receiver fares, for people: how far the package has come, then what was done and said about it."""
+    if row.state is TransportState.CANCELLED:
+        way = "Đã rút lại, không chuyển cho nơi nhận"
+    elif row.place is Place.LOCAL:
+        way = _DESCRIPTIONS[word]
+    else:
+        way = _DESCRIPTIONS_ELSEWHERE[word]
+    since = (_DELIVERIES.get(row.delivery) if row.delivery else None, _ANSWERS.get(row.answer) if row.answer else None)
+    return "; ".join((way, *filter(None, since)))
+
+
 def sent_row(row: SentRow, directory: Directory) -> Row:
     """A row of getSentEdocList: one receiver. What only reached another axis is never said to have arrived."""
     word = Acknowledgement.INITIAL if row.state is None else STATE_WORDS[row.state]
     system_id = directory.route(row.receiver_organ)
-    descriptions = _DESCRIPTIONS if row.place is Place.LOCAL else _DESCRIPTIONS_ELSEWHERE
     return {
         "serviceType": SERVICE_TYPE,
         "messageType": MESSAGE_TYPES[row.kind],
@@ -63,7 +86,7 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
         "sendStatus": Acknowledgement.DONE.value,  # what is listed was accepted
         "sendStatusDesc": "Trục đã tiếp nhận",
         "receiveStatus": word.value,
-        "receiveStatusDesc": _succession(row, directory) + descriptions[word],
+        "receiveStatusDesc": _succession(row, directory) + _sent_words(row, word),
     }
 
 

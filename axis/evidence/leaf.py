@@ -30,6 +30,8 @@ class LeafKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
     VERDICT_RECORDED = "verdict_recorded"
+    ACT_APPLIED = "act_applied"
+    ACT_ANSWERED = "act_answered"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -53,6 +55,20 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
+    LeafKind.ACT_APPLIED: frozenset(
+        {
+            "act_id",
+            "package_id",
+            "kind",
+            "document_uid",
+            "effect",
+            "receivers",
+            "added",
+            "withdrawn",
+            "fields",
+        }
+    ),
+    LeafKind.ACT_ANSWERED: frozenset({"act_id", "package_id", "kind", "document_uid", "receiver", "answer"}),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""

@@ -4,7 +4,7 @@ The row was claimed before; recording needs its fence. What was sent counts as h
 taken from us meanwhile: the partner has it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -149,7 +149,7 @@ class Sending:
         """What was sent counts as handed over, even if the row was taken from us meanwhile: the partner has it."""
         ours = await self._is_ours(row)
         consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
-        waiting = [c for c in consignments if c.consignment_id in ids and c.state in UNSENT]
+        waiting = [c for c in consignments if _has_got(c, row.partner_id, ids)]
         end: tuple[Change, ...] = ()
         if ours and line.peer.tells_receivers and sent.ref and not sent.acknowledged:
             end = (_asking(row, sent.ref, self._first_ask()),)
@@ -207,6 +207,8 @@ class Sending:
             )
             for c in waiting
         )
+        if not waiting:  # withdrawn while the push was under way
+            return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),))
         if due_at is None:
             receivers = [c.receiver_organ for c in waiting]
             fields = {"package_id": row.package_id, "receivers": receivers, "error": words}
@@ -298,6 +300,16 @@ def _tried(error: AxisError) -> Tried:
     if isinstance(error, PeerUnreachable):
         return Tried(Reach.UNREACHED, str(error)[:_WORDS])
     return Tried(Reach.REACHED if isinstance(error, PeerRefused) else Reach.NOT_ASKED)
+
+
+def _has_got(consignment: Consignment, partner_id: str, sent_for: Collection[str]) -> bool:
+    """Whether the partner has a package for this receiver too, now that it was sent for some.
+
+    Also for one that was withdrawn meanwhile; and an uplink, which gets the package as a whole, for all of them.
+    """
+    if consignment.state is TransportState.CANCELLED:
+        return consignment.consignment_id in sent_for or consignment.uplink_id == partner_id
+    return consignment.consignment_id in sent_for and consignment.state in UNSENT
 
 
 def _moved(consignment: Consignment, was: TransportState, becomes: TransportState, at: datetime) -> Change:

@@ -8,7 +8,20 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.terms import DeadlineKind, DeadlineStage, EventKind, Origin, PackageKind, Place, TransportState
+from axis.terms import (
+    ActEffect,
+    ActKind,
+    Answer,
+    DeadlineKind,
+    DeadlineStage,
+    DeliveryState,
+    DocumentState,
+    EventKind,
+    Origin,
+    PackageKind,
+    Place,
+    TransportState,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +169,9 @@ class Document:
     flags: str
     verdict: str | None = None
     sent_due_at: datetime | None = None
+    state: DocumentState = DocumentState.OPEN
+    version: int = 0
+    particulars: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +211,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Document × receiver: the processing status."""
+    """Document × receiver: the processing status, and what the sender did since."""
 
     delivery_id: str
     document_uid: str
@@ -210,6 +226,9 @@ class Delivery:
     receipt_due_at: datetime | None = None
     acceptance_due_at: datetime | None = None
     completion_due_at: datetime | None = None
+    state: DeliveryState = DeliveryState.OPEN
+    state_at: datetime | None = None
+    act_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,21 +259,42 @@ class Act:
     act_id: str
     package_id: str
     identity: str
-    kind: str
+    kind: ActKind
     from_organ: str
-    document_uid: str | None
     reason: str | None
     received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActReceiver:
-    """One receiver's answer to an act."""
+class ActTarget:
+    """One of the documents that an act names."""
 
     act_id: str
+    position: int
+    document_key: str
+    document_uid: str | None
+    effect: ActEffect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActReceiver:
+    """One receiver of an act, for one of the documents that it names; and its answer."""
+
+    act_id: str
+    position: int
     receiver_organ: str
-    answer: str | None = None
+    answer: Answer | None = None
     answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentChange:
+    """One text of a document's header that an update changed."""
+
+    act_id: str
+    field: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,7 +537,9 @@ Row = (
     | Delivery
     | Consignment
     | Act
+    | ActTarget
     | ActReceiver
+    | DocumentChange
     | StatusEvent
     | Verdict
     | VerdictEvidence

@@ -4,8 +4,8 @@ Time is a whole number of microseconds since 1970 in UTC (`UtcMicros`), the same
 the hot path can hand rows to the driver as they are. Structured leftovers are JSON text.
 
 What changes and what does not: package, attachment, audit and leaf rows are only ever inserted, status_event rows too
-(but an orphan is given its document, once); document, delivery, consignment and act_receiver carry a state; queue
-rows come and go.
+(but an orphan is given its document, once); document, delivery, consignment, act_target and act_receiver carry a
+state; queue rows come and go.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -270,6 +270,10 @@ document = Table(
     Column("flags", Text, nullable=False),  # words joined by a space
     Column("verdict", String(24)),  # overall word of the latest verdict on its package; NULL: not looked at
     Column("sent_due_at", UtcMicros),  # by when it had to be sent (received_at tells when it was); NULL: cannot be said
+    Column("state", String(10), nullable=False, server_default="open"),  # terms.DocumentState, of all its deliveries
+    Column("version", Integer, nullable=False, server_default="0"),  # raised by every act and every further receiver
+    Column("particulars", Text),  # the header's texts as they are now, JSON; the package keeps what came
+    CheckConstraint("state IN ('open', 'recalled', 'replaced', 'withdrawn')", name="state"),
     UniqueConstraint("from_organ", "document_key", "edition"),
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
@@ -311,6 +315,56 @@ attachment = Table(
     Column("zipped_by_client", Boolean, nullable=False),
 )
 
+act = Table(
+    "act",
+    metadata,
+    Column("act_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
+    Column("identity", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # terms.ActKind
+    Column("from_organ", String(128), nullable=False),
+    Column("reason", Text),
+    Column("received_at", UtcMicros, nullable=False),
+)
+
+act_target = Table(
+    "act_target",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # among the documents that the package names
+    Column("document_key", String(512), nullable=False),  # DocumentId in its comparison form
+    Column("document_uid", String(26), ForeignKey("document.document_uid")),  # NULL: not known when the act came
+    Column("effect", String(8), nullable=False),  # terms.ActEffect
+    Index("ix_act_target_document_uid", "document_uid"),
+    Index(
+        "ix_act_target_unknown",
+        "document_key",
+        sqlite_where=text("document_uid IS NULL"),
+        postgresql_where=text("document_uid IS NULL"),
+    ),
+)
+
+# Whom the act concerns, for each document that it names.
+act_receiver = Table(
+    "act_receiver",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("receiver_organ", String(128), primary_key=True),
+    Column("answer", String(9)),  # terms.Answer; NULL: open
+    Column("answered_at", UtcMicros),
+)
+
+# What an update changed in the header.
+document_change = Table(
+    "document_change",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("field", String(32), primary_key=True),
+    Column("before", Text),
+    Column("after", Text),
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -322,11 +376,17 @@ delivery = Table(
     Column("place", String(9), nullable=False),
     Column("status_code", String(2)),  # NULL until the receiver says something
     Column("status_at", UtcMicros),
-    Column("version", Integer, nullable=False),  # raised by every status: two writers never overwrite each other
+    Column("version", Integer, nullable=False),  # raised by every change: two writers never overwrite each other
     Column("created_at", UtcMicros, nullable=False),
     Column("receipt_due_at", UtcMicros),  # by when the receiver has to say a first word; NULL: never
     Column("acceptance_due_at", UtcMicros),  # … that it is registered or refused
     Column("completion_due_at", UtcMicros),  # … that it is done
+    Column("state", String(16), nullable=False, server_default="open"),  # terms.DeliveryState: what the sender did
+    Column("state_at", UtcMicros),
+    Column("act_id", String(26), ForeignKey("act.act_id")),  # the act that made the state what it is
+    CheckConstraint(
+        "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
+    ),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
     Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
@@ -367,28 +427,6 @@ consignment = Table(
     ),
 )
 
-act = Table(
-    "act",
-    metadata,
-    Column("act_id", String(26), primary_key=True),
-    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
-    Column("identity", String(64), nullable=False, unique=True),
-    Column("kind", String(16), nullable=False),  # recall | update | replace | recall_request (status 13)
-    Column("from_organ", String(128), nullable=False),
-    Column("document_uid", String(26), ForeignKey("document.document_uid"), index=True),  # target; NULL: not known here
-    Column("reason", Text),
-    Column("received_at", UtcMicros, nullable=False),
-)
-
-act_receiver = Table(
-    "act_receiver",
-    metadata,
-    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
-    Column("receiver_organ", String(128), primary_key=True),
-    Column("answer", String(8)),  # NULL open | agreed | declined
-    Column("answered_at", UtcMicros),
-)
-
 status_event = Table(
     "status_event",
     metadata,
@@ -406,7 +444,7 @@ status_event = Table(
     Column("staff", Text),
     Column("reported_at", Text),  # their Timestamp, as it came
     Column("received_at", UtcMicros, nullable=False),
-    Column("effect", String(16), nullable=False),  # applied | unchanged | flagged | act | orphan
+    Column("effect", String(16), nullable=False),  # status.order.Effect
     Column("match_document_key", Text),  # what an orphan is matched by when its document comes
     Column("match_code_key", Text),
     Column("match_date", Text),

@@ -1,11 +1,30 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-deadlines: what is owed, and what was touched. events: what systems are told. intake: what is known of documents, acts
-and statuses. jobs: what runs on one node at a time. lists: what waits for a system, how a package fares. pages: what a
-system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
-`Store.read`; a "write unit" inside `Store.write`.
+acts: recalls, updates, replacements, their answers. deadlines: what is owed, and what was touched. events: what systems
+are told. intake: what is known of documents and statuses. jobs: what runs on one node at a time. lists: what waits for
+a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
+queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
+from axis.store.queries.acts import (
+    NOT_HANDED_OVER,
+    OpenAct,
+    OpenAnswer,
+    act_by_identity,
+    act_of_package,
+    act_receivers,
+    act_targets,
+    acts_on,
+    brought_deliveries,
+    consignments_of,
+    document_changes,
+    oldest_open_act,
+    oldest_open_act_by_name,
+    open_answers_of,
+    pushes_of,
+    targets_of_acts,
+    withdrawable,
+)
 from axis.store.queries.deadlines import (
     DeadlineChanges,
     DueDates,
@@ -35,10 +54,6 @@ from axis.store.queries.events import (
     record_events,
 )
 from axis.store.queries.intake import (
-    act_by_identity,
-    act_of_package,
-    act_receivers,
-    acts_on,
     attachments,
     consignments,
     consignments_of_document,
@@ -51,12 +66,11 @@ from axis.store.queries.intake import (
     event_of_package,
     last_event_of_delivery,
     next_same_code_no,
-    oldest_open_act,
     orphans,
     package,
     package_by_bytes,
     status_events,
-    targets_of_acts,
+    was_handed_over,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
 from axis.store.queries.lists import (
@@ -119,6 +133,7 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
     "DeadlineChanges",
@@ -129,6 +144,8 @@ __all__ = [
     "DocumentsAsked",
     "DueDates",
     "Mark",
+    "OpenAct",
+    "OpenAnswer",
     "OwedLine",
     "PendingItem",
     "PendingKey",
@@ -142,9 +159,11 @@ __all__ = [
     "act_by_identity",
     "act_of_package",
     "act_receivers",
+    "act_targets",
     "acts_on",
     "attachments",
     "backlog",
+    "brought_deliveries",
     "certificate",
     "certificates",
     "change_deadlines",
@@ -155,6 +174,7 @@ __all__ = [
     "claim_needs",
     "consignments",
     "consignments_for_system",
+    "consignments_of",
     "consignments_of_document",
     "count_overdue",
     "count_pending",
@@ -164,6 +184,7 @@ __all__ = [
     "deliveries_page",
     "delivery",
     "document",
+    "document_changes",
     "document_seen",
     "documents_by_code",
     "documents_by_document_id",
@@ -190,6 +211,8 @@ __all__ = [
     "next_same_code_no",
     "note_needs",
     "oldest_open_act",
+    "oldest_open_act_by_name",
+    "open_answers_of",
     "orphans",
     "owed_checks",
     "owed_lines",
@@ -200,6 +223,7 @@ __all__ = [
     "pending_page",
     "place_events",
     "push",
+    "pushes_of",
     "put_off_need",
     "queue_row",
     "recheck",
@@ -217,4 +241,6 @@ __all__ = [
     "tracked_of_documents",
     "verdict_evidence",
     "verdicts",
+    "was_handed_over",
+    "withdrawable",
 ]

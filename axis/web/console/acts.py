@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.store.document_view import ActView, AnswerView, Related
+from axis.store.act_view import ActView, AnswerView, Related
 from axis.web.console import words
 from axis.web.console.moments import Moment, moment, number
 from axis.web.console.packages import Carrier
