@@ -7,8 +7,8 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +25,7 @@ from axis.delivery.partner import Partner
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
+from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
@@ -35,11 +36,13 @@ from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
-from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
+from axis.ops.signing import node_signer
+from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -79,6 +82,43 @@ class Node:
         await self._stack.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """A node's use cases on its data, without loops and faces."""
+
+    store: Store
+    key: NodeKey
+    disk: DiskWatch
+    directory: DirectoryCache
+    context: Context
+    judges: Judges
+    exchange: Exchange
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Works]:
+    """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
+    async with AsyncExitStack() as stack:
+        yield await _open_works(stack, settings, SystemClock())
+
+
+async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
+    store = await asyncio.to_thread(Store.open, store_options(settings))
+    stack.push_async_callback(store.close)
+    key = NodeKey.load(settings.store.key_file)
+    disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
+    directory = await DirectoryCache.load(store, key, clock)
+    deadlines = await asyncio.to_thread(deadline_rules, settings)
+    context = _context(settings, store, clock, directory, deadlines)
+    judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
+    await judges.refresh()
+    signer = stack.enter_context(node_signer(settings.signing))
+    exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+    return Works(
+        store=store, key=key, disk=disk, directory=directory, context=context, judges=judges, exchange=exchange
+    )
+
+
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
@@ -87,20 +127,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = await asyncio.to_thread(Store.open, store_options(settings))
-        stack.push_async_callback(store.close)
-        key = NodeKey.load(settings.store.key_file)
-        disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key, clock)
-        deadlines = await asyncio.to_thread(deadline_rules, settings)
-        context = _context(settings, store, clock, directory, deadlines)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
-        await judges.refresh()
-        exchange = Exchange(context, judges, check_intake=disk.check_intake)
+        works = await _open_works(stack, settings, clock)
+        store, disk, directory, context = works.store, works.disk, works.directory, works.context
+        judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
-        loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
+        loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         outbox = Outbox(context, partners, _outbox_policy(settings))
@@ -157,12 +190,14 @@ def _context(
     return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
 
 
-def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:
-    trust = settings.trust
-    bounds = FetchBounds(
-        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
-    )
-    return Fetching(context.store, context.clock, judges, bounds)
+def _asking_loops(settings: Settings, context: Context, judges: Judges) -> list[Coroutine[None, None, None]]:
+    """What asks CRL, OCSP and timestamp services."""
+    bounds = fetch_bounds(settings)
+    loops = [Fetching(context.store, context.clock, judges, bounds).run()]
+    if settings.signing.tsa_url is not None:
+        authority = Authority(settings.signing.tsa_url, bounds)
+        loops.append(Stamping(context.store, context.clock, judges, authority).run())
+    return loops
 
 
 def _limits(settings: Settings) -> Limits:
@@ -255,6 +290,7 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, outbox:
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
     )
+    signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings)
     web_parts = WebParts(
         console=console,
@@ -269,9 +305,12 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, outbox:
         ],
         partners=outbox.told,
         extra_checks=[
-            Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
-            for line in partners.lines()
-            if line.is_uplink
+            *(
+                Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
+                for line in partners.lines()
+                if line.is_uplink
+            ),
+            *([signing_key] if settings.signing.has_key else []),
         ],
     )
     app = build_app(web_parts)

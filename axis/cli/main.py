@@ -11,8 +11,10 @@ import typer
 from axis import __version__
 from axis.cli import (
     calendar,
+    courier,
     deadlines,
     demo,
+    documents,
     node,
     organs,
     packages,
@@ -41,9 +43,11 @@ for part in (
     tokens.app,
     packages.app,
     partners.app,
+    documents.app,
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     demo.app,
 ):

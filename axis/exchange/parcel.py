@@ -21,7 +21,6 @@ from axis.ids import PackageId
 from axis.store.queries import Push
 from axis.store.records import (
     Attachment,
-    Audit,
     Consignment,
     Delivery,
     Document,
@@ -39,7 +38,7 @@ class Composed:
     """What is settled beforehand about a package that the node made itself."""
 
     package_id: PackageId  # follows from what was wished: the same wish twice is one package
-    audit: Audit  # who wished it
+    rows: tuple[Row, ...]  # that are written with it: who wished it, the timestamp that is owed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ class StatusIntake:
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination, document_uid)),
             _leaf(report, package_id, document_uid, verdict.effect),
-            *((entry.composed.audit,) if entry.composed else ()),
+            *(entry.composed.rows if entry.composed else ()),
         )
         return Hot(inserts=inserts, changes=verdict.changes), _answer(Outcome.ACCEPTED, package_id, document_uid)
 

@@ -53,16 +53,19 @@ INSERT_ORDER: tuple[type, ...] = (
     records.VerdictEvidence,
     records.CertificateRow,
     records.CheckDue,
+    records.NeedRow,
     records.QueueRow,
     records.Touch,
     records.Audit,
     records.SystemEvent,
+    records.CourierBundle,
+    records.BounceRow,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""
 
 
-_SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_SHARED = (records.Blob, records.CertificateRow, records.NeedRow)  # many writes may bring the same one: the first stays
 _Insert = sqlite.Insert | postgresql.Insert
 
 

@@ -404,6 +404,17 @@ class CertificateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeProof:
+    """A timestamp over stored bytes."""
+
+    sha256_hex: str
+    token_sha256: str
+    authority: str
+    proven_at: datetime
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignaturePolicy:
     """How much the signatures of one sender matter ("*": of every other)."""
 
@@ -411,6 +422,7 @@ class SignaturePolicy:
     envelope: str
     files: str
     fail_closed: bool
+    issuers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -520,6 +532,43 @@ class SystemEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CourierParty:
+    """A system that files are carried to and from, by its public keys."""
+
+    system_id: str
+    encryption_key: bytes
+    signing_key: bytes
+    last_sequence: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierBundle:
+    """A file that was packed, or taken."""
+
+    manifest_sha256: str
+    system_id: str
+    direction: str
+    sequence: int
+    packages: int
+    created_at: datetime
+    expires_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceRow:
+    """A mail server's report about a mail of ours."""
+
+    sha256_hex: str
+    package_id: str
+    organ_id: str
+    at: datetime
+    fate: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
 
@@ -544,11 +593,14 @@ Row = (
     | Verdict
     | VerdictEvidence
     | CheckDue
+    | NeedRow
     | CertificateRow
     | QueueRow
     | Touch
     | Audit
     | SystemEvent
+    | CourierBundle
+    | BounceRow
     | Leaf
 )
 """What a hot write may insert."""

@@ -62,6 +62,7 @@ TABLES: dict[type, Table] = {
     records.NeedRow: schema.need,
     records.Revocation: schema.revocation,
     records.CertificateRow: schema.certificate,
+    records.TimeProof: schema.time_proof,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.PartnerState: schema.partner,
@@ -71,6 +72,9 @@ TABLES: dict[type, Table] = {
     records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
+    records.CourierParty: schema.courier_party,
+    records.CourierBundle: schema.courier_bundle,
+    records.BounceRow: schema.bounce,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""

@@ -500,7 +500,7 @@ need = Table(
     Column("need_id", String(64), primary_key=True),  # SHA-256 of kind, url and certificate
     Column("kind", String(8), nullable=False),  # crl | ocsp | issuer | tsa
     Column("url", Text, nullable=False),
-    Column("certificate_sha256", String(64), nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),  # that it is about; of a TSA: the package's own digest
     Column("issuer_sha256", String(64), nullable=False),
     Column("first_at", UtcMicros, nullable=False),
     Column("due_at", UtcMicros, nullable=False, index=True),
@@ -539,6 +539,17 @@ certificate = Table(
     Column("first_seen_at", UtcMicros, nullable=False),
 )
 
+# An authority's word that these bytes were there by then. No package is changed, so its timestamp stands beside it.
+time_proof = Table(
+    "time_proof",
+    metadata,
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),  # what was stamped
+    Column("token_sha256", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),
+    Column("authority", Text, nullable=False),
+    Column("proven_at", UtcMicros, nullable=False),
+    Column("fetched_at", UtcMicros, nullable=False),
+)
+
 signature_policy = Table(
     "signature_policy",
     metadata,
@@ -546,6 +557,7 @@ signature_policy = Table(
     Column("envelope", String(8), nullable=False),  # off | report | warn | require
     Column("files", String(8), nullable=False),
     Column("fail_closed", Boolean, nullable=False),
+    Column("issuers", Text),  # SHA-256 of the authorities that count, joined by a space; "": all; NULL: as further up
 )
 
 # ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────
@@ -670,6 +682,43 @@ system_event = Table(
     Column("place", BigInteger),  # in the system's feed, rising; NULL until the feed is read
     UniqueConstraint("system_id", "place"),
     Index("ix_system_event_at", "at"),
+)
+
+# Couriers: with whose keys files for a system are made, and which files there were.
+courier_party = Table(
+    "courier_party",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("encryption_key", LargeBinary, nullable=False),  # X25519, public
+    Column("signing_key", LargeBinary, nullable=False),  # Ed25519, public
+    Column("last_sequence", Integer, nullable=False),  # given out; a file may not have come of it
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+courier_bundle = Table(
+    "courier_bundle",
+    metadata,
+    Column("manifest_sha256", String(64), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False),
+    Column("direction", String(8), nullable=False),  # out | reply
+    Column("sequence", Integer, nullable=False),  # of out: its number; of reply: of the file that it answers
+    Column("packages", Integer, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),  # as its maker says
+    Column("expires_at", UtcMicros, nullable=False),
+    Column("recorded_at", UtcMicros, nullable=False),  # packed, or taken for the first time
+    Index("ix_courier_bundle_system", "system_id", "direction", "sequence"),
+)
+
+# What mail servers sent back, each once: a report that is read again finds itself here.
+bounce = Table(
+    "bounce",
+    metadata,
+    Column("sha256_hex", String(64), primary_key=True),  # of the report, as far as it is read
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, index=True),
+    Column("organ_id", String(128), nullable=False),
+    Column("at", UtcMicros, nullable=False),
+    Column("fate", String(8), nullable=False),  # failed | gave_up | delayed
+    Column("words", Text, nullable=False),  # of the mail server
 )
 
 leaf = Table(

@@ -419,7 +419,7 @@ def _judge_signer(signature: _Signature, cms: CmsSignature, working: _Working, f
     finding = file.judge.judge(
         Use(
             leaf=cms.leaf, others=(*cms.others, *file.helpers), purpose=file.occasion.purpose, at=file.occasion.at,
-            claimed_at=claimed, proven_at=proven, revocation=revocation,
+            claimed_at=claimed, proven_at=proven, revocation=revocation, issuers=file.occasion.issuers,
         )
     )  # fmt: skip
     hash_names = (cms.hash_name,)

@@ -5,7 +5,7 @@ standard's own fonts have no Vietnamese letters, and no font file travels with t
 
 pyHanko signs in an event loop of its own here: call it from a thread when a loop is running.
 
-Norm: ETSI EN 319 142-1 (PAdES baseline B); NĐ 30/2020 Annex I.
+Norm: ETSI EN 319 142-1 (PAdES baseline B and T); NĐ 30/2020 Annex I.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it ships no types
+from asn1crypto import tsp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import utils
 from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
@@ -26,13 +27,17 @@ from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.stamp import TextStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from axis.errors import Code, Malformed
+from axis.trust.paths import Judge
 from axis.trust.signers import KeySigner, Signer
+from axis.trust.timestamps import MAX_TOKEN_BYTES, Ask, TimestampRequest, accept_reply
 
-_RESERVED_BYTES = 16384  # of the signature's place: chain included; a timestamp can be attached later
+_RESERVED_BYTES = 16384  # of the signature's place: chain included
+_TOKEN_BYTES = 2 * MAX_TOKEN_BYTES  # in hexadecimal digits
 _LINE_POINTS = 12
 
 
@@ -57,12 +62,21 @@ class PdfSigning:
     location: str = ""
     stamp: Stamp | None = None
     certify: bool = False  # allow nothing but further signatures afterwards
+    time: "TimeSource | None" = None  # puts a timestamp on the signature: PAdES baseline T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSource:
+    """Where a signature's timestamp comes from, and who judges it before it is put in."""
+
+    ask: Ask
+    judge: Judge
 
 
 def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
     """The PDF with one more signature; the bytes that were there stay as they are.
 
-    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed.
+    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed, Rejected(TIMESTAMP_MISSING).
     """
     name = signing.field_name or f"axis-{secrets.token_hex(4)}"
     metadata = signers.PdfSignatureMetadata(
@@ -81,9 +95,11 @@ def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
             signer=_engine(signer),
             new_field_spec=_place(name, signing.stamp),
             stamp_style=_style(signing.stamp),
+            timestamper=_Stamper(signing.time, signing.at) if signing.time else None,
         )
         engine.moment = signing.at
-        output = asyncio.run(engine.async_sign_pdf(writer, bytes_reserved=_RESERVED_BYTES))
+        reserved = _RESERVED_BYTES + (_TOKEN_BYTES if signing.time else 0)
+        output = asyncio.run(engine.async_sign_pdf(writer, bytes_reserved=reserved))
     except (PdfError, ValueError, TypeError, KeyError, AttributeError, OSError) as e:
         raise Malformed(Code.BAD_FILE, f"PDF: {e}") from e
     return bytes(output.getvalue())
@@ -103,6 +119,28 @@ class _MomentSigner(signers.PdfSigner):
         session = super().init_signing_session(pdf_out, existing_fields_only=existing_fields_only)
         session.system_time = self.moment
         return session
+
+
+class _Stamper(TimeStamper):
+    """pyHanko's door to a timestamp authority; what does not prove the time is not taken."""
+
+    def __init__(self, time: TimeSource, at: datetime) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # pyHanko leaves it so
+        self._time = time
+        self._at = at
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        """The authority's reply to pyHanko's request. Raises Rejected(TIMESTAMP_MISSING)."""
+        imprint = req["message_imprint"]
+        request = TimestampRequest(
+            der=req.dump(),
+            imprint=imprint["hashed_message"].native,
+            nonce=req["nonce"].native,
+            hash_name=imprint["hash_algorithm"]["algorithm"].native,
+        )
+        reply = await asyncio.to_thread(self._time.ask, request)
+        accept_reply(reply, request, self._time.judge, self._at)
+        return tsp.TimeStampResp.load(reply)
 
 
 class _Outside(signers.Signer):

@@ -1,9 +1,10 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-acts: recalls, updates, replacements, their answers. deadlines: what is owed, and what was touched. events: what systems
-are told. intake: what is known of documents and statuses. jobs: what runs on one node at a time. lists: what waits for
-a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
-queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
+what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
+node at a time. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
+verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+`Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -24,6 +25,15 @@ from axis.store.queries.acts import (
     pushes_of,
     targets_of_acts,
     withdrawable,
+)
+from axis.store.queries.courier import (
+    courier_bundle,
+    courier_bundles,
+    courier_parties,
+    courier_party,
+    last_packed,
+    next_courier_sequence,
+    set_courier_keys,
 )
 from axis.store.queries.deadlines import (
     DeadlineChanges,
@@ -106,13 +116,16 @@ from axis.store.queries.trust import (
     has_check_due,
     has_need_due,
     keep_revocation,
+    keep_time_proof,
     note_needs,
     owed_checks,
+    owed_needs,
     put_off_need,
     recheck,
     revocation_version,
     set_signature_policy,
     signature_policies,
+    time_proof,
     verdict_evidence,
     verdicts,
 )
@@ -178,6 +191,10 @@ __all__ = [
     "consignments_of_document",
     "count_overdue",
     "count_pending",
+    "courier_bundle",
+    "courier_bundles",
+    "courier_parties",
+    "courier_party",
     "current_revocation",
     "deadlines_of",
     "deliveries",
@@ -205,9 +222,12 @@ __all__ = [
     "hold_job",
     "job_row",
     "keep_revocation",
+    "keep_time_proof",
     "last_event_of_delivery",
+    "last_packed",
     "late",
     "missing_pushes",
+    "next_courier_sequence",
     "next_same_code_no",
     "note_needs",
     "oldest_open_act",
@@ -216,6 +236,7 @@ __all__ = [
     "orphans",
     "owed_checks",
     "owed_lines",
+    "owed_needs",
     "owing",
     "package",
     "package_by_bytes",
@@ -232,10 +253,12 @@ __all__ = [
     "revocation_version",
     "routes_of",
     "sent_rows",
+    "set_courier_keys",
     "set_signature_policy",
     "signature_policies",
     "status_events",
     "targets_of_acts",
+    "time_proof",
     "touched",
     "tracked",
     "tracked_of_documents",
