@@ -422,6 +422,11 @@ class Uplink(Section):
     fetch: Literal["getEdoc", "downloadEdoc"] = Field(
         "getEdoc", description="Operation that fetches a package: base64 in JSON, or the file itself."
     )
+    follow_registry: bool = Field(
+        default=False,
+        description="Whether its registry of organisations is followed, each night at 02:30 (`axis org sync`).",
+    )
+    follow_level: int | None = Field(None, ge=1, le=4, description="Down to which level; left out: all of it.")
 
     @property
     def secret_variable(self) -> str:

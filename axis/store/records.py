@@ -69,6 +69,16 @@ def holds(one: Service | RouteRule, at: datetime | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySync:
+    """How far we have followed the registry of another axis."""
+
+    uplink_id: str
+    level: int
+    version: int
+    synced_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """One secret of a system, encrypted with the node's key."""
 

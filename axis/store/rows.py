@@ -37,6 +37,7 @@ TABLES: dict[type, Table] = {
     Organ: schema.organ,
     Alias: schema.organ_alias,
     FormerName: schema.organ_name,
+    records.RegistrySync: schema.registry_sync,
     records.System: schema.system,
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,

@@ -108,6 +108,16 @@ organ_alias = Table(
     Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
 )
 
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
+)
+
 # Names that organisations bore until a day; the present one stands in `organ`.
 organ_name = Table(
     "organ_name",
