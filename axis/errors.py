@@ -62,6 +62,8 @@ class Code(StrEnum):
     SYSTEM_DISABLED = "system_disabled"
     FOREIGN_SENDER = "foreign_sender"
     NOT_ALLOWED = "not_allowed"
+    LINK_INVALID = "link_invalid"
+    LINK_EXPIRED = "link_expired"
     MISSING_SCOPE = "missing_scope"
 
     # Organisations, documents, statuses
@@ -104,6 +106,15 @@ class Code(StrEnum):
     BAD_SETTINGS = "bad_settings"
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"
+
+    # What a courier carries
+    COURIER_BROKEN = "courier_broken"
+    COURIER_FORGED = "courier_forged"
+    COURIER_FOREIGN = "courier_foreign"
+    COURIER_EXPIRED = "courier_expired"
+    COURIER_CONFLICT = "courier_conflict"
+    COURIER_UNKNOWN = "courier_unknown"
+    NOTHING_WAITS = "nothing_waits"
 
     # The node and its partners
     DISK_FULL = "disk_full"

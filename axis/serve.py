@@ -7,9 +7,10 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -21,6 +22,7 @@ from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
+from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
@@ -37,11 +39,14 @@ from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
+from axis.ops.schedule import Job, Schedule
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
+from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
 from axis.web.api.call import ApiParts
@@ -56,6 +61,7 @@ _MOST_ASK_S = 14_400.0
 _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
+_NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -80,6 +86,43 @@ class Node:
         await self._stack.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """A node's use cases on its data, without loops and faces."""
+
+    store: Store
+    key: NodeKey
+    disk: DiskWatch
+    directory: DirectoryCache
+    context: Context
+    judges: Judges
+    exchange: Exchange
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Works]:
+    """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
+    async with AsyncExitStack() as stack:
+        yield await _open_works(stack, settings, SystemClock())
+
+
+async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
+    store = await asyncio.to_thread(Store.open, store_options(settings))
+    stack.push_async_callback(store.close)
+    key = NodeKey.load(settings.store.key_file)
+    disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
+    directory = await DirectoryCache.load(store, key, clock)
+    deadlines = await asyncio.to_thread(deadline_rules, settings)
+    context = _context(settings, store, clock, directory, deadlines)
+    judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
+    await judges.refresh()
+    signer = stack.enter_context(node_signer(settings.signing))
+    exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+    return Works(
+        store=store, key=key, disk=disk, directory=directory, context=context, judges=judges, exchange=exchange
+    )
+
+
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
@@ -88,25 +131,18 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = await asyncio.to_thread(Store.open, store_options(settings))
-        stack.push_async_callback(store.close)
-        key = NodeKey.load(settings.store.key_file)
-        disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key, clock)
-        deadlines = await asyncio.to_thread(deadline_rules, settings)
-        context = _context(settings, store, clock, directory, deadlines)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
-        await judges.refresh()
-        signer = stack.enter_context(node_signer(settings.signing))
-        exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+        works = await _open_works(stack, settings, clock)
+        store, disk, directory, context = works.store, works.disk, works.directory, works.context
+        judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
         loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
+        loops.append(Schedule(store, clock, _jobs(settings, store, clock, partners)).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
         port = await _listen(stack, settings, _application(parts, disk, partners))
@@ -133,6 +169,23 @@ async def _serve(settings: Settings) -> None:
     log.info("node_stopping")
     await node.stop()
     log.info("node_stopped")
+
+
+def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
+    """What runs at set times. Raises Malformed(BAD_SETTINGS) when an uplink's registry cannot be followed."""
+    follower = RegistryFollower(store, clock, tuple(map(canonical_form, settings.node.prefixes)))
+    jobs = []
+    for uplink in settings.uplink:
+        if not uplink.follow_registry:
+            continue
+        line = partners.line(uplink.id)
+        if line is None or not isinstance(line.peer, RegistrySource):
+            detail = f"adapter {uplink.adapter} lists no organisations"
+            raise Malformed(Code.BAD_SETTINGS, detail, at=f"uplink.{uplink.id}.follow_registry")
+        wish = SyncWish(uplink_id=uplink.id, level=uplink.follow_level)
+        run = partial(follower.keep_up, wish, line.peer)
+        jobs.append(Job(name=f"registry {uplink.id}"[:64], run=run, every=timedelta(days=1), at=_NIGHTLY))
+    return jobs
 
 
 def _watermark(settings: Settings) -> Watermark:
@@ -179,7 +232,7 @@ def _backoff(settings: Settings) -> Backoff:
 
 async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
-    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    uplinks = [uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
@@ -189,7 +242,8 @@ async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock)
     return partners
 
 
-def _uplink_partner(uplink: Uplink) -> Partner:
+def uplink_partner(uplink: Uplink) -> Partner:
+    """An uplink of the settings, as a partner. Raises Malformed(BAD_SETTINGS) without a secret."""
     return Partner(
         partner_id=uplink.id,
         adapter=uplink.adapter,

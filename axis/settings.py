@@ -407,6 +407,11 @@ class Uplink(Section):
     fetch: Literal["getEdoc", "downloadEdoc"] = Field(
         "getEdoc", description="Operation that fetches a package: base64 in JSON, or the file itself."
     )
+    follow_registry: bool = Field(
+        default=False,
+        description="Whether its registry of organisations is followed, each night at 02:30 (`axis org sync`).",
+    )
+    follow_level: int | None = Field(None, ge=1, le=4, description="Down to which level; left out: all of it.")
 
     @property
     def secret_variable(self) -> str:
@@ -418,12 +423,7 @@ class Uplink(Section):
 
         Raises Malformed(BAD_SETTINGS) when neither gives one.
         """
-        at = f"uplink.{self.id}.secret_file"
-        if value := os.environ.get(self.secret_variable):
-            return value
-        if self.secret_file is None:
-            raise Malformed(Code.BAD_SETTINGS, f"neither secret_file nor {self.secret_variable} is set", at=at)
-        return _first_line(self.secret_file, at)
+        return _secret(self.secret_variable, self.secret_file, f"uplink.{self.id}.secret_file")
 
 
 class Console(Section):
@@ -642,6 +642,16 @@ def _resolve_url(store: Store) -> Store:
     if url.startswith(SQLITE_PREFIX):
         url = SQLITE_PREFIX + str(store.data_dir / url.removeprefix(SQLITE_PREFIX))
     return store.model_copy(update={"url": url})
+
+
+def _secret(variable: str, file: Path | None, at: str) -> str:
+    """A secret from the environment, else from a file. Raises Malformed(BAD_SETTINGS) when neither gives one."""
+    if value := os.environ.get(variable):
+        return value
+    if file is None:
+        key = at.rpartition(".")[2]
+        raise Malformed(Code.BAD_SETTINGS, f"neither {key} nor {variable} is set", at=at)
+    return _first_line(file, at)
 
 
 def _first_line(path: Path, at: str) -> str:

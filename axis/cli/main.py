@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, deadlines, demo, node, organs, packages, routes, signatures, systems, tokens, trust
+from axis.cli import (
+    calendar,
+    courier,
+    deadlines,
+    demo,
+    documents,
+    node,
+    organs,
+    packages,
+    routes,
+    signatures,
+    systems,
+    tokens,
+    trust,
+)
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -27,9 +41,11 @@ for part in (
     routes.app,
     tokens.app,
     packages.app,
+    documents.app,
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     demo.app,
 ):

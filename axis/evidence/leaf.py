@@ -30,6 +30,8 @@ class LeafKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
     VERDICT_RECORDED = "verdict_recorded"
+    COURIER_PACKED = "courier_packed"
+    COURIER_TAKEN = "courier_taken"
     ACT_APPLIED = "act_applied"
     ACT_ANSWERED = "act_answered"
     TIME_PROVEN = "time_proven"
@@ -55,6 +57,10 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.ACKNOWLEDGED: frozenset({"package_id", "receivers", "system"}),
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
+    ),
+    LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
+    LeafKind.COURIER_TAKEN: frozenset(
+        {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}
     ),
     LeafKind.ACT_APPLIED: frozenset(
         {

@@ -65,9 +65,9 @@ class HandOver:
             chunks=chunks,
         )
 
-    async def record_hand_over(self, system_id: str, package_id: str) -> None:
-        """The last byte was written to the system."""
-        await self._context.settle(partial(self._decide_hand_over, system_id, package_id))
+    async def record_hand_over(self, system_id: str, package_id: str, ref: str | None = None) -> None:
+        """The last byte was written to the system. ref: by what it went, where that has a name."""
+        await self._context.settle(partial(self._decide_hand_over, system_id, package_id, ref))
 
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
         """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
@@ -79,13 +79,15 @@ class HandOver:
             raise NotFound(Code.NOT_FOUND, package_id)
         return found
 
-    async def _decide_hand_over(self, system_id: str, package_id: str) -> tuple[Hot | None, None]:
+    async def _decide_hand_over(self, system_id: str, package_id: str, ref: str | None) -> tuple[Hot | None, None]:
         to_hand_over = (*PENDING, TransportState.CANCELLED)
         consignments = [c for c in await self._consignments(system_id, package_id) if c.state in to_hand_over]
-        write = partial(self._handed_over, system_id, package_id, consignments)
+        write = partial(self._handed_over, system_id, package_id, ref, consignments)
         return await self._context.work_out(len(consignments), write), None
 
-    def _handed_over(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
+    def _handed_over(
+        self, system_id: str, package_id: str, ref: str | None, consignments: Sequence[Consignment]
+    ) -> Hot | None:
         first = [c for c in consignments if c.state in _BEFORE_HAND_OVER]
         changes = self._moves(consignments, TransportState.HANDED_OVER)
         leaf = (
@@ -96,7 +98,7 @@ class HandOver:
                     "package_id": package_id,
                     "receivers": [c.receiver_organ for c in first],
                     "system": system_id,
-                    "peer_ref": None,
+                    "peer_ref": ref,
                 },
             )
             if first

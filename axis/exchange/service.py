@@ -82,9 +82,9 @@ class Exchange:
         """The bytes of a package for a system that serves a receiver of it now. Raises NotFound otherwise."""
         return await self._hand_over.open_package(system_id, package_id)
 
-    async def record_hand_over(self, system_id: str, package_id: str) -> None:
-        """The last byte of a package was written to the system."""
-        await self._hand_over.record_hand_over(system_id, package_id)
+    async def record_hand_over(self, system_id: str, package_id: str, ref: str | None = None) -> None:
+        """The last byte of a package was written to the system. ref: by what it went, where that has a name."""
+        await self._hand_over.record_hand_over(system_id, package_id, ref)
 
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
         """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""

@@ -58,6 +58,8 @@ INSERT_ORDER: tuple[type, ...] = (
     records.Touch,
     records.Audit,
     records.SystemEvent,
+    records.CourierBundle,
+    records.BounceRow,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""

@@ -69,6 +69,16 @@ def holds(one: Service | RouteRule, at: datetime | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySync:
+    """How far we have followed the registry of another axis."""
+
+    uplink_id: str
+    level: int
+    version: int
+    synced_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """One secret of a system, encrypted with the node's key."""
 
@@ -507,6 +517,43 @@ class SystemEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CourierParty:
+    """A system that files are carried to and from, by its public keys."""
+
+    system_id: str
+    encryption_key: bytes
+    signing_key: bytes
+    last_sequence: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierBundle:
+    """A file that was packed, or taken."""
+
+    manifest_sha256: str
+    system_id: str
+    direction: str
+    sequence: int
+    packages: int
+    created_at: datetime
+    expires_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceRow:
+    """A mail server's report about a mail of ours."""
+
+    sha256_hex: str
+    package_id: str
+    organ_id: str
+    at: datetime
+    fate: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
 
@@ -537,6 +584,8 @@ Row = (
     | Touch
     | Audit
     | SystemEvent
+    | CourierBundle
+    | BounceRow
     | Leaf
 )
 """What a hot write may insert."""

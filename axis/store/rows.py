@@ -37,6 +37,7 @@ TABLES: dict[type, Table] = {
     Organ: schema.organ,
     Alias: schema.organ_alias,
     FormerName: schema.organ_name,
+    records.RegistrySync: schema.registry_sync,
     records.System: schema.system,
     records.Service: schema.system_organ,
     records.RouteRule: schema.route_rule,
@@ -70,6 +71,9 @@ TABLES: dict[type, Table] = {
     records.JobRow: schema.job,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
+    records.CourierParty: schema.courier_party,
+    records.CourierBundle: schema.courier_bundle,
+    records.BounceRow: schema.bounce,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""

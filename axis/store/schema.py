@@ -108,6 +108,16 @@ organ_alias = Table(
     Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
 )
 
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
+)
+
 # Names that organisations bore until a day; the present one stands in `organ`.
 organ_name = Table(
     "organ_name",
@@ -655,6 +665,43 @@ system_event = Table(
     Column("place", BigInteger),  # in the system's feed, rising; NULL until the feed is read
     UniqueConstraint("system_id", "place"),
     Index("ix_system_event_at", "at"),
+)
+
+# Couriers: with whose keys files for a system are made, and which files there were.
+courier_party = Table(
+    "courier_party",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("encryption_key", LargeBinary, nullable=False),  # X25519, public
+    Column("signing_key", LargeBinary, nullable=False),  # Ed25519, public
+    Column("last_sequence", Integer, nullable=False),  # given out; a file may not have come of it
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+courier_bundle = Table(
+    "courier_bundle",
+    metadata,
+    Column("manifest_sha256", String(64), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False),
+    Column("direction", String(8), nullable=False),  # out | reply
+    Column("sequence", Integer, nullable=False),  # of out: its number; of reply: of the file that it answers
+    Column("packages", Integer, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),  # as its maker says
+    Column("expires_at", UtcMicros, nullable=False),
+    Column("recorded_at", UtcMicros, nullable=False),  # packed, or taken for the first time
+    Index("ix_courier_bundle_system", "system_id", "direction", "sequence"),
+)
+
+# What mail servers sent back, each once: a report that is read again finds itself here.
+bounce = Table(
+    "bounce",
+    metadata,
+    Column("sha256_hex", String(64), primary_key=True),  # of the report, as far as it is read
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, index=True),
+    Column("organ_id", String(128), nullable=False),
+    Column("at", UtcMicros, nullable=False),
+    Column("fate", String(8), nullable=False),  # failed | gave_up | delayed
+    Column("words", Text, nullable=False),  # of the mail server
 )
 
 leaf = Table(

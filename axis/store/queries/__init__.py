@@ -1,9 +1,10 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-acts: recalls, updates, replacements, their answers. deadlines: what is owed, and what was touched. events: what systems
-are told. intake: what is known of documents and statuses. jobs: what runs on one node at a time. lists: what waits for
-a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
-queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
+what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
+node at a time. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
+verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+`Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -24,6 +25,15 @@ from axis.store.queries.acts import (
     pushes_of,
     targets_of_acts,
     withdrawable,
+)
+from axis.store.queries.courier import (
+    courier_bundle,
+    courier_bundles,
+    courier_parties,
+    courier_party,
+    last_packed,
+    next_courier_sequence,
+    set_courier_keys,
 )
 from axis.store.queries.deadlines import (
     DeadlineChanges,
@@ -179,6 +189,10 @@ __all__ = [
     "consignments_of_document",
     "count_overdue",
     "count_pending",
+    "courier_bundle",
+    "courier_bundles",
+    "courier_parties",
+    "courier_party",
     "current_revocation",
     "deadlines_of",
     "deliveries",
@@ -207,7 +221,9 @@ __all__ = [
     "keep_revocation",
     "keep_time_proof",
     "last_event_of_delivery",
+    "last_packed",
     "missing_pushes",
+    "next_courier_sequence",
     "next_due",
     "next_same_code_no",
     "note_needs",
@@ -233,6 +249,7 @@ __all__ = [
     "revocation_version",
     "routes_of",
     "sent_rows",
+    "set_courier_keys",
     "set_signature_policy",
     "signature_policies",
     "status_events",
