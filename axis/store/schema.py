@@ -110,6 +110,16 @@ organ_alias = Table(
     Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
 )
 
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
+)
+
 # Names that organisations bore until a day; the present one stands in `organ`.
 organ_name = Table(
     "organ_name",
@@ -386,6 +396,9 @@ delivery = Table(
     Column("state", String(16), nullable=False, server_default="open"),  # terms.DeliveryState: what the sender did
     Column("state_at", UtcMicros),
     Column("act_id", String(26), ForeignKey("act.act_id")),  # the act that made the state what it is
+    Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
+    Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
+    Column("return_reason", Text),
     CheckConstraint(
         "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
     ),
@@ -412,6 +425,7 @@ consignment = Table(
     Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
+    Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
@@ -580,14 +594,41 @@ queue = Table(
     Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
     Column("peer_ref", Text),  # the partner's id for it, once sent
     Column("urgency", Integer, nullable=False),
+    Column("document_uid", String(26)),  # what the package carries or acts on; NULL: nothing that is known here
+    Column("lane", String(128), nullable=False),  # of a status: who says it; "": a document or an act on one
     Column("queued_at", UtcMicros, nullable=False),
-    Column("due_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False),  # while somebody is at it: when the lease ends
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
+    Column("delayed_at", UtcMicros),  # when the sender was told that it is delayed
     UniqueConstraint("package_id", "partner_id"),
-    Index("ix_queue_order", "partner_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
-    Index("ix_queue_due", "partner_id", "task", "due_at", "lease_until"),
+    Index("ix_queue_order", "partner_id", "task", "urgency", "due_at", "queue_id"),
+    Index("ix_queue_due", "partner_id", "due_at"),
+    Index("ix_queue_lane", "partner_id", "document_uid", "lane", "queue_id"),
+    Index("ix_queue_late", "task", "delayed_at", "queued_at"),
+)
+
+# What is told of a partner, once: whoever changes the word here says so. Nothing is decided by it.
+partner = Table(
+    "partner",
+    metadata,
+    Column("partner_id", String(64), primary_key=True),
+    Column("state", String(4), nullable=False),  # up | down
+    Column("since", UtcMicros, nullable=False),
+    Column("last_error", Text),
+)
+
+downtime = Table(
+    "downtime",
+    metadata,
+    Column("downtime_id", String(26), primary_key=True),
+    Column("partner_id", String(64), nullable=False),
+    Column("starts_at", UtcMicros, nullable=False),
+    Column("ends_at", UtcMicros, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    CheckConstraint("ends_at > starts_at", name="window"),
 )
 
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at

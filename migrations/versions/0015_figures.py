@@ -6,8 +6,8 @@ Every day so far is marked, so that a running node makes its figures.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
