@@ -51,6 +51,7 @@ class ConsignmentMoved:
     was: TransportState
     becomes: TransportState
     at: datetime
+    handed_to: str | None = None  # the system that has fetched it; kept of the first time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

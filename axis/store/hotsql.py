@@ -295,6 +295,7 @@ def _consignment_moved(p: _Parameters) -> Update:
             fetched=t.fetched + handed_over,
             failures=t.failures * (_ONE - afresh),
             visible_at=null(),
+            handed_to=func.coalesce(t.handed_to, p(t.handed_to, "handed_to")),
         )
     )
 

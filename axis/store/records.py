@@ -239,6 +239,9 @@ class Delivery:
     state: DeliveryState = DeliveryState.OPEN
     state_at: datetime | None = None
     act_id: str | None = None
+    forwarded_from: str | None = None
+    returned_at: datetime | None = None
+    return_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +263,7 @@ class Consignment:
     failures: int = 0
     visible_at: datetime | None = None
     last_error: str | None = None
+    handed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

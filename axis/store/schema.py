@@ -394,6 +394,9 @@ delivery = Table(
     Column("state", String(16), nullable=False, server_default="open"),  # terms.DeliveryState: what the sender did
     Column("state_at", UtcMicros),
     Column("act_id", String(26), ForeignKey("act.act_id")),  # the act that made the state what it is
+    Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
+    Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
+    Column("return_reason", Text),
     CheckConstraint(
         "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
     ),
@@ -420,6 +423,7 @@ consignment = Table(
     Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
+    Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
