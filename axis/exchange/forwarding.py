@@ -238,6 +238,7 @@ class Forwarding:
         for one in subject.carried:
             shipment = Shipment(
                 package_id=one.package_id,
+                document_uid=subject.document.document_uid,
                 urgency=Urgency(subject.document.urgency),
                 at=at,
                 to=(to,),
