@@ -19,6 +19,7 @@ from axis.cli import (
     organs,
     packages,
     partners,
+    report,
     routes,
     signatures,
     systems,
@@ -49,6 +50,7 @@ for part in (
     calendar.app,
     courier.app,
     deadlines.app,
+    report.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands
