@@ -439,6 +439,13 @@ consignment = Table(
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
+    Index(
+        "ix_consignment_failed",
+        "state",
+        "consignment_id",
+        sqlite_where=text("state IN ('dead', 'retrying')"),
+        postgresql_where=text("state IN ('dead', 'retrying')"),
+    ),
 )
 
 status_event = Table(

@@ -83,6 +83,7 @@ from axis.store.queries.intake import (
     was_handed_over,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -146,6 +147,7 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "FAILED",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
@@ -156,6 +158,8 @@ __all__ = [
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
+    "Letter",
+    "LettersAsked",
     "Mark",
     "OpenAct",
     "OpenAnswer",
@@ -226,6 +230,8 @@ __all__ = [
     "last_event_of_delivery",
     "last_packed",
     "late",
+    "letter",
+    "letters",
     "missing_pushes",
     "next_courier_sequence",
     "next_same_code_no",
