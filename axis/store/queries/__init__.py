@@ -2,8 +2,8 @@
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+node at a time. kpi: figures. lists: what waits for a system, how a package fares. pages: what a system may see, page by
+page. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
 `Store.write`.
 """
 
@@ -83,6 +83,25 @@ from axis.store.queries.intake import (
     was_handed_over,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
+from axis.store.queries.kpi import (
+    DirtyCell,
+    Now,
+    days_of_months,
+    dirty_cells,
+    every_cell,
+    figures_of,
+    forget_dirty,
+    issued_of,
+    mark_dirty,
+    present,
+    received_facts,
+    sent_counts,
+    sent_in_months,
+    set_issued,
+    stored_cells,
+    totals,
+    write_figures,
+)
 from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
 from axis.store.queries.lists import (
     PendingItem,
@@ -155,12 +174,14 @@ __all__ = [
     "DeliveriesAsked",
     "DeliveryKey",
     "DeliveryLine",
+    "DirtyCell",
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
     "Letter",
     "LettersAsked",
     "Mark",
+    "Now",
     "OpenAct",
     "OpenAnswer",
     "OwedLine",
@@ -200,10 +221,12 @@ __all__ = [
     "courier_parties",
     "courier_party",
     "current_revocation",
+    "days_of_months",
     "deadlines_of",
     "deliveries",
     "deliveries_page",
     "delivery",
+    "dirty_cells",
     "document",
     "document_changes",
     "document_seen",
@@ -215,6 +238,9 @@ __all__ = [
     "end_job",
     "event_of_package",
     "events_after",
+    "every_cell",
+    "figures_of",
+    "forget_dirty",
     "forget_events",
     "forget_touched",
     "has_check_due",
@@ -224,6 +250,7 @@ __all__ = [
     "has_unplaced_events",
     "heads",
     "hold_job",
+    "issued_of",
     "job_row",
     "keep_revocation",
     "keep_time_proof",
@@ -232,6 +259,7 @@ __all__ = [
     "late",
     "letter",
     "letters",
+    "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
     "next_same_code_no",
@@ -249,22 +277,29 @@ __all__ = [
     "pending",
     "pending_page",
     "place_events",
+    "present",
     "push",
     "pushes_of",
     "put_off_need",
     "queue_row",
+    "received_facts",
     "recheck",
     "record_events",
     "renew",
     "revocation_version",
     "routes_of",
+    "sent_counts",
+    "sent_in_months",
     "sent_rows",
     "set_courier_keys",
+    "set_issued",
     "set_signature_policy",
     "signature_policies",
     "status_events",
+    "stored_cells",
     "targets_of_acts",
     "time_proof",
+    "totals",
     "touched",
     "tracked",
     "tracked_of_documents",
@@ -272,4 +307,5 @@ __all__ = [
     "verdicts",
     "was_handed_over",
     "withdrawable",
+    "write_figures",
 ]
