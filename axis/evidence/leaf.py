@@ -37,6 +37,7 @@ class LeafKind(StrEnum):
     TIME_PROVEN = "time_proven"
     DOCUMENT_FORWARDED = "document_forwarded"
     DOCUMENT_RETURNED = "document_returned"
+    DELIVERY_CHANGED = "delivery_changed"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -64,6 +65,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
+    LeafKind.DELIVERY_CHANGED: frozenset({"package_id", "receivers", "was", "becomes", "reason", "actor"}),
     LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
     LeafKind.COURIER_TAKEN: frozenset(
         {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}
