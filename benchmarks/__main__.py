@@ -76,7 +76,7 @@ def _signatures(folder: Path, seconds: float) -> dict[str, object]:
     pki = signatures.make_signing_pki(folder / "pki")
     for level in ("off", "require"):
         with node(folder / f"signed-{level}", signatures=level, trust__folder=str(pki.trust)) as running:
-            _load(running, "signed", str(pki.folder), _CONNECTIONS, 1.0, 1)  # chains and pages are loaded once
+            _load(running, "signed", str(pki.folder), _CONNECTIONS, 0.2, 1)  # chains and pages are loaded once
             figures[f"signed_intake_{level}"] = _load(
                 running, "signed", str(pki.folder), _CONNECTIONS, seconds, 100_000
             )

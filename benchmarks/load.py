@@ -19,7 +19,7 @@ from benchmarks.running import HOST
 from tests.nodes import secret_of
 
 _OK = b'"status":"OK"'
-_SIGNED_PER_S = 300  # more than a node takes in; each is signed beforehand
+_SIGNED_PER_S = 200  # more than a node takes in; each is signed beforehand
 _SENDER, _RECEIVER, _RECEIVING_ORGAN = "dms-yte", "dms-phuong", "H24.88"
 """Who looks into his list is not who gets the load: a list shows two hundred items, and the oldest first."""
 

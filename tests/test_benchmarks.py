@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # a machine that runs other tests meanwhile gets more time
 def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     written = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--json", str(written)]
