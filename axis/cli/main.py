@@ -18,6 +18,8 @@ from axis.cli import (
     node,
     organs,
     packages,
+    partners,
+    report,
     routes,
     signatures,
     systems,
@@ -41,12 +43,14 @@ for part in (
     routes.app,
     tokens.app,
     packages.app,
+    partners.app,
     documents.app,
     signatures.app,
     trust.app,
     calendar.app,
     courier.app,
     deadlines.app,
+    report.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands
