@@ -102,6 +102,7 @@ from axis.store.queries.kpi import (
     totals,
     write_figures,
 )
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -165,6 +166,7 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "FAILED",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
@@ -176,6 +178,8 @@ __all__ = [
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
+    "Letter",
+    "LettersAsked",
     "Mark",
     "Now",
     "OpenAct",
@@ -253,6 +257,8 @@ __all__ = [
     "last_event_of_delivery",
     "last_packed",
     "late",
+    "letter",
+    "letters",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
