@@ -1,9 +1,9 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 deadlines: what is owed, and what was touched. events: what systems are told. intake: what is known of documents, acts
-and statuses. jobs: what runs on one node at a time. lists: what waits for a system, how a package fares. pages: what a
-system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
-`Store.read`; a "write unit" inside `Store.write`.
+and statuses. jobs: what runs on one node at a time. ledger: what was exchanged with one partner. lists: what waits for
+a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
+queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.deadlines import (
@@ -59,6 +59,22 @@ from axis.store.queries.intake import (
     targets_of_acts,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
+from axis.store.queries.ledger import (
+    Carried,
+    Exchanged,
+    HandedLeaf,
+    LedgerPage,
+    addressed_codes,
+    exchanged,
+    exchanged_by_bytes,
+    handed_leaves,
+    is_over,
+    keep_reconciliation,
+    push_again,
+    received_from,
+    reconciliation,
+    reconciliations,
+)
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -119,6 +135,7 @@ __all__ = [
     "ANY_SENDER",
     "ActLine",
     "Backlog",
+    "Carried",
     "DeadlineChanges",
     "DeliveriesAsked",
     "DeliveryKey",
@@ -126,6 +143,9 @@ __all__ = [
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
+    "Exchanged",
+    "HandedLeaf",
+    "LedgerPage",
     "Mark",
     "MissingPush",
     "OwedLine",
@@ -141,6 +161,7 @@ __all__ = [
     "act_of_package",
     "act_receivers",
     "acts_on",
+    "addressed_codes",
     "attachments",
     "backlog",
     "certificate",
@@ -170,8 +191,11 @@ __all__ = [
     "end_job",
     "event_of_package",
     "events_after",
+    "exchanged",
+    "exchanged_by_bytes",
     "forget_events",
     "forget_touched",
+    "handed_leaves",
     "has_check_due",
     "has_deadline_to_tell",
     "has_due",
@@ -179,7 +203,9 @@ __all__ = [
     "has_touched",
     "has_unplaced_events",
     "hold_job",
+    "is_over",
     "job_row",
+    "keep_reconciliation",
     "keep_revocation",
     "last_event_of_delivery",
     "missing_pushes",
@@ -197,9 +223,13 @@ __all__ = [
     "pending_page",
     "place_events",
     "push",
+    "push_again",
     "put_off_need",
     "queue_row",
+    "received_from",
     "recheck",
+    "reconciliation",
+    "reconciliations",
     "record_events",
     "revocation_version",
     "routes_of",
