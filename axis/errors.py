@@ -105,6 +105,7 @@ class Code(StrEnum):
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
+    DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
     PEER_REFUSED = "peer_refused"
     PEER_UNREACHABLE = "peer_unreachable"

@@ -7,9 +7,10 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -30,15 +31,18 @@ from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.reconciling import ReconcilePolicy, Reconciling
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.ops.access import deadline_rules, signature_rules, store_options, trust_folder
+from axis.ops.access import deadline_rules, open_access, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import FetchBounds, Fetching
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.reconciling import Nightly
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
+from axis.ops.schedule import Job, Schedule
 from axis.ops.upkeep import Upkeep
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
@@ -104,9 +108,12 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
         loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
+        reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
+        nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
+        loops.append(Schedule(store, clock, _jobs(settings, nightly)).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-        port = await _listen(stack, settings, _application(parts, disk, partners))
+        port = await _listen(stack, settings, _application(parts, disk, partners, nightly))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -130,6 +137,28 @@ async def _serve(settings: Settings) -> None:
     log.info("node_stopping")
     await node.stop()
     log.info("node_stopped")
+
+
+@asynccontextmanager
+async def open_reconciling(settings: Settings) -> AsyncIterator[Reconciling]:
+    """Compare days beside a node that runs, or without it. Raises as `start_node`."""
+    clock = SystemClock()
+    async with open_access(settings) as access:
+        directory = await DirectoryCache.load(access.store, access.key, clock)
+        deadlines = await asyncio.to_thread(deadline_rules, settings)
+        context = _context(settings, access.store, clock, directory, deadlines)
+        partners = await _partners(settings, directory, clock)
+        policy = ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute)
+        try:
+            yield Reconciling(context, partners, policy)
+        finally:
+            await partners.close()
+
+
+def _jobs(settings: Settings, nightly: Nightly) -> tuple[Job, ...]:
+    """What runs at set times, once among the nodes of one database."""
+    at = timedelta(hours=settings.reconcile.hour)
+    return (Job(name="reconciliation", run=nightly.run, every=timedelta(days=1), at=at, again=timedelta(hours=1)),)
 
 
 def _watermark(settings: Settings) -> Watermark:
@@ -233,7 +262,7 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.Application:
+def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, nightly: Nightly) -> web.Application:
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -259,7 +288,8 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.
             Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
             for line in partners.lines()
             if line.is_uplink
-        ],
+        ]
+        + [Check(name="reconciliation", run=nightly.check, vital=False)],
     )
     app = build_app(web_parts)
     app.on_shutdown.append(api.stop_waiting)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, deadlines, demo, node, organs, packages, signatures, systems, tokens, trust
+from axis.cli import calendar, deadlines, demo, node, organs, packages, reconcile, signatures, systems, tokens, trust
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -26,6 +26,7 @@ for part in (
     systems.app,
     tokens.app,
     packages.app,
+    reconcile.app,
     signatures.app,
     trust.app,
     calendar.app,

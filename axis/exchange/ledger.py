@@ -8,20 +8,24 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
 from axis.delivery.directory import Directory
 from axis.delivery.ledger import DayDigest, DayList, Direction, Found, Item, Known, period_of
 from axis.edxml.identity import document_key
+from axis.errors import Code, Malformed
 from axis.evidence.leaf import LeafKind
 from axis.exchange.context import Context
 from axis.store import queries
 from axis.store.queries import Exchanged, HandedLeaf, LedgerPage
 from axis.store.records import Document
-from axis.terms import BusinessType, PackageKind
+from axis.terms import BusinessType, PackageKind, TransportState
 
 ROWS = 1_000  # of one page
+_KEY_CHARACTERS = 26
+_LEAF_DIGITS = 18
 _ACTS = {BusinessType.RECALL: "recall", BusinessType.UPDATE: "update"}
 
 
@@ -82,11 +86,13 @@ class Ledger:
             after = page.next
 
     async def page(self, side: Side, day: date, direction: Direction, after: str | None) -> ItemPage:
-        """A part of the day's list."""
+        """A part of the day's list. Raises Malformed for a key that is none."""
         begins, ends = period_of(day)
         directory = self._context.directory.current
+        if after and not (after.isascii() and after.isalnum() and len(after) <= _KEY_CHARACTERS):
+            raise Malformed(Code.BAD_REQUEST, "not a `next` of ours", at="after")
         if side.handed_by_us(direction):
-            key = int(after) if after and after.isascii() and after.isdigit() else 0
+            key = int(after) if after and after.isdigit() and len(after) <= _LEAF_DIGITS else 0
             page = LedgerPage(begins=begins, ends=ends, after=key, limit=ROWS)
             leaves, packages = await self._context.store.read(lambda c: _handed(c, side, page))
             items = tuple(_items_handed(side, direction, leaves, packages))
@@ -103,19 +109,31 @@ class Ledger:
 
     async def unacknowledged(self, side: Side, day: date) -> AsyncIterator[tuple[Item, str]]:
         """Packages that we pushed on a day and whose receivers were never confirmed, each with the partner's id."""
-        after: int = 0
+        after = 0
         begins, ends = period_of(day)
+        waiting: dict[str, tuple[Item, str | None]] = {}
         while True:
             page = LedgerPage(begins=begins, ends=ends, after=after, limit=ROWS)
-            leaves, packages = await self._context.store.read(lambda c, page=page: _handed(c, side, page))  # type: ignore[misc]
+            leaves, packages = await self._context.store.read(partial(_handed, side=side, page=page))
             for handed, item in _told(side, Direction.UP, leaves, packages):
                 carried = packages[handed.package_id].carried
-                waits = any(c.uplink_id == side.partner_id and c.state == "handed_over" for c in carried)
-                if waits and handed.peer_ref:
-                    yield item, handed.peer_ref
+                if any(c.uplink_id == side.partner_id and c.state is TransportState.HANDED_OVER for c in carried):
+                    waiting[handed.package_id] = item, handed.peer_ref
             if len(leaves) < ROWS:
-                return
+                break
             after = leaves[-1].leaf_id
+        # What was pushed again, on whatever day, has another id there now.
+        refs = await self._context.store.read(partial(_refs, side=side, package_ids=tuple(waiting)))
+        for package_id, (item, peer_ref) in waiting.items():
+            if ref := refs.get(package_id) or peer_ref:
+                yield item, ref
+
+
+def _refs(conn: Connection, side: Side, package_ids: Sequence[str]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(package_ids), ROWS):
+        found |= queries.peer_refs(conn, side.partner_id, package_ids[start : start + ROWS])
+    return found
 
 
 def merge(into: dict[tuple[Direction, str], Item], items: Iterable[Item]) -> None:

@@ -123,6 +123,12 @@ def addressed_codes(conn: Connection, document_uid: str) -> tuple[str, ...]:
     return tuple(conn.scalars(select(_v.addressed_as).where(_v.document_uid == document_uid)).all())
 
 
+def peer_refs(conn: Connection, partner_id: str, package_ids: Sequence[str]) -> Mapping[str, str]:
+    """The partner's present ids for packages that it is still asked about."""
+    wanted = (_q.partner_id == partner_id, _q.package_id.in_(package_ids), _q.peer_ref.is_not(None))
+    return {row.package_id: row.peer_ref for row in conn.execute(select(_q.package_id, _q.peer_ref).where(*wanted))}
+
+
 def push_again(conn: Connection, again: QueueRow, at: datetime) -> int:
     """Open the consignments of a package to an uplink again, and push it now. A write unit.
 
