@@ -62,6 +62,8 @@ class Code(StrEnum):
     SYSTEM_DISABLED = "system_disabled"
     FOREIGN_SENDER = "foreign_sender"
     NOT_ALLOWED = "not_allowed"
+    LINK_INVALID = "link_invalid"
+    LINK_EXPIRED = "link_expired"
     MISSING_SCOPE = "missing_scope"
 
     # Organisations, documents, statuses
@@ -69,6 +71,9 @@ class Code(StrEnum):
     UNKNOWN_RECEIVER = "unknown_receiver"
     RECEIVER_CLOSED = "receiver_closed"
     DOCUMENT_CONFLICT = "document_conflict"
+    DOCUMENT_CLOSED = "document_closed"
+    FOREIGN_DOCUMENT = "foreign_document"
+    CODE_CHANGED = "code_changed"
     SECRET_MARKING = "secret_marking"
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_INVALID = "signature_invalid"
@@ -102,11 +107,22 @@ class Code(StrEnum):
     BAD_FILE = "bad_file"
     PORT_BUSY = "port_busy"
 
+    # What a courier carries
+    COURIER_BROKEN = "courier_broken"
+    COURIER_FORGED = "courier_forged"
+    COURIER_FOREIGN = "courier_foreign"
+    COURIER_EXPIRED = "courier_expired"
+    COURIER_CONFLICT = "courier_conflict"
+    COURIER_UNKNOWN = "courier_unknown"
+    NOTHING_WAITS = "nothing_waits"
+
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
     DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
+    KEY_UNAVAILABLE = "key_unavailable"
+    TIMESTAMP_MISSING = "timestamp_missing"
     PEER_REFUSED = "peer_refused"
     PEER_UNREACHABLE = "peer_unreachable"
     INTERNAL = "internal"

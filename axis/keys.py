@@ -1,9 +1,12 @@
 """The node's own key: encrypts the secrets that must be kept readable (HMAC secrets of connected systems).
 
+It is also the root of the keys that the node needs for one purpose each (signed links, couriers).
+
 The key is a file of its own beside the database, readable by its owner only; whoever has a copy of the database alone
 has no secrets. It is made by `axis init`, and belongs into the backup, apart from the data.
 """
 
+import base64
 import hashlib
 import os
 import re
@@ -11,6 +14,8 @@ import secrets
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from axis.errors import Code, Internal, Malformed
 
@@ -24,6 +29,7 @@ class NodeKey:
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        self._key = key
 
     @classmethod
     def create(cls, path: Path) -> "NodeKey":
@@ -57,6 +63,14 @@ class NodeKey:
             return self._fernet.decrypt(encrypted)
         except InvalidToken as e:
             raise Internal("a stored secret was encrypted with another node key") from e
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for one purpose: always the same, and telling nothing of the key or of another purpose's.
+
+        Norm: RFC 5869 (HKDF with SHA-256).
+        """
+        root = base64.urlsafe_b64decode(self._key)
+        return HKDF(algorithm=SHA256(), length=_SECRET_BYTES, salt=None, info=b"axis " + purpose.encode()).derive(root)
 
 
 def new_secret() -> str:

@@ -22,11 +22,12 @@ from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
-from axis.delivery.router import Router, UplinkPrefixes
+from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
-from axis.exchange.context import Context, Policy
+from axis.exchange.composing import Composer
+from axis.exchange.context import Context, Policy, ReceiverTypes
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
@@ -34,16 +35,20 @@ from axis.exchange.partners import Partners
 from axis.exchange.reconciling import ReconcilePolicy, Reconciling
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.ops.access import deadline_rules, open_access, signature_rules, store_options, trust_folder
+from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
-from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
 from axis.ops.reconciling import Nightly
+from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
 from axis.ops.schedule import Job, Schedule
+from axis.ops.signing import node_signer
+from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
+from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
 from axis.web.api.call import ApiParts
@@ -58,6 +63,7 @@ _MOST_ASK_S = 14_400.0
 _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
+_NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -82,6 +88,43 @@ class Node:
         await self._stack.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """A node's use cases on its data, without loops and faces."""
+
+    store: Store
+    key: NodeKey
+    disk: DiskWatch
+    directory: DirectoryCache
+    context: Context
+    judges: Judges
+    exchange: Exchange
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Works]:
+    """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
+    async with AsyncExitStack() as stack:
+        yield await _open_works(stack, settings, SystemClock())
+
+
+async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
+    store = await asyncio.to_thread(Store.open, store_options(settings))
+    stack.push_async_callback(store.close)
+    key = NodeKey.load(settings.store.key_file)
+    disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
+    directory = await DirectoryCache.load(store, key, clock)
+    deadlines = await asyncio.to_thread(deadline_rules, settings)
+    context = _context(settings, store, clock, directory, deadlines)
+    judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
+    await judges.refresh()
+    signer = stack.enter_context(node_signer(settings.signing))
+    exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
+    return Works(
+        store=store, key=key, disk=disk, directory=directory, context=context, judges=judges, exchange=exchange
+    )
+
+
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
@@ -90,27 +133,21 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = await asyncio.to_thread(Store.open, store_options(settings))
-        stack.push_async_callback(store.close)
-        key = NodeKey.load(settings.store.key_file)
-        disk = DiskWatch(probe_of(settings.store.data_dir), _watermark(settings))
-        directory = await DirectoryCache.load(store, key, clock)
-        deadlines = await asyncio.to_thread(deadline_rules, settings)
-        context = _context(settings, store, clock, directory, deadlines)
-        judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
-        await judges.refresh()
-        exchange = Exchange(context, judges, check_intake=disk.check_intake)
+        works = await _open_works(stack, settings, clock)
+        store, disk, directory, context = works.store, works.disk, works.directory, works.context
+        judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
-        loops += [Checks(context, judges, ChecksPolicy()).run(), _fetching(settings, context, judges).run()]
+        loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, deadlines).run(), Reminding(store, clock).run()]
+        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
         loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
-        loops.append(Schedule(store, clock, _jobs(settings, nightly)).run())
+        jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
+        loops.append(Schedule(store, clock, jobs).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
         port = await _listen(stack, settings, _application(parts, disk, partners, nightly))
@@ -142,23 +179,36 @@ async def _serve(settings: Settings) -> None:
 @asynccontextmanager
 async def open_reconciling(settings: Settings) -> AsyncIterator[Reconciling]:
     """Compare days beside a node that runs, or without it. Raises as `start_node`."""
-    clock = SystemClock()
-    async with open_access(settings) as access:
-        directory = await DirectoryCache.load(access.store, access.key, clock)
-        deadlines = await asyncio.to_thread(deadline_rules, settings)
-        context = _context(settings, access.store, clock, directory, deadlines)
-        partners = await _partners(settings, directory, clock)
+    async with working(settings) as works:
+        partners = await _partners(settings, works.directory, works.context.clock)
         policy = ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute)
         try:
-            yield Reconciling(context, partners, policy)
+            yield Reconciling(works.context, partners, policy)
         finally:
             await partners.close()
 
 
-def _jobs(settings: Settings, nightly: Nightly) -> tuple[Job, ...]:
-    """What runs at set times, once among the nodes of one database."""
+def _comparing(settings: Settings, nightly: Nightly) -> Job:
+    """Days are compared once a night among the nodes of one database."""
     at = timedelta(hours=settings.reconcile.hour)
-    return (Job(name="reconciliation", run=nightly.run, every=timedelta(days=1), at=at, again=timedelta(hours=1)),)
+    return Job(name="reconciliation", run=nightly.run, every=timedelta(days=1), at=at, again=timedelta(hours=1))
+
+
+def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
+    """What runs at set times. Raises Malformed(BAD_SETTINGS) when an uplink's registry cannot be followed."""
+    follower = RegistryFollower(store, clock, tuple(map(canonical_form, settings.node.prefixes)))
+    jobs = []
+    for uplink in settings.uplink:
+        if not uplink.follow_registry:
+            continue
+        line = partners.line(uplink.id)
+        if line is None or not isinstance(line.peer, RegistrySource):
+            detail = f"adapter {uplink.adapter} lists no organisations"
+            raise Malformed(Code.BAD_SETTINGS, detail, at=f"uplink.{uplink.id}.follow_registry")
+        wish = SyncWish(uplink_id=uplink.id, level=uplink.follow_level)
+        run = partial(follower.keep_up, wish, line.peer)
+        jobs.append(Job(name=f"registry {uplink.id}"[:64], run=run, every=timedelta(days=1), at=_NIGHTLY))
+    return jobs
 
 
 def _watermark(settings: Settings) -> Watermark:
@@ -169,28 +219,29 @@ def _context(
     settings: Settings, store: Store, clock: Clock, directory: DirectoryCache, deadlines: Deadlines
 ) -> Context:
     exchange = settings.exchange
-    router = Router(
-        settings.node.prefixes,
-        [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink],
-    )
     policy = Policy(
         limits=_limits(settings),
         secret_phrases=exchange.secret_phrases,
         secret_exceptions=exchange.secret_exceptions,
+        receiver_types=ReceiverTypes(
+            added=exchange.update_added_type, removed="1" if exchange.update_added_type == "0" else "0"
+        ),
         failures_until_dead=settings.vxp.failures_until_dead,
         fetched_often=settings.vxp.fetched_often,
         receiver_backoff=_backoff(settings),
         deadlines=deadlines,
     )
-    return Context(store=store, clock=clock, directory=directory, router=router, policy=policy)
+    return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
 
 
-def _fetching(settings: Settings, context: Context, judges: Judges) -> Fetching:
-    trust = settings.trust
-    bounds = FetchBounds(
-        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
-    )
-    return Fetching(context.store, context.clock, judges, bounds)
+def _asking_loops(settings: Settings, context: Context, judges: Judges) -> list[Coroutine[None, None, None]]:
+    """What asks CRL, OCSP and timestamp services."""
+    bounds = fetch_bounds(settings)
+    loops = [Fetching(context.store, context.clock, judges, bounds).run()]
+    if settings.signing.tsa_url is not None:
+        authority = Authority(settings.signing.tsa_url, bounds)
+        loops.append(Stamping(context.store, context.clock, judges, authority).run())
+    return loops
 
 
 def _limits(settings: Settings) -> Limits:
@@ -204,7 +255,7 @@ def _backoff(settings: Settings) -> Backoff:
 
 async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
-    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    uplinks = [uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
@@ -214,7 +265,8 @@ async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock)
     return partners
 
 
-def _uplink_partner(uplink: Uplink) -> Partner:
+def uplink_partner(uplink: Uplink) -> Partner:
+    """An uplink of the settings, as a partner. Raises Malformed(BAD_SETTINGS) without a secret."""
     return Partner(
         partner_id=uplink.id,
         adapter=uplink.adapter,
@@ -272,6 +324,7 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, nightly
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
     )
+    signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings)
     web_parts = WebParts(
         console=console,
@@ -285,11 +338,14 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, nightly
             *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
         ],
         extra_checks=[
-            Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
-            for line in partners.lines()
-            if line.is_uplink
-        ]
-        + [Check(name="reconciliation", run=nightly.check, vital=False)],
+            *(
+                Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)
+                for line in partners.lines()
+                if line.is_uplink
+            ),
+            *([signing_key] if settings.signing.has_key else []),
+            Check(name="reconciliation", run=nightly.check, vital=False),
+        ],
     )
     app = build_app(web_parts)
     app.on_shutdown.append(api.stop_waiting)

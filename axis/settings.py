@@ -170,6 +170,9 @@ class Exchange(Section):
         SECRET_EXCEPTIONS,
         description="Words that hold a marking and are none.",
     )
+    update_added_type: Literal["0", "1"] = Field(
+        "0", description="ReceiverType by which an update marks whom it adds; the other one marks whom it removes."
+    )
     retry_delays_s: tuple[int, ...] = Field(
         (30, 120, 450, 900, 1_800, 3_600, 7_200, 14_400),
         min_length=1,
@@ -282,6 +285,57 @@ class WorkingTime(Section):
         return self
 
 
+class Signing(Section):
+    """The node's own key, which signs what the node composes: in files, or in a token. Without it nothing is signed."""
+
+    key_file: Path | None = Field(None, description="Private key (PEM), or key and certificates in one PKCS #12 file.")
+    certificate_file: Path | None = Field(
+        None, description="The key's certificate, issuers after it (PEM, DER). Left out: in key_file, or in the token."
+    )
+    password_file: Path | None = Field(None, description="File that holds the key's password, in one line.")
+    pkcs11_module: Path | None = Field(None, description="The PKCS #11 library of the token that holds the key.")
+    pkcs11_slot: str = Field("", description="The token's slot or label; left out when there is one token.")
+    pkcs11_key_label: str = Field("", description="The key's label in the token; left out when it holds one key.")
+    pin_file: Path | None = Field(None, description="File that holds the token's PIN, in one line.")
+    tsa_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Timestamp authority (RFC 3161) that is asked about all that the node signs, in the background.",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        in_token = self.pkcs11_module is not None
+        if self.key_file is not None and in_token:
+            msg = "key_file and pkcs11_module exclude each other"
+        elif self.password_file is not None and self.key_file is None:
+            msg = "password_file is of a key_file"
+        elif in_token != (self.pin_file is not None):
+            msg = "pkcs11_module and pin_file are given together or not at all"
+        elif not in_token and (self.pkcs11_slot or self.pkcs11_key_label):
+            msg = "pkcs11_slot and pkcs11_key_label are of a pkcs11_module"
+        elif (self.certificate_file or self.tsa_url) and self.key_file is None and not in_token:
+            msg = "certificate_file and tsa_url are of a key_file or a pkcs11_module"
+        else:
+            return self
+        raise ValueError(msg)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the node signs at all."""
+        return self.key_file is not None or self.pkcs11_module is not None
+
+    def read_password(self) -> bytes | None:
+        """The key's password. Raises Malformed(BAD_SETTINGS)."""
+        return _first_line(self.password_file, "signing.password_file").encode() if self.password_file else None
+
+    def read_pin(self) -> str:
+        """The token's PIN. Raises Malformed(BAD_SETTINGS)."""
+        if self.pin_file is None:
+            raise Malformed(Code.BAD_SETTINGS, "a token has a PIN", at="signing.pin_file")
+        return _first_line(self.pin_file, "signing.pin_file")
+
+
 class Deadlines(Section):
     """How soon things are due.
 
@@ -360,6 +414,11 @@ class Uplink(Section):
     fetch: Literal["getEdoc", "downloadEdoc"] = Field(
         "getEdoc", description="Operation that fetches a package: base64 in JSON, or the file itself."
     )
+    follow_registry: bool = Field(
+        default=False,
+        description="Whether its registry of organisations is followed, each night at 02:30 (`axis org sync`).",
+    )
+    follow_level: int | None = Field(None, ge=1, le=4, description="Down to which level; left out: all of it.")
 
     @property
     def secret_variable(self) -> str:
@@ -371,12 +430,7 @@ class Uplink(Section):
 
         Raises Malformed(BAD_SETTINGS) when neither gives one.
         """
-        at = f"uplink.{self.id}.secret_file"
-        if value := os.environ.get(self.secret_variable):
-            return value
-        if self.secret_file is None:
-            raise Malformed(Code.BAD_SETTINGS, f"neither secret_file nor {self.secret_variable} is set", at=at)
-        return _first_line(self.secret_file, at)
+        return _secret(self.secret_variable, self.secret_file, f"uplink.{self.id}.secret_file")
 
 
 class Console(Section):
@@ -405,6 +459,7 @@ class Settings(BaseSettings):
     exchange: Exchange = Exchange()
     reconcile: Reconcile = Reconcile()
     trust: Trust = Trust()
+    signing: Signing = Signing()
     calendar: WorkingTime = WorkingTime()
     deadlines: Deadlines = Deadlines()
     disk: Disk = Disk()
@@ -595,6 +650,16 @@ def _resolve_url(store: Store) -> Store:
     if url.startswith(SQLITE_PREFIX):
         url = SQLITE_PREFIX + str(store.data_dir / url.removeprefix(SQLITE_PREFIX))
     return store.model_copy(update={"url": url})
+
+
+def _secret(variable: str, file: Path | None, at: str) -> str:
+    """A secret from the environment, else from a file. Raises Malformed(BAD_SETTINGS) when neither gives one."""
+    if value := os.environ.get(variable):
+        return value
+    if file is None:
+        key = at.rpartition(".")[2]
+        raise Malformed(Code.BAD_SETTINGS, f"neither {key} nor {variable} is set", at=at)
+    return _first_line(file, at)
 
 
 def _first_line(path: Path, at: str) -> str:

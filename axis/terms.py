@@ -56,11 +56,65 @@ class TransportState(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # the receiving system said that it has it
     RETRYING = "retrying"  # a hand-over failed; it is tried again
     DEAD = "dead"  # given up after the configured time; a person or a repeat can open it again
-    CANCELLED = "cancelled"  # withdrawn before the hand-over
+    CANCELLED = "cancelled"  # withdrawn; nothing will be handed over for this receiver
 
 
 PENDING = (TransportState.QUEUED, TransportState.HANDED_OVER, TransportState.RETRYING)
 """Transport states in which a receiving system still sees the consignment in its list."""
+
+
+class DocumentState(StrEnum):
+    """What the sender has done with its document as a whole; worked out from its deliveries (axis.status.acts).
+
+    Norm: NĐ 30/2020/NĐ-CP Annex VI: on a recall the outgoing document is frozen with its metadata.
+    """
+
+    OPEN = "open"  # in force for at least one receiver
+    RECALLED = "recalled"  # for none any more, and taken back from at least one
+    REPLACED = "replaced"  # for none any more: another document has taken its place
+    WITHDRAWN = "withdrawn"  # an update has removed every receiver
+
+
+class DeliveryState(StrEnum):
+    """What the sender has done with its document at one receiver; the processing status is the receiver's word."""
+
+    OPEN = "open"  # in force
+    RECALLED = "recalled"  # taken back; the receiver has not answered
+    RECALL_AGREED = "recall_agreed"  # taken back, and the receiver agrees (15)
+    RECALL_DECLINED = "recall_declined"  # the receiver keeps it (16): its statuses count again
+    REMOVED = "removed"  # an update took the receiver off the list
+    REPLACED = "replaced"  # another document has taken its place for this receiver
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether a processing status no longer changes anything."""
+        return self not in (DeliveryState.OPEN, DeliveryState.RECALL_DECLINED)
+
+
+class ActKind(StrEnum):
+    """What a sender does to an earlier document of its own."""
+
+    RECALL = "recall"  # thu hồi (BussinessDocType 1)
+    UPDATE = "update"  # cập nhật (2)
+    REPLACE = "replace"  # thay thế (3)
+    RECALL_REQUEST = "recall_request"  # yêu cầu lấy lại (status 13): asks one receiver
+
+
+class ActEffect(StrEnum):
+    """What an act did to one of the documents that it names."""
+
+    APPLIED = "applied"  # it changed the document, or what a receiver has of it
+    NOTHING = "nothing"  # the document is known, and there was nothing left to change
+    UNKNOWN = "unknown"  # nobody here knows the document (yet)
+    FOREIGN = "foreign"  # only another sender has a document of this name: never touched
+
+
+class Answer(StrEnum):
+    """How an act that asks for an answer ended at one receiver."""
+
+    AGREED = "agreed"  # 15
+    DECLINED = "declined"  # 16
+    WITHDRAWN = "withdrawn"  # its package was cancelled before the hand-over: nobody was asked
 
 
 class Place(StrEnum):
@@ -101,6 +155,9 @@ class EventKind(StrEnum):
     PACKAGE_PENDING = "package_pending"  # a package waits for the system
     STATUS_CHANGED = "status_changed"  # a receiver of its document has another processing status
     DOCUMENT_RECALLED = "document_recalled"  # a document that it has was taken back, or is asked back
+    DOCUMENT_UPDATED = "document_updated"  # a document that it has says something else now, or goes to others
+    DOCUMENT_REPLACED = "document_replaced"  # a document that it has was replaced by another one
+    ACT_ANSWERED = "act_answered"  # a receiver agreed to its recall, update or request, or declined it
     DELIVERY_DELAYED = "delivery_delayed"  # its package has not reached a receiver yet; it is still tried
     DELIVERY_DEAD = "delivery_dead"  # its package did not reach a receiver; it is tried no more
     DELIVERY_OVERDUE = "delivery_overdue"  # a receiver has not answered in time

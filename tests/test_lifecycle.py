@@ -7,19 +7,34 @@ from pathlib import Path
 import pytest
 
 from axis.status.order import Effect
-from axis.terms import BusinessType, Origin, Place, StatusCode, TransportState, Urgency
+from axis.terms import (
+    ActEffect,
+    ActKind,
+    Answer,
+    BusinessType,
+    DeliveryState,
+    DocumentState,
+    Origin,
+    Place,
+    StatusCode,
+    TransportState,
+    Urgency,
+)
 
 PAGE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
 
 
-@pytest.mark.parametrize("words", [TransportState, StatusCode, Effect, Place, Origin])
+STATES = [TransportState, StatusCode, Effect, DeliveryState, DocumentState, ActKind, ActEffect, Answer]
+
+
+@pytest.mark.parametrize("words", [*STATES, Place, Origin])
 def test_the_page_names_each_state_as_a_word(words: type[Enum]) -> None:
     marked = set(re.findall(r"`([^`]+)`", PAGE.read_text(encoding="utf-8")))
     assert {str(word.value) for word in words} <= marked
     assert words.__name__ in marked
 
 
-@pytest.mark.parametrize("words", [TransportState, StatusCode, Effect])
+@pytest.mark.parametrize("words", STATES)
 def test_the_page_has_one_row_for_each_state_and_no_other(words: type[Enum]) -> None:
     tables = PAGE.read_text(encoding="utf-8").split("\n\n")
     rows = [set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) for table in tables]

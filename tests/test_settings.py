@@ -263,18 +263,47 @@ def test_the_example_names_every_key() -> None:
     assert named == {one.key for one in describe_settings()}
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "key_file = 'a'\npkcs11_module = 'b'\npin_file = 'c'",
+        "password_file = 'a'",
+        "pkcs11_module = 'b'",
+        "pin_file = 'c'",
+        "pkcs11_slot = 'axis'",
+        "certificate_file = 'a'",
+        "tsa_url = 'http://tsa.invalid'",
+        "key_file = 'a'\ntsa_url = 'ftp://tsa.invalid'",
+    ],
+)
+def test_a_signing_key_has_one_place_and_all_that_belongs_to_it(tmp_path: Path, lines: str) -> None:
+    assert (_refusal(tmp_path, f"{CITY}[signing]\n{lines}\n").at or "").startswith("signing")
+
+
+def test_where_the_key_lies_is_relative_to_the_file(tmp_path: Path) -> None:
+    signing = _read(tmp_path, CITY + "[signing]\nkey_file = 'keys/a.key'\npassword_file = 'keys/word'\n").signing
+    assert (signing.key_file, signing.has_key) == (tmp_path / "keys" / "a.key", True)
+    with pytest.raises(Malformed):
+        signing.read_password()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "word").write_text("mật khẩu\n")
+    assert signing.read_password() == "mật khẩu".encode()
+    assert not _read(tmp_path, CITY).signing.has_key
+
+
+_WITHOUT_DEFAULT = (
+    r"(url|tls_\w+|secret|key|certificate|password|pin)_?file|tls_|pkcs11_|tsa_url|folder|weak_until|revocation_max"
+)
+
+
 def test_the_examples_defaults_are_the_defaults(tmp_path: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    shown = "\n".join(
-        line
-        for line in _spoken(text).splitlines()
-        if not re.match(r"(url|tls_\w+|secret)_?file|tls_|folder|weak_until|revocation_max", line)
-    )
+    shown = "\n".join(line for line in _spoken(text).splitlines() if not re.match(_WITHOUT_DEFAULT, line))
     plain, spoken = _read(tmp_path, text), _read(tmp_path, shown)
     for name in set(Settings.model_fields) - {"uplink"}:
         assert getattr(plain, name) == getattr(spoken, name), name
     ours, theirs = plain.uplink[0].model_dump(), spoken.uplink[0].model_dump()
-    assert ours | {"poll_interval_s": 5.0} == theirs
+    assert ours | {"poll_interval_s": 5.0, "follow_level": 2} == theirs
 
 
 def test_every_setting_has_an_effect() -> None:

@@ -7,10 +7,10 @@ from adapters.vxp.wire import MESSAGE_TYPES, SERVICE_TYPE, STATE_WORDS, write_it
 from axis.delivery.directory import Directory
 from axis.errors import Code, Malformed
 from axis.exchange.values import Acknowledgement
-from axis.organ.model import Organ
+from axis.organ.model import Organ, OrganKind
 from axis.store.queries import PendingItem, SentRow
 from axis.store.registry import OrganRow
-from axis.terms import Place
+from axis.terms import Answer, DeliveryState, Place, TransportState
 
 _DESCRIPTIONS = {
     Acknowledgement.INITIAL: "Chờ hệ thống nhận lấy về",
@@ -24,7 +24,20 @@ _DESCRIPTIONS_ELSEWHERE = {
     Acknowledgement.DONE: "Nơi nhận đã xác nhận qua trục khác",
     Acknowledgement.FAIL: "Không chuyển được sang trục khác",
 }
+_DELIVERIES = {
+    DeliveryState.RECALLED: "đã thu hồi, nơi nhận chưa trả lời",
+    DeliveryState.RECALL_AGREED: "đã thu hồi, nơi nhận đồng ý",
+    DeliveryState.RECALL_DECLINED: "đã thu hồi, nơi nhận không đồng ý",
+    DeliveryState.REMOVED: "đã rút khỏi danh sách nơi nhận",
+    DeliveryState.REPLACED: "đã có văn bản thay thế",
+}
+_ANSWERS = {
+    Answer.AGREED: "nơi nhận đồng ý",
+    Answer.DECLINED: "nơi nhận không đồng ý",
+    Answer.WITHDRAWN: "không cần trả lời",
+}
 _MAX_FIELD = 500  # characters of a registered value
+_MAX_VERSION_DIGITS = 18
 _OLD_FORM_DOTS = 3  # 000.00.15.H24
 
 
@@ -44,11 +57,22 @@ def received_row(item: PendingItem, system_id: str) -> Row:
     }
 
 
+def _sent_words(row: SentRow, word: Acknowledgement) -> str:
+    """How one receiver fares, for people: how far the package has come, then what was done and said about it."""
+    if row.state is TransportState.CANCELLED:
+        way = "Đã rút lại, không chuyển cho nơi nhận"
+    elif row.place is Place.LOCAL:
+        way = _DESCRIPTIONS[word]
+    else:
+        way = _DESCRIPTIONS_ELSEWHERE[word]
+    since = (_DELIVERIES.get(row.delivery) if row.delivery else None, _ANSWERS.get(row.answer) if row.answer else None)
+    return "; ".join((way, *filter(None, since)))
+
+
 def sent_row(row: SentRow, directory: Directory) -> Row:
     """A row of getSentEdocList: one receiver. What only reached another axis is never said to have arrived."""
     word = Acknowledgement.INITIAL if row.state is None else STATE_WORDS[row.state]
     system_id = directory.route(row.receiver_organ)
-    descriptions = _DESCRIPTIONS if row.place is Place.LOCAL else _DESCRIPTIONS_ELSEWHERE
     return {
         "serviceType": SERVICE_TYPE,
         "messageType": MESSAGE_TYPES[row.kind],
@@ -63,7 +87,7 @@ def sent_row(row: SentRow, directory: Directory) -> Row:
         "sendStatus": Acknowledgement.DONE.value,  # what is listed was accepted
         "sendStatusDesc": "Trục đã tiếp nhận",
         "receiveStatus": word.value,
-        "receiveStatusDesc": _succession(row, directory) + descriptions[word],
+        "receiveStatusDesc": _succession(row, directory) + _sent_words(row, word),
     }
 
 
@@ -111,23 +135,34 @@ def agency_qd20_rows(directory: Directory, level: int | None) -> Iterator[Row]:
             }
 
 
-def unit_rows(directory: Directory) -> Iterator[Row]:
-    """Rows of getSynchronizeUnit: all organisations.
+def read_since(text: str | None) -> int:
+    """The version after which getSynchronizeUnit is asked for changes; 0: for all. Raises Malformed(BAD_REQUEST)."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_VERSION_DIGITS):
+        raise Malformed(Code.BAD_REQUEST, "a version is a number", at="unitVersion")
+    return int(text)
+
+
+def unit_rows(directory: Directory, since: int) -> Iterator[Row]:
+    """Rows of getSynchronizeUnit: all organisations that changed after a version.
 
     Peer: the vendor client reads version as a number, deleted and isAgency as truth values.
     """
     for organ in directory.organs():
+        if since and organ.version <= since:
+            continue
         yield {
             "id": organ.organ_id,
             "pid": organ.parent_id or "",
             "code": organ.organ_id,
             "name": organ.name,
             "mail": organ.email or "",
-            "version": directory.version,
+            "version": organ.version,
             "centerCode": _last(directory, organ),
             "deleted": organ.is_closed,
             "modifyDate": write_list_time(organ.closed_at or organ.created_at),
-            "isAgency": True,
+            "isAgency": organ.kind != OrganKind.UNIT,
         }
 
 

@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from axis import __version__
-from axis.cli import calendar, deadlines, demo, node, organs, packages, reconcile, signatures, systems, tokens, trust
+from axis.cli import (
+    calendar,
+    courier,
+    deadlines,
+    demo,
+    documents,
+    node,
+    organs,
+    packages,
+    reconcile,
+    routes,
+    signatures,
+    systems,
+    tokens,
+    trust,
+)
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
 
@@ -24,12 +39,15 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    routes.app,
     tokens.app,
     packages.app,
     reconcile.app,
+    documents.app,
     signatures.app,
     trust.app,
     calendar.app,
+    courier.app,
     deadlines.app,
     demo.app,
 ):

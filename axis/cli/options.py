@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from axis.errors import AxisError, Code, PeerRefused, Rejected
+from axis.clock import VIETNAM, to_local
+from axis.errors import AxisError, Code, Malformed, PeerRefused, Rejected
 from axis.messages import describe
 
 if TYPE_CHECKING:
@@ -72,6 +74,22 @@ def with_access(config: Path | None, work: "Callable[[Access], Awaitable[T]]") -
             return await work(access)
 
     return asyncio.run(run())
+
+
+def read_moment(text: str | None, at: str) -> datetime | None:
+    """A moment that was typed in, in UTC; without its offset it is Vietnamese time. Raises Malformed(BAD_REQUEST)."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+        return (given if given.tzinfo else given.replace(tzinfo=VIETNAM)).astimezone(UTC)
+    except (ValueError, OverflowError) as e:
+        raise Malformed(Code.BAD_REQUEST, "a date, or date and time, e.g. 2026-12-01T08:00", at=at) from e
+
+
+def show_moment(at: datetime | None) -> str:
+    """A moment for people, in Vietnamese time; "" for none."""
+    return "" if at is None else f"{to_local(at):%d/%m/%Y %H:%M:%S}"
 
 
 def print_json(value: object) -> None:

@@ -8,6 +8,7 @@ from axis.errors import Code, NotFound
 from axis.organ.codes import sort_key, to_old_form, to_present_form
 from axis.organ.model import Alias, FormerName, Organ, OrganKind
 from axis.organ.registry import Registry
+from axis.organ.sync import Difference
 from axis.store.registry import RegistrySnapshot
 from axis.store.routes import Route
 
@@ -161,6 +162,36 @@ class OrganBook:
         if not organ.is_closed or organ.closed_at is None:
             return organ.status
         return f"closed since {to_local(organ.closed_at):%Y-%m-%d}" + ("" if organ.successor_id else ", no successor")
+
+
+def difference_rows(found: Difference) -> list[tuple[str, ...]]:
+    """The difference to another axis's registry, for people."""
+    return [(item.verdict, item.code, item.name, item.detail) for item in found.items]
+
+
+def difference_value(found: Difference, *, applied: bool) -> dict[str, Any]:
+    """The difference to another axis's registry, for programs."""
+    items = [
+        {
+            "verdict": item.verdict,
+            "code": item.code,
+            "name": item.name,
+            "detail": item.detail,
+            "applied": applied and not item.verdict.is_for_a_person,
+        }
+        for item in found.items
+    ]
+    return {"items": items, "same": found.same, "own": found.own}
+
+
+def tell(found: Difference, *, applied: bool) -> tuple[str, str]:
+    """What came of following another axis's registry, in both languages."""
+    person = sum(item.verdict.is_for_a_person for item in found.items)
+    others = len(found.items) - person
+    done_vi, done_en = ("Đã cập nhật", "taken over") if applied else ("Sẽ cập nhật", "to be taken over")
+    rest_vi = f"cần người xem xét: {person}; giống nhau: {found.same}; cây của ta, không đụng đến: {found.own}"
+    rest_en = f"{person} for a person to look at, {found.same} the same, {found.own} of our own tree left alone"
+    return f"{done_vi}: {others}; {rest_vi}.", f"{others} {done_en}, {rest_en}."
 
 
 def _by_code(organs: "Iterator[Organ] | Registry | tuple[Organ, ...]") -> list[Organ]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,15 +16,12 @@ from axis.errors import Code, Malformed
 if TYPE_CHECKING:
     from axis.trust.paths import Judge
     from axis.trust.pdf_signing import Stamp
-    from axis.trust.signers import Signer
 
 app = typer.Typer()
 pki_app = typer.Typer(no_args_is_help=True, help="Certificates to try things out with.")
 app.add_typer(pki_app, name="pki")
 
-_HEAD_BYTES = 4096
 _FETCH_S, _FETCH_BYTES = 20.0, 64 << 20
-_SIGNABLE_BYTES = 256 << 20  # a file that is signed is held in memory, several times
 
 
 # ── verify ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,63 +129,32 @@ def sign(
     stamp_page: Annotated[int, typer.Option(help="The stamp's page, from 1; -1 is the last.")] = 1,
     stamp_at: Annotated[str, typer.Option(help="LEFT,BOTTOM of the stamp, in points.")] = "380,780",
     reason: Annotated[str, typer.Option(help="PDF: why it is signed.")] = "",
+    tsa: Annotated[
+        str, typer.Option(help="Address of a timestamp authority (RFC 3161): its timestamp goes into the signature.")
+    ] = "",
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="Folder of trusted certificates, the authority's among them; left out: the node's."),
+    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Sign an edXML envelope or a PDF. Writes a new file; what is there is never overwritten."""
-    from axis.trust.model import FileKind
-    from axis.trust.pdf_signing import PdfSigning, sign_pdf
-    from axis.trust.sealing import Xades, sign_envelope
-    from axis.trust.verify import kind_of
+    from axis.cli.signing import KeyPlace, Wish, sign_file
+    from axis.trust.token import TokenPlace
 
-    target = out or file.with_name(f"{file.stem}.signed{file.suffix}")
-    if target.exists():
-        raise Malformed(Code.BAD_FILE, "is there already; nothing was overwritten", at=str(target))
-    if file.stat().st_size > _SIGNABLE_BYTES:
-        raise Malformed(Code.BAD_FILE, f"more than {_SIGNABLE_BYTES >> 20} MiB", at=str(file))
-    if len([given for given in (key, p12, pkcs11_module) if given]) > 1:
-        raise Malformed(Code.BAD_REQUEST, "name one of them", at="--key, --p12, --pkcs11-module")
-    content, now = file.read_bytes(), SystemClock().now()
-    is_pdf = kind_of(content[:_HEAD_BYTES]) is FileKind.PDF
-    if stamp and not is_pdf:
-        raise Malformed(Code.BAD_REQUEST, "only a PDF bears a stamp", at="--stamp")
-    shown = _stamp(stamp, stamp_page, stamp_at) if stamp else None
-    with ExitStack() as stack:
-        source = key or p12
-        if source:
-            signer = _file_signer(source, cert, password_file)
-        elif pkcs11_module:
-            signer = stack.enter_context(_token_signer(pkcs11_module, slot, key_label, pin_file, cert))
-        else:
-            raise Malformed(Code.BAD_REQUEST, "name one of them", at="--key, --p12, --pkcs11-module")
-        if is_pdf:
-            signed = sign_pdf(content, signer, PdfSigning(at=now, reason=reason, stamp=shown))
-        else:
-            signed = sign_envelope(content, signer, Xades(signing_time=now) if xades else None)
-    with target.open("xb") as written:
-        written.write(signed)
-    say(f"{signer.chain[0].name} đã ký: {target}", f"Signed by {signer.chain[0].name}: {target}")
-
-
-def _token_signer(
-    module: Path, slot: str, key_label: str, pin_file: Path | None, cert: Path | None
-) -> "AbstractContextManager[Signer]":
-    from axis.trust.certs import read_certificates
-    from axis.trust.token import TokenPlace, open_token
-
-    if pin_file is None:
-        raise Malformed(Code.BAD_REQUEST, "a token has a PIN", at="--pin-file")
-    certificates = read_certificates(cert.read_bytes(), at=str(cert)) if cert else ()
-    place = TokenPlace(module=module, slot=slot, key_label=key_label)
-    return open_token(place, pin_file.read_text(encoding="utf-8").strip(), certificates)
-
-
-def _file_signer(source: Path, cert: Path | None, password_file: Path | None) -> "Signer":
-    from axis.trust.signers import load_signer
-
-    password = password_file.read_bytes().strip() if password_file else None
-    try:
-        return load_signer(source.read_bytes(), cert.read_bytes() if cert else b"", password=password)
-    except Malformed as e:
-        raise Malformed(e.code, e.detail, at=str(source)) from e
+    token = TokenPlace(module=pkcs11_module, slot=slot, key_label=key_label) if pkcs11_module else None
+    place = KeyPlace(key=key, p12=p12, token=token, cert=cert, password_file=password_file, pin_file=pin_file)
+    wish = Wish(
+        file=file,
+        target=out or file.with_name(f"{file.stem}.signed{file.suffix}"),
+        xades=xades,
+        stamp=_stamp(stamp, stamp_page, stamp_at) if stamp else None,
+        reason=reason,
+        tsa_url=tsa,
+        judge=lambda: _judge(trust, config, hard=False),
+    )
+    signer = sign_file(wish, place)
+    say(f"{signer.chain[0].name} đã ký: {wish.target}", f"Signed by {signer.chain[0].name}: {wish.target}")
 
 
 def _stamp(lines: list[str], page: int, place: str) -> "Stamp":

@@ -1,22 +1,24 @@
 """`axis cert`, `policy`, `verdicts` and `recheck`: what a node knows and wants of signatures."""
 
 import json as json_module
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say, with_access
 from axis.clock import SystemClock, to_local
-from axis.errors import Code, NotFound
+from axis.errors import Code, Malformed, NotFound
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from axis.ops.access import Access
-    from axis.store.records import SignaturePolicy, Verdict
+    from axis.store.records import NeedRow, SignaturePolicy, Verdict
     from axis.trust.certs import Certificate, TrustStore
 
 app = typer.Typer()
@@ -26,6 +28,8 @@ app.add_typer(cert_app, name="cert")
 app.add_typer(policy_app, name="policy")
 
 ACTOR = "cli"
+_INHERIT, _ANY = "inherit", "any"
+_DIGITS, _SHOWN = 8, 16  # of a SHA-256: that name a certificate at least, that are shown
 
 
 # ── cert ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -36,7 +40,7 @@ class _Known:
     """A certificate and how the node knows it."""
 
     certificate: "Certificate"
-    role: str  # anchor, authority, trusted (a holder's, in the trust folder), met (in a package)
+    role: str  # own (the node's), anchor, authority, trusted (a holder's, in the trust folder), met (in a package)
     purposes: tuple[str, ...] = ()  # of the trust folder
     organ_code: str = ""
     kind: str = ""
@@ -78,18 +82,58 @@ _ALL_PURPOSES = 4
 
 async def _known(access: "Access") -> list[_Known]:
     from axis.ops.access import trust_folder
+    from axis.ops.signing import node_signer
     from axis.store import queries
     from axis.trust.certs import TrustStore, load_trust_store, parse_certificate, stated_codes
 
     folder = trust_folder(access.settings)
     store = load_trust_store(folder) if folder.is_dir() else TrustStore()
     found = {one.certificate.sha256: one for one in _trusted(store)}
+    with node_signer(access.settings.signing) as signer:
+        own = signer.chain[0] if signer else None
+    if own is not None:
+        found[own.sha256] = _Known(certificate=own, role="own", organ_code=next(iter(stated_codes(own)), ""))
     for row in await access.store.read(queries.certificates):
         if row.sha256_hex not in found:
             met = parse_certificate(row.content)
             code = row.organ_code or next(iter(stated_codes(met)), "")
             found[row.sha256_hex] = _Known(certificate=met, role="met", organ_code=code, kind=row.kind)
     return list(found.values())
+
+
+@cert_app.command("owed")
+def list_owed(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List what CRL, OCSP and timestamp services were asked for and have not given yet, and when they are asked."""
+    from axis.ops.access import Access
+    from axis.store import queries
+
+    async def read(access: Access) -> "tuple[NeedRow, ...]":
+        return await access.store.read(queries.owed_needs)
+
+    found = with_access(config, read)
+    if json:
+        print_json([_need(one) for one in found])
+        return
+    print_table(
+        "Chứng cứ còn thiếu",
+        ("loại", "địa chỉ", "thiếu từ", "số lần hỏi", "hỏi lại lúc", "lỗi gần nhất"),
+        (
+            (one.kind, one.url, _local(one.first_at), str(one.attempts), _local(one.due_at), one.last_error or "")
+            for one in found
+        ),
+    )
+
+
+def _need(one: "NeedRow") -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "url": one.url,
+        "about": one.certificate_sha256 or None,
+        "since": one.first_at.isoformat(),
+        "attempts": one.attempts,
+        "again_at": one.due_at.isoformat(),
+        "last_error": one.last_error,
+    }
 
 
 def _trusted(store: "TrustStore") -> list[_Known]:
@@ -148,15 +192,21 @@ def list_policies(config: ConfigOption = None, json: JsonOption = False) -> None
     if json:
         print_json(
             [
-                {"organ": p.organ_id, "envelope": p.envelope, "files": p.files, "fail_closed": p.fail_closed}
+                {
+                    "organ": p.organ_id,
+                    "envelope": p.envelope,
+                    "files": p.files,
+                    "fail_closed": p.fail_closed,
+                    "issuers": None if p.issuers is None else p.issuers.split(),
+                }
                 for p in found
             ]
         )
         return
     print_table(
         "Chính sách chữ ký số",
-        ("cơ quan gửi", "phong bì", "tệp", "thiếu chứng cứ"),
-        ((p.organ_id, p.envelope, p.files, "503" if p.fail_closed else "nhận") for p in found),
+        ("cơ quan gửi", "phong bì", "tệp", "thiếu chứng cứ", "nơi cấp chứng thư"),
+        ((p.organ_id, p.envelope, p.files, "503" if p.fail_closed else "nhận", _issuer_words(p)) for p in found),
     )
 
 
@@ -168,6 +218,13 @@ def set_policy(
     fail_closed: Annotated[
         bool | None,
         typer.Option("--fail-closed/--fail-open", help="Answer 503 while evidence is missing, or accept; as it is."),
+    ] = None,
+    issuers: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An authority whose certificates count; may be repeated: a certificate file, or the first digits of "
+            "the SHA-256 of one in the trust folder. `any`: all that are trusted; `inherit`: as further up; as it is."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -189,17 +246,54 @@ def set_policy(
             envelope=envelope or (before.envelope if before else LevelWord.REPORT),
             files=files or (before.files if before else LevelWord.REPORT),
             fail_closed=bool(before and before.fail_closed) if fail_closed is None else fail_closed,
+            issuers=_issuers(issuers, access) if issuers else before.issuers if before else None,
         )
         at = SystemClock().now()
         await access.store.write(lambda conn: registry.set_signature_policy(conn, policy, at, ACTOR))
         return policy
 
     policy = with_access(config, change)
-    closed = ", fail-closed" if policy.fail_closed else ""
+    closed, who = ", fail-closed" if policy.fail_closed else "", _issuer_words(policy)
     say(
-        f"{policy.organ_id}: phong bì {policy.envelope}, tệp {policy.files}{closed}",
-        f"{policy.organ_id}: envelope {policy.envelope}, files {policy.files}{closed}",
+        f"{policy.organ_id}: phong bì {policy.envelope}, tệp {policy.files}{closed}; nơi cấp: {who}",
+        f"{policy.organ_id}: envelope {policy.envelope}, files {policy.files}{closed}; issuers: {who}",
     )
+
+
+def _issuers(given: list[str], access: "Access") -> str | None:
+    """What a policy keeps of the authorities that were named. Raises Malformed."""
+    if given == [_INHERIT]:
+        return None
+    if given == [_ANY]:
+        return ""
+    from axis.ops.access import trust_folder
+    from axis.trust.certs import load_trust_store
+
+    folder = trust_folder(access.settings)
+    known = load_trust_store(folder).certificates() if folder.is_dir() else ()
+    return " ".join(sorted({_issuer(text, known) for text in given}))
+
+
+def _issuer(text: str, known: "Iterable[Certificate]") -> str:
+    """One authority's SHA-256: of a certificate file, or of the one in the trust folder that begins so."""
+    from axis.trust.certs import read_certificates
+
+    path = Path(text)
+    if path.is_file():
+        fitting = list(read_certificates(path.read_bytes(), at=text))[:1]
+    else:
+        digits = text.strip().lower().replace(":", "")
+        fitting = [c for c in known if len(digits) >= _DIGITS and c.sha256.startswith(digits)]
+    if len(fitting) != 1 or not fitting[0].is_authority:
+        what = "not an authority's" if fitting else f"{_DIGITS} digits or more of a trusted authority, or its file"
+        raise Malformed(Code.BAD_REQUEST, f"{text}: {what}", at="--issuers")
+    return fitting[0].sha256
+
+
+def _issuer_words(policy: "SignaturePolicy") -> str:
+    if policy.issuers is None:
+        return _INHERIT
+    return " ".join(sha256[:_SHOWN] for sha256 in policy.issuers.split()) or _ANY
 
 
 # ── verdicts ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -37,6 +37,7 @@ ACTOR = "demo"
 LOGIN_NAME = "demo"
 _STATE = "demo.json"
 _CITY_ORGANS, _NATIONAL_ORGANS = "config/organs-demo.csv", "config/organs-demo-national.csv"
+_KEY, _CERTIFICATE = "keys/signing.key", "keys/signing.pem"  # of the city's node, in its folder
 # A demo is watched: it polls and tries again sooner than a node in earnest.
 _SOON = (
     ("exchange.poll_interval_s", 0.3),
@@ -164,6 +165,9 @@ def _make_trust(folder: DemoFolder, now: datetime) -> None:
     pki = make_demo_pki(folder.pki, now)
     for node in (CITY, NATIONAL):
         shutil.copytree(pki.trust, folder.config(node).parent / "trust", dirs_exist_ok=True)
+    home = folder.config(CITY).parent
+    write_secret(home / _KEY, pki.key(cast.CITY_CODE, Seal.SYSTEM).read_text(encoding="ascii"))
+    shutil.copy(pki.certificate(cast.CITY_CODE, Seal.SYSTEM), home / _CERTIFICATE)
 
 
 async def _prepare_national(folder: DemoFolder, ports: Ports, clock: Clock) -> str:
@@ -202,7 +206,7 @@ async def _prepare_city(folder: DemoFolder, ports: Ports, clock: Clock, uplink_s
                 system_id=cast.UPLINK_SYSTEM,
                 secret_file=Path("keys/uplink.secret"),
             ),
-            more=_SOON,
+            more=(*_SOON, ("signing.key_file", _KEY), ("signing.certificate_file", _CERTIFICATE)),
         ),
     )
     write_secret(home / "keys" / "uplink.secret", uplink_secret + "\n")

@@ -11,6 +11,7 @@ import json
 
 from axis.edxml.model import Business, DocumentHeader, DocumentPackage, ResponseFor
 from axis.edxml.rules import business_type
+from axis.terms import BusinessType
 from axis.text import comparison_form
 
 
@@ -27,16 +28,20 @@ def code_key(code: str) -> str:
 def package_identity(sender_organ: str, package: DocumentPackage) -> str:
     """Hex SHA-256 of what counts: equal for two packages that say and carry the same.
 
+    The header's other texts count in an update only: to change them is what it is for.
     sender_organ: From's canonical code, after aliases.
     Raises Malformed(BAD_BUSINESS_TYPE), which `read` has raised before.
     """
     header = package.header
+    business = business_type(header)
+    texts = {"texts": header_digest(header)} if business is BusinessType.UPDATE else {}
     return _digest(
         {
+            **texts,
             "sender": sender_organ,
             "document": document_key(header.document_id),
             "code": code_key(header.code.text),
-            "type": int(business_type(header)),
+            "type": int(business),
             "business": _business(header.business or Business()),
             "response_for": sorted(_response_for(one) for one in header.response_for if not one.is_empty),
             "files": sorted(attachment.identity_digest for attachment in package.attachments),

@@ -19,7 +19,7 @@ from typing import IO, NoReturn
 
 from axis.edxml.content import Source
 from axis.edxml.media import ZIP, Sniffer
-from axis.edxml.model import Limits
+from axis.edxml.model import Attachment, Limits
 from axis.errors import Code, Malformed
 
 _CHUNK_BYTES = 64 << 10
@@ -92,6 +92,32 @@ class Unzipper:
         if any(entry.compress_type not in _METHODS or entry.flag_bits & _ENCRYPTED for entry in entries):
             raise Unusable("encrypted, or packed by a method that is not read")
         return entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file as its author had it."""
+
+    path: Path
+    name: str
+    media_type: str
+
+
+def as_it_was(file: Attachment, content: Path, limits: Limits) -> Opened:
+    """The file before the sender's software packed it; a ZIP of several files stays one, and says so in its name.
+
+    content: the decoded file; what was inside it goes to a file beside it. Raises Malformed(ZIP_BOMB).
+    """
+    if not file.zipped_by_client:
+        return Opened(path=content, name=file.name, media_type=file.media_type)
+    inner = content.with_suffix(".inner")
+    try:
+        with inner.open("wb") as out:
+            for chunk in Unzipper(limits).open_inner(content, at="AttachmentEncoded/Attachment"):
+                out.write(chunk)
+    except Unusable:
+        return Opened(path=content, name=f"{file.name}.zip", media_type=ZIP)
+    return Opened(path=inner, name=file.name, media_type=file.media_type)
 
 
 class _Allowance:

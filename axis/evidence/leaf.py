@@ -30,6 +30,11 @@ class LeafKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     STATUS_RECORDED = "status_recorded"
     VERDICT_RECORDED = "verdict_recorded"
+    COURIER_PACKED = "courier_packed"
+    COURIER_TAKEN = "courier_taken"
+    ACT_APPLIED = "act_applied"
+    ACT_ANSWERED = "act_answered"
+    TIME_PROVEN = "time_proven"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -53,7 +58,26 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
+    LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
+    LeafKind.COURIER_TAKEN: frozenset(
+        {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}
+    ),
+    LeafKind.ACT_APPLIED: frozenset(
+        {
+            "act_id",
+            "package_id",
+            "kind",
+            "document_uid",
+            "effect",
+            "receivers",
+            "added",
+            "withdrawn",
+            "fields",
+        }
+    ),
+    LeafKind.ACT_ANSWERED: frozenset({"act_id", "package_id", "kind", "document_uid", "receiver", "answer"}),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
+    LeafKind.TIME_PROVEN: frozenset({"sha256", "token_sha256", "authority", "proven_at"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""
 

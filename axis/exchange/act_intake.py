@@ -1,25 +1,77 @@
-"""A recall or an update comes in: its own package goes to everyone it concerns, and it is recorded against its target.
+"""A recall or an update comes in: its own package goes to everyone it concerns, and it acts on what it names.
 
-The node forges nothing: receivers get the sender's act as it is and answer it with 15 or 16.
+The node forges nothing: receivers get the sender's act as it is and answer it with 15 or 16. An act on a document that
+is not known here is recorded under the document's name, and delivered all the same.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy import Connection
 
+from axis.delivery.router import Destination
+from axis.errors import Code, NotAllowed, WrongState
 from axis.exchange import parcel as rows
-from axis.exchange.acts import RECEIVER_REMOVED, find_targets, listed_receivers
+from axis.exchange.acts import Named, find_named, find_targets, replaced_organs
 from axis.exchange.context import Context
+from axis.exchange.effects import Doing, Target, concerned, work_out
 from axis.exchange.parcel import Parcel, Shipment
-from axis.exchange.repeats import Original, repeat
+from axis.exchange.repeats import reopen
 from axis.exchange.values import Accepted, Outcome
+from axis.exchange.withdrawing import read_waiting
 from axis.ids import DocumentUid, PackageId
 from axis.store import queries
-from axis.store.hot import Hot
-from axis.store.records import Act, ActReceiver, Blob, Delivery, Document, Row
-from axis.terms import BusinessType, PackageKind
+from axis.store.hot import ActTargetFound, Change, Hot
+from axis.store.records import Act, ActReceiver, ActTarget, Blob, Consignment, Package, Row
+from axis.terms import ActEffect, ActKind, BusinessType, Origin, PackageKind, TransportState
 
-_KINDS = {BusinessType.RECALL: "recall", BusinessType.UPDATE: "update", BusinessType.REPLACE: "replace"}
+_KINDS = {
+    BusinessType.RECALL: ActKind.RECALL,
+    BusinessType.UPDATE: ActKind.UPDATE,
+    BusinessType.REPLACE: ActKind.REPLACE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """An act that came before, which this package repeats."""
+
+    act: Act
+    package: Package
+    same_bytes: Package | None  # the very bytes of the repeat, if they came before
+    targets: tuple[ActTarget, ...]
+    receivers: frozenset[str]
+    dead: tuple[Consignment, ...]  # of its package, to receivers that the repeat names again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is stored around an act."""
+
+    before: Before | None
+    targets: tuple[Target, ...]
+
+    @property
+    def document_uid(self) -> str | None:
+        """The document that the act's package counts with: the first known one."""
+        if self.before is not None:
+            return self.before.package.document_uid
+        return next((t.named.document.document_uid for t in self.targets if t.named.document), None)
+
+    def fresh(self, parcel: Parcel) -> tuple[Destination, ...]:
+        """Receivers whom the act has not reached before."""
+        had = self.before.receivers if self.before else frozenset()
+        return tuple(to for to in parcel.destinations if to.organ not in had)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What an act adds to a write, besides its package."""
+
+    inserts: tuple[Row, ...] = ()
+    changes: tuple[Change, ...] = ()
+    deliveries: Mapping[str, str] = field(default_factory=dict)  # receiver → its delivery of what the act is about
 
 
 class ActIntake:
@@ -29,77 +81,195 @@ class ActIntake:
         self._context = context
 
     async def decide(self, parcel: Parcel) -> tuple[Hot | None, Accepted]:
-        """What to write for an act, and its answer."""
-        known = await self._context.store.read(lambda c: queries.act_by_identity(c, parcel.identity))
-        if known is not None:
-            hot = await repeat(self._context, parcel, Original(package_id=known.package_id, act=known))
-            return hot, _answer(Outcome.REPEATED, known.package_id, known.document_uid)
-        return await self._make(parcel)
+        """What to write for an act, and its answer.
 
-    async def _make(self, parcel: Parcel) -> tuple[Hot | None, Accepted]:
+        Raises NotAllowed(FOREIGN_DOCUMENT) and WrongState(CODE_CHANGED).
+        """
         context = self._context
-        blob = await context.store.blobs.record(parcel.spooled, parcel.at)
-        targets, known = await context.store.read(lambda c: _target_deliveries(c, parcel))
-        write = partial(self._write, parcel, blob, targets, known)
-        return await context.work_out(len(parcel.destinations), write)
+        scene = await context.store.read(partial(read_scene, context, parcel))
+        check_act(parcel, scene)
+        blob = None
+        if scene.fresh(parcel) and not (scene.before and scene.before.same_bytes):
+            blob = await context.store.blobs.record(parcel.spooled, parcel.at)
+        return await context.work_out(len(parcel.destinations), partial(self._write, parcel, scene, blob))
 
-    def _write(
-        self, parcel: Parcel, blob: Blob, targets: tuple[Document, ...], known: tuple[Delivery, ...]
-    ) -> tuple[Hot, Accepted]:
-        context = self._context
-        document_uid = targets[0].document_uid if targets else None
-        added = self._added_deliveries(parcel, document_uid, known)
-        package_id = context.new_id()
+    def _write(self, parcel: Parcel, scene: Scene, blob: Blob | None) -> tuple[Hot | None, Accepted]:
+        if scene.before is not None:
+            return self._write_repeat(parcel, scene, scene.before, blob)
+        package_id, uid = self._context.new_id(), scene.document_uid
+        written = act_rows(self._context, parcel, package_id, scene)
+        inserts = (
+            *((blob,) if blob else ()),
+            *rows.package_rows(parcel, package_id, uid),
+            *written.inserts,
+            *self._ship(parcel, scene, package_id, written),
+            rows.accepted_leaf(parcel, package_id, uid),
+        )
+        return Hot(inserts=inserts, changes=written.changes), _answer(Outcome.ACCEPTED, package_id, uid)
+
+    def _write_repeat(
+        self, parcel: Parcel, scene: Scene, before: Before, blob: Blob | None
+    ) -> tuple[Hot | None, Accepted]:
+        """What the first one left undone: receivers that it did not have, documents that came since, dead ways."""
+        first, uid = before.package.package_id, before.package.document_uid
+        answer = _answer(Outcome.REPEATED, first, uid)
+        written = act_rows(self._context, parcel, first, scene)
+        opened, moves = reopen(self._context, parcel, before.dead)
+        fresh = scene.fresh(parcel)
+        if not (fresh or moves or written.changes):
+            return None, answer
+        carried = before.same_bytes.package_id if before.same_bytes else self._context.new_id()
+        carrying = (blob, *rows.package_rows(parcel, carried, uid)) if blob else ()
+        touched = [to.organ for to in fresh] + [consignment.receiver_organ for consignment in before.dead]
+        inserts = (
+            *carrying,
+            *written.inserts,
+            *self._ship(parcel, scene, carried, written),
+            *opened,
+            rows.repeated_leaf(parcel, first, uid, touched),
+        )
+        return Hot(inserts=inserts, changes=(*moves, *written.changes)), answer
+
+    def _ship(self, parcel: Parcel, scene: Scene, package_id: str, written: Written) -> tuple[Row, ...]:
         shipment = Shipment(
             package_id=package_id,
             urgency=parcel.urgency,
             at=parcel.at,
-            to=parcel.destinations,
-            deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in (*known, *added)},
+            to=scene.fresh(parcel),
+            deliveries=written.deliveries,
         )
-        inserts = (
-            blob,
-            *rows.package_rows(parcel, package_id, document_uid),
-            *added,
-            *rows.shipment_rows(context, shipment),
-            *act_rows(context, parcel, package_id, targets),
-            rows.accepted_leaf(parcel, package_id, document_uid),
+        return rows.shipment_rows(self._context, shipment)
+
+
+def read_scene(context: Context, parcel: Parcel, conn: Connection) -> Scene:
+    """Everything around an act, in one read."""
+    registry = context.directory.current.registry
+    act = queries.act_by_identity(conn, parcel.identity)
+    if act is None:
+        return Scene(before=None, targets=tuple(_target(conn, n) for n in find_targets(conn, registry, parcel)))
+    before = _before(conn, parcel, act)
+    scene = Scene(before=before, targets=())
+    organs = replaced_organs(parcel.package.header, registry) if act.kind is ActKind.REPLACE else {}
+    targets = []
+    for row in before.targets:
+        named = Named(position=row.position, document_key=row.document_key, organs=organs.get(row.document_key))
+        if row.document_uid is None and row.effect is ActEffect.UNKNOWN:
+            named = find_named(conn, registry, parcel.from_organ, named)
+        elif row.document_uid is not None and scene.fresh(parcel):
+            named = replace(named, document=queries.document(conn, row.document_uid))
+        targets.append(_target(conn, named))
+    return replace(scene, targets=tuple(targets))
+
+
+def _before(conn: Connection, parcel: Parcel, act: Act) -> Before:
+    package = queries.package(conn, act.package_id)
+    if package is None:
+        raise LookupError(act.package_id)  # a foreign key forbids it
+    addressed = {to.organ for to in parcel.destinations}
+    return Before(
+        act=act,
+        package=package,
+        same_bytes=queries.package_by_bytes(conn, parcel.from_organ, parcel.spooled.sha256_hex),
+        targets=queries.act_targets(conn, act.act_id),
+        receivers=frozenset(one.receiver_organ for one in queries.act_receivers(conn, act.act_id)),
+        dead=tuple(
+            c
+            for c in queries.consignments(conn, act.package_id)
+            if c.receiver_organ in addressed and c.state is TransportState.DEAD
+        ),
+    )
+
+
+def _target(conn: Connection, named: Named) -> Target:
+    if named.document is None:
+        return Target(named=named)
+    uid = named.document.document_uid
+    return Target(named=named, deliveries=queries.deliveries(conn, uid), waiting=read_waiting(conn, uid))
+
+
+def check_act(parcel: Parcel, scene: Scene) -> None:
+    """Raises NotAllowed(FOREIGN_DOCUMENT) for an act on what another organisation sent, WrongState(CODE_CHANGED).
+
+    What comes from another axis is not refused for the first: who has taken over from whom there is not known here.
+    A replacement brings a document of its own, so it is never refused.
+    """
+    names = [target.named for target in scene.targets]
+    if parcel.business is BusinessType.REPLACE:
+        return
+    if (
+        parcel.source.origin is not Origin.UPLINK
+        and any(n.foreign for n in names)
+        and not any(n.document for n in names)
+    ):
+        raise NotAllowed(Code.FOREIGN_DOCUMENT, names[0].document_key, at="MessageHeader")
+    if parcel.business is BusinessType.UPDATE and parcel.code_key:
+        for document in (n.document for n in names if n.document):
+            if document.code_key != parcel.code_key:
+                change = f"{document.code or '-'} → {parcel.code_key}"
+                raise WrongState(Code.CODE_CHANGED, change, at="MessageHeader/Code")
+
+
+def act_rows(context: Context, parcel: Parcel, package_id: str, scene: Scene) -> Written:
+    """The act, whom it concerns, and what it does; of a repeat only what the first one left undone."""
+    before = scene.before
+    act = before.act if before else _act(context, parcel, package_id)
+    inserts: list[Row] = [] if before else [act]
+    changes: list[Change] = []
+    deliveries: dict[str, str] = {}
+    fresh = frozenset(to.organ for to in scene.fresh(parcel))
+    for target in scene.targets:
+        named = target.named
+        found = (
+            before is not None and named.document is not None and before.targets[named.position].document_uid is None
         )
-        return Hot(inserts=inserts), _answer(Outcome.ACCEPTED, package_id, document_uid)
+        doing = Doing(
+            act_id=act.act_id,
+            package_id=package_id,
+            kind=act.kind,
+            at=parcel.at,
+            organs=fresh | before.receivers if before and found else fresh,
+            first=found or before is None,
+        )
+        if before and not concerned(doing, named):
+            continue
+        effects = work_out(context, parcel, doing, target)
+        uid = named.document.document_uid if named.document else None
+        if before is None:
+            inserts.append(
+                ActTarget(
+                    act_id=act.act_id,
+                    position=named.position,
+                    document_key=named.document_key,
+                    document_uid=uid,
+                    effect=effects.effect,
+                )
+            )
+        elif found and uid is not None:
+            changes.append(
+                ActTargetFound(act_id=act.act_id, position=named.position, document_uid=uid, effect=effects.effect)
+            )
+        inserts += [
+            ActReceiver(act_id=act.act_id, position=named.position, receiver_organ=organ)
+            for organ in sorted(concerned(doing, named) & fresh)
+        ]
+        inserts += effects.inserts
+        changes += effects.changes
+        for delivery in (*target.deliveries, *effects.deliveries):
+            deliveries.setdefault(delivery.receiver_organ, delivery.delivery_id)
+    return Written(inserts=tuple(inserts), changes=tuple(changes), deliveries=deliveries)
 
-    def _added_deliveries(
-        self, parcel: Parcel, document_uid: str | None, known: tuple[Delivery, ...]
-    ) -> tuple[Delivery, ...]:
-        """An update brings the document to receivers that had none; from then on their statuses count."""
-        if document_uid is None or parcel.business is not BusinessType.UPDATE:
-            return ()
-        registry = self._context.directory.current.registry
-        removed = {registry.canonical(code) for code in listed_receivers(parcel.package.header, RECEIVER_REMOVED)}
-        without = removed | {delivery.receiver_organ for delivery in known}
-        new = [destination for destination in parcel.destinations if destination.organ not in without]
-        return rows.delivery_rows(self._context, parcel, document_uid, new)
 
-
-def act_rows(context: Context, parcel: Parcel, package_id: str, targets: tuple[Document, ...]) -> tuple[Row, ...]:
-    """The act and the receivers who may answer it."""
+def _act(context: Context, parcel: Parcel, package_id: str) -> Act:
     business = parcel.package.header.business
-    act = Act(
+    return Act(
         act_id=context.new_id(),
         package_id=package_id,
         identity=parcel.identity,
         kind=_KINDS[parcel.business],
         from_organ=parcel.from_organ,
-        document_uid=targets[0].document_uid if targets else None,
         reason=business.business_doc_reason if business else None,
         received_at=parcel.at,
     )
-    receivers = (ActReceiver(act_id=act.act_id, receiver_organ=to.organ) for to in parcel.destinations)
-    return act, *receivers
-
-
-def _target_deliveries(conn: Connection, parcel: Parcel) -> tuple[tuple[Document, ...], tuple[Delivery, ...]]:
-    targets = find_targets(conn, parcel)
-    return targets, queries.deliveries(conn, targets[0].document_uid) if targets else ()
 
 
 def _answer(outcome: Outcome, package_id: str, document_uid: str | None) -> Accepted:

@@ -6,6 +6,7 @@ job fetches it, and the package is checked again (`checks`).
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,12 +20,13 @@ from axis.exchange.files import verify_files
 from axis.exchange.judges import Judges
 from axis.ids import new_id
 from axis.store import queries
+from axis.store.hot import Hot
 from axis.store.records import Blob, CertificateRow, CheckDue, NeedRow, Row, SignaturePolicy, VerdictEvidence
 from axis.store.records import Verdict as VerdictRow
 from axis.store.spool import Spooled
 from axis.trust.certs import parse_certificate
 from axis.trust.envelope import verify_envelope
-from axis.trust.model import Need, Overall, Verdict
+from axis.trust.model import Evidence, Need, Overall, Verdict
 from axis.trust.occasion import Occasion
 from axis.trust.policy import Decision, Level, decide
 from axis.trust.verify import combine
@@ -122,6 +124,9 @@ class SignatureCheck:
             code = Code.SIGNATURE_MISSING if missing else Code.SIGNATURE_INVALID
             raise Rejected(code, first_reason(verdict), at=verdict.name or "edXMLHeader/Signature")
         if decision is Decision.WAIT:
+            # The package is not kept, but its certificates are: a question to an OCSP responder is about them.
+            met = _met(verdict.evidence(), self._context.clock.now())
+            await self._context.store.submit(Hot(inserts=met))
             await self.note_needs(verdict)
             raise Busy(Code.EVIDENCE_MISSING, first_reason(verdict), retry_after_s=_FETCH_RETRY_S)
 
@@ -192,9 +197,14 @@ def verdict_rows(verdict: Verdict, package_id: str, cause: str, at: datetime) ->
             for item in evidence
         ),
         *(VerdictEvidence(verdict_id=row.verdict_id, sha256_hex=item.sha256, kind=item.kind) for item in evidence),
-        *(_certificate_row(item.content, at) for item in evidence if item.kind == "certificate"),
+        *_met(evidence, at),
         leaf,
     )
+
+
+def _met(evidence: Iterable[Evidence], at: datetime) -> tuple[CertificateRow, ...]:
+    """The certificates that a verdict rests on."""
+    return tuple(_certificate_row(item.content, at) for item in evidence if item.kind == "certificate" and item.content)
 
 
 def _certificate_row(der: bytes, at: datetime) -> CertificateRow:

@@ -5,7 +5,7 @@ What still lacks evidence is put off with back-off, and is due at once when any 
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,8 @@ class Checks:
         policy = self._judges.policy_for(package.from_organ)
         ours = package.origin is Origin.NODE
         occasion = self._judges.occasion(package.from_organ, package.received_at, ours=ours)
+        if (proof := await store.read(lambda c: queries.time_proof(c, package.sha256_hex))) is not None:
+            occasion = replace(occasion, tokens=(await store.blobs.read_bytes(proof.token_sha256),))
         source = await _source(self._context, package)
         envelope = await asyncio.to_thread(verify_envelope, source, judge, occasion)
         if package.kind is not PackageKind.DOCUMENT or policy.files == Level.OFF:

@@ -21,15 +21,18 @@ from axis.delivery.directory import Directory
 from axis.edxml.dates import read_date, write_date, write_timestamp
 from axis.edxml.model import Party, ResponseFor, StaffInfo, StatusHeader, StatusPackage
 from axis.edxml.writer import to_bytes
-from axis.errors import Code, Malformed, NotAllowed, NotFound
+from axis.errors import Busy, Code, Malformed, NotAllowed, NotFound
+from axis.exchange.checking import need_row
 from axis.exchange.context import Context
 from axis.exchange.parcel import Composed
 from axis.exchange.values import NODE_SYSTEM, Accepted, Outcome, Source
 from axis.ids import DocumentUid, PackageId, SystemId, derived_id
 from axis.store import queries
-from axis.store.records import Delivery, Document, Package, StatusEvent
+from axis.store.records import Delivery, Document, Package, Row, StatusEvent
 from axis.store.spool import Spooled
 from axis.terms import Origin, PackageKind, Place, StatusCode
+from axis.trust.algorithms import verify_raw
+from axis.trust.model import Need, NeedKind
 from axis.trust.sealing import sign_envelope
 from axis.trust.signers import Signer
 
@@ -38,6 +41,7 @@ MAIL_ADAPTER = "mail"
 REASON_CHARACTERS = 4_000
 _WITH_REASON = frozenset({StatusCode.REFUSED, StatusCode.RECALL_REQUESTED})
 _PACKAGE_BYTES = 1 << 20
+_PROBE = b"axis: does the node's key sign?"
 
 SOURCE = Source(system_id=NODE_SYSTEM, origin=Origin.NODE)
 
@@ -54,7 +58,7 @@ def acts_for(directory: Directory, organ_id: str) -> bool:
     system = None if system_id is None else directory.system(system_id)
     if system is None:
         return system_id is None
-    return system.front == CONSOLE_FRONT or getattr(system, "adapter", None) == MAIL_ADAPTER
+    return system.front == CONSOLE_FRONT or system.adapter == MAIL_ADAPTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +106,20 @@ class AskBackWish:
 
 
 class Composer:
-    """Makes packages. signer: the node's key; None leaves them unsigned."""
+    """Makes packages.
 
-    def __init__(self, signer: Signer | None = None) -> None:
+    signer: the node's key; None leaves them unsigned. tsa_url: of the authority that timestamps what is signed.
+    """
+
+    def __init__(self, signer: Signer | None = None, tsa_url: str | None = None) -> None:
         self._signer = signer
+        self._tsa_url = tsa_url
         self._turn = asyncio.Lock()  # a token's session serves one caller at a time
 
     async def compose_status(self, wish: StatusWish) -> bytes:
         """The status package as one edXML file, signed off the event loop.
 
-        Raises Malformed(FIELD_INVALID) for text that XML cannot carry.
+        Raises Malformed(FIELD_INVALID) for text that XML cannot carry, Busy(KEY_UNAVAILABLE).
         """
         header = StatusHeader(
             sender=wish.sender,
@@ -126,6 +134,20 @@ class Composer:
             return raw
         async with self._turn:
             return await asyncio.to_thread(sign_envelope, raw, self._signer)
+
+    def owed(self, sha256_hex: str, now: datetime) -> tuple[Row, ...]:
+        """What is owed for a signed package: its timestamp, which a job fetches (an answer may take minutes)."""
+        if self._signer is None or self._tsa_url is None:
+            return ()
+        return (need_row(Need(kind=NeedKind.TSA, url=self._tsa_url, certificate_sha256=sha256_hex), now),)
+
+    async def check_key(self) -> None:
+        """Sign something and see that it holds. Raises Busy(KEY_UNAVAILABLE)."""
+        if (signer := self._signer) is not None:
+            async with self._turn:
+                value = await asyncio.to_thread(signer.sign, _PROBE)
+            if not verify_raw(signer.chain[0].public_key, signer.scheme, value, _PROBE):
+                raise Busy(Code.KEY_UNAVAILABLE, "what it signs does not hold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +243,9 @@ class Speaker:
         audit = self._context.audit("status_composed", wish.actor, fields)
         async with self._context.store.spool(limit_bytes=_PACKAGE_BYTES) as spool:
             await spool.write(raw)
-            return await self._accept(_source(wish), await spool.finish(), Composed(package_id=package_id, audit=audit))
+            spooled = await spool.finish()
+            rows = (audit, *composer.owed(spooled.sha256_hex, self._context.clock.now()))
+            return await self._accept(_source(wish), spooled, Composed(package_id=package_id, rows=rows))
 
 
 def _source(wish: ReportWish | AskBackWish) -> Source:

@@ -27,12 +27,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverTypes:
+    """How an update's ReceiverList marks whom it adds and whom it removes. Peer: known from one sample only."""
+
+    added: str = "0"
+    removed: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The settings of the exchange."""
 
     limits: Limits = field(default_factory=Limits)
     secret_phrases: tuple[str, ...] = SECRET_PHRASES  # what marks a state secret
     secret_exceptions: tuple[str, ...] = SECRET_EXCEPTIONS  # what only looks like it
+    receiver_types: ReceiverTypes = field(default_factory=ReceiverTypes)
     failures_until_dead: int = 10  # a receiver's `fail` answers for one package
     fetched_often: int = 5  # an item fetched so often without acknowledgement moves behind the others
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again

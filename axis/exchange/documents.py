@@ -16,12 +16,12 @@ from axis.edxml.model import DocumentPackage
 from axis.edxml.rules import business_type
 from axis.errors import AxisError, Code, Rejected, UnknownOrgan, WrongState
 from axis.exchange import parcel as rows
-from axis.exchange.act_intake import ActIntake, act_rows
-from axis.exchange.acts import addressed_codes, find_targets
+from axis.exchange.act_intake import ActIntake, Scene, Written, act_rows, read_scene
+from axis.exchange.acts import addressed_codes
 from axis.exchange.context import Context
 from axis.exchange.orphans import adopt_orphans
 from axis.exchange.parcel import Entry, NumberedPlace, Parcel, Shipment
-from axis.exchange.repeats import Original, repeat
+from axis.exchange.repeats import repeat
 from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import DocumentUid, PackageId
 from axis.store import queries
@@ -36,7 +36,7 @@ class Surroundings:
 
     editions: tuple[Document, ...]  # under the same DocumentId of the same sender
     same_code_no: int
-    targets: tuple[Document, ...]  # of a replacement
+    scene: Scene | None  # of a replacement
     orphans: tuple[StatusEvent, ...]  # statuses that came before it
 
 
@@ -66,7 +66,7 @@ class DocumentIntake:
 
     def _destinations(self, source: Source, package: DocumentPackage) -> tuple[Destination, ...]:
         """Where each receiver is reached, each once. Raises UnknownOrgan or Rejected naming every bad code."""
-        codes = addressed_codes(package.header, business_type(package.header))
+        codes = addressed_codes(package.header, business_type(package.header), self._context.policy.receiver_types)
         if source.origin is Origin.UPLINK:
             return _once(self._inward(codes))
         directory, router = self._context.directory.current, self._context.router
@@ -101,7 +101,7 @@ class DocumentIntake:
         around = await self._context.store.read(partial(self._surroundings, parcel))
         for document in around.editions:
             if document.identity == parcel.identity:
-                return await self._repeat(parcel, document)
+                return await self._repeat(parcel, document, around)
         if around.editions and parcel.business is BusinessType.NEW:
             received_at = around.editions[-1].received_at
             raise WrongState(
@@ -111,9 +111,15 @@ class DocumentIntake:
             )
         return await self._make(parcel, around)
 
-    async def _repeat(self, parcel: Parcel, document: Document) -> tuple[Hot | None, Accepted]:
-        original = Original(package_id=document.package_id, document=document)
-        hot = await repeat(self._context, parcel, original)
+    async def _repeat(self, parcel: Parcel, document: Document, around: Surroundings) -> tuple[Hot | None, Accepted]:
+        hot = await repeat(self._context, parcel, document)
+        if around.scene is not None:
+            acting = act_rows(self._context, parcel, document.package_id, around.scene)
+            if acting.changes:
+                uid, touched = document.document_uid, [to.organ for to in around.scene.fresh(parcel)]
+                leaf = rows.repeated_leaf(parcel, document.package_id, uid, touched)
+                hot = hot or Hot(inserts=(leaf,))
+                hot = Hot(inserts=(*hot.inserts, *acting.inserts), changes=(*hot.changes, *acting.changes))
         return hot, Accepted(
             outcome=Outcome.REPEATED,
             kind=PackageKind.DOCUMENT,
@@ -140,16 +146,17 @@ class DocumentIntake:
             to=parcel.destinations,
             deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
         )
+        acting = act_rows(context, parcel, package_id, around.scene) if around.scene else Written()
         inserts = (
             blob,
             document,
             *rows.package_rows(parcel, package_id, document_uid),
             *deliveries,
             *rows.shipment_rows(context, shipment),
-            *(act_rows(context, parcel, package_id, around.targets) if parcel.business is BusinessType.REPLACE else ()),
+            *acting.inserts,
             rows.accepted_leaf(parcel, package_id, document_uid),
         )
-        return Hot(inserts=inserts, changes=adopted), Accepted(
+        return Hot(inserts=inserts, changes=(*adopted, *acting.changes)), Accepted(
             outcome=Outcome.ACCEPTED,
             kind=PackageKind.DOCUMENT,
             package_id=PackageId(package_id),
@@ -165,7 +172,7 @@ class DocumentIntake:
         return Surroundings(
             editions=queries.documents_by_key(conn, parcel.from_organ, parcel.document_key),
             same_code_no=number,
-            targets=find_targets(conn, parcel) if replaces else (),
+            scene=read_scene(self._context, parcel, conn) if replaces else None,
             orphans=queries.orphans(conn, parcel.from_organ),
         )
 

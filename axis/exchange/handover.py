@@ -1,11 +1,15 @@
 """Packages go out to the systems that fetch them: listed, handed over, acknowledged.
 
 One item is package × receiving system: acknowledging it acknowledges every receiver of the package that the system
-serves at that moment. A package moves with its receiver when the receiver changes its system.
+serves at that moment. A package moves with its receiver when the receiver changes its system. The former system, while
+it stands beside the new one, may fetch again and acknowledge what it was handed; nothing else, and its list is empty.
+
+A receiver whose consignment was cancelled is no longer listed. When its system gets the bytes all the same, for another
+of its receivers or because it had begun to fetch them, that is what is recorded.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -16,11 +20,12 @@ from axis.exchange.context import Context
 from axis.exchange.values import Acknowledgement, PackageContent
 from axis.ids import PackageId
 from axis.store import queries
-from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot
-from axis.store.records import Consignment, Package, Row
+from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, DeliveryStatus, Hot
+from axis.store.records import Consignment, Delivery, Package, Row
 from axis.terms import PENDING, PackageKind, TransportState
 
-_BEFORE_HAND_OVER = (TransportState.QUEUED, TransportState.RETRYING)
+_TAKEN = (TransportState.HANDED_OVER, TransportState.ACKNOWLEDGED, TransportState.RETRYING)
+_BEFORE_HAND_OVER = (TransportState.QUEUED, TransportState.RETRYING, TransportState.CANCELLED)
 
 
 class HandOver:
@@ -41,13 +46,14 @@ class HandOver:
 
     async def open_package(self, system_id: str, package_id: str) -> PackageContent:
         """The package for a system that serves a receiver of it now. Raises NotFound otherwise."""
-        store = self._context.store
+        store, now = self._context.store, self._context.clock.now()
 
         def look(conn: Connection) -> tuple[tuple[Consignment, ...], Package | None]:
-            return queries.consignments_for_system(conn, package_id, system_id), queries.package(conn, package_id)
+            found = queries.consignments_for_system(conn, package_id, system_id, now)
+            return found, queries.package(conn, package_id)
 
         consignments, package = await store.read(look)
-        if package is None or not _open(consignments):
+        if package is None or all(c.state is TransportState.CANCELLED for c in consignments):
             raise NotFound(Code.NOT_FOUND, package_id)
 
         def chunks() -> AsyncIterator[bytes]:
@@ -61,28 +67,32 @@ class HandOver:
             chunks=chunks,
         )
 
-    async def record_hand_over(self, system_id: str, package_id: str) -> None:
-        """The last byte was written to the system."""
-        await self._context.settle(partial(self._decide_hand_over, system_id, package_id))
+    async def record_hand_over(self, system_id: str, package_id: str, ref: str | None = None) -> None:
+        """The last byte was written to the system. ref: by what it went, where that has a name."""
+        await self._context.settle(partial(self._decide_hand_over, system_id, package_id, ref))
 
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
         """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
         await self._context.settle(partial(self._decide_acknowledgement, system_id, package_id, word))
 
     async def _consignments(self, system_id: str, package_id: str) -> tuple[Consignment, ...]:
-        found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id))
-        if not (open_ones := _open(found)):
+        now = self._context.clock.now()
+        found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id, now))
+        if not found:
             raise NotFound(Code.NOT_FOUND, package_id)
-        return open_ones
+        return found
 
-    async def _decide_hand_over(self, system_id: str, package_id: str) -> tuple[Hot | None, None]:
-        consignments = [c for c in await self._consignments(system_id, package_id) if c.state in PENDING]
-        write = partial(self._handed_over, system_id, package_id, consignments)
+    async def _decide_hand_over(self, system_id: str, package_id: str, ref: str | None) -> tuple[Hot | None, None]:
+        to_hand_over = (*PENDING, TransportState.CANCELLED)
+        consignments = [c for c in await self._consignments(system_id, package_id) if c.state in to_hand_over]
+        write = partial(self._handed_over, system_id, package_id, ref, consignments)
         return await self._context.work_out(len(consignments), write), None
 
-    def _handed_over(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
+    def _handed_over(
+        self, system_id: str, package_id: str, ref: str | None, consignments: Sequence[Consignment]
+    ) -> Hot | None:
         first = [c for c in consignments if c.state in _BEFORE_HAND_OVER]
-        changes = self._moves(consignments, TransportState.HANDED_OVER)
+        changes = self._moves(consignments, TransportState.HANDED_OVER, system_id)
         leaf = (
             make_leaf(
                 LeafKind.HANDED_OVER,
@@ -91,7 +101,7 @@ class HandOver:
                     "package_id": package_id,
                     "receivers": [c.receiver_organ for c in first],
                     "system": system_id,
-                    "peer_ref": None,
+                    "peer_ref": ref,
                 },
             )
             if first
@@ -103,22 +113,38 @@ class HandOver:
         self, system_id: str, package_id: str, word: Acknowledgement
     ) -> tuple[Hot | None, None]:
         consignments = await self._consignments(system_id, package_id)
-        write = partial(self._acknowledged, system_id, package_id, word, consignments)
-        return await self._context.work_out(len(consignments), write), None
+        if word is Acknowledgement.PROCESSING:
+            return None, None
+        if word is Acknowledgement.DONE:
+            write = partial(self._done, system_id, package_id, consignments)
+            return await self._context.work_out(len(consignments), write), None
+        listed = PENDING if word is Acknowledgement.FAIL else _TAKEN
+        again = tuple(c for c in consignments if c.state in listed)
+        ids = [c.delivery_id for c in again if c.delivery_id]
+        brought = await self._context.store.read(lambda c: queries.brought_deliveries(c, package_id, ids))
+        return await self._context.work_out(len(again), partial(self._again, system_id, word, again, brought)), None
 
-    def _acknowledged(
-        self, system_id: str, package_id: str, word: Acknowledgement, consignments: Sequence[Consignment]
+    def _again(
+        self,
+        system_id: str,
+        word: Acknowledgement,
+        consignments: Sequence[Consignment],
+        brought: Mapping[str, Delivery],
     ) -> Hot | None:
-        match word:
-            case Acknowledgement.DONE:
-                return self._done(system_id, package_id, consignments)
-            case Acknowledgement.FAIL:
-                return self._failed(system_id, package_id, consignments)
-            case Acknowledgement.INITIAL:
-                again = [c for c in consignments if c.state not in (TransportState.QUEUED, TransportState.DEAD)]
-                return Hot(changes=self._moves(again, TransportState.QUEUED)) if again else None
-            case Acknowledgement.PROCESSING:
-                return None
+        """List it again, at once or later; but not what the sender has taken back meanwhile.
+
+        brought: the deliveries that the package brings. Each that goes on is looked at once more in the write.
+        """
+        closed = {c.delivery_id for c in consignments if _was_closed(c, brought.get(c.delivery_id or ""))}
+        going_on = [c for c in consignments if c.delivery_id not in closed]
+        taken_back = [c for c in consignments if c.delivery_id in closed and c.state is not TransportState.ACKNOWLEDGED]
+        if word is Acknowledgement.FAIL:
+            audit, changes = self._failed(system_id, going_on)
+        else:
+            audit, changes = (), self._moves(going_on, TransportState.QUEUED)
+        looked = (DeliveryStatus.untouched(d) for d in brought.values() if d.delivery_id not in closed)
+        changes += (*self._moves(taken_back, TransportState.CANCELLED), *looked)
+        return Hot(inserts=audit, changes=changes) if changes else None
 
     def _done(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
         waiting = [c for c in consignments if c.state is not TransportState.ACKNOWLEDGED]
@@ -131,14 +157,14 @@ class HandOver:
         )
         return Hot(inserts=(leaf,), changes=self._moves(waiting, TransportState.ACKNOWLEDGED))
 
-    def _failed(self, system_id: str, package_id: str, consignments: Sequence[Consignment]) -> Hot | None:
+    def _failed(
+        self, system_id: str, consignments: Sequence[Consignment]
+    ) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
         """Listed again later; dead after the configured number of failures, which somebody has to look at."""
         now, policy = self._context.clock.now(), self._context.policy
         changes: list[Change] = []
         dead: list[str] = []
         for c in consignments:
-            if c.state not in PENDING:
-                continue
             failures = c.failures + 1
             visible_at = policy.receiver_backoff.next_try(now, failures, c.queued_at)
             gives_up = failures >= policy.failures_until_dead or visible_at is None
@@ -153,23 +179,27 @@ class HandOver:
             )
             if gives_up:
                 dead.append(c.receiver_organ)
-        if not changes:
-            return None
         audit: tuple[Row, ...] = ()
         if dead:
-            audit = (self._context.audit("consignment_dead", system_id, {"package_id": package_id, "receivers": dead}),)
-        return Hot(inserts=audit, changes=tuple(changes))
+            fields = {"package_id": consignments[0].package_id, "receivers": dead}
+            audit = (self._context.audit("consignment_dead", system_id, fields),)
+        return audit, tuple(changes)
 
-    def _moves(self, consignments: Iterable[Consignment], becomes: TransportState) -> tuple[Change, ...]:
+    def _moves(
+        self, consignments: Iterable[Consignment], becomes: TransportState, handed_to: str | None = None
+    ) -> tuple[Change, ...]:
         now = self._context.clock.now()
         return tuple(
-            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now)
+            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now, handed_to=handed_to)
             for c in consignments
         )
 
 
-def _open(consignments: Iterable[Consignment]) -> tuple[Consignment, ...]:
-    return tuple(c for c in consignments if c.state is not TransportState.CANCELLED)
+def _was_closed(consignment: Consignment, delivery: Delivery | None) -> bool:
+    """Whether what the consignment brings was taken back since; the act that did so is delivered, and later ones."""
+    if delivery is None or not delivery.state.is_frozen or delivery.state_at is None:
+        return False
+    return consignment.queued_at < delivery.state_at
 
 
 async def checked_chunks(content: PackageContent) -> AsyncGenerator[bytes]:

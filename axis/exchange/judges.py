@@ -73,7 +73,20 @@ class Judges:
         superiors = {*registry.lineage(organ_id), *codes_above(organ_id)}
         if ours:
             superiors.add(registry.canonical(self._node_code))
-        return Occasion(at=at, senders=frozenset({organ_id}), superiors=frozenset(superiors - {organ_id}))
+        return Occasion(
+            at=at,
+            senders=frozenset({organ_id}),
+            superiors=frozenset(superiors - {organ_id}),
+            issuers=self._issuers(organ_id),
+        )
+
+    def _issuers(self, organ_id: str) -> frozenset[str]:
+        """Which authorities count for a sender: as the nearest policy says that says anything of it."""
+        for code in (*self._directory.current.registry.lineage(organ_id), queries.ANY_SENDER):
+            policy = self._policies.get(code)
+            if policy is not None and policy.issuers is not None:
+                return frozenset(policy.issuers.split())
+        return frozenset()
 
     async def refresh(self) -> bool:
         """Make another judge if anything that it is made of has changed. Returns whether it had."""

@@ -1,9 +1,9 @@
 """Which document and which receiver a status is about.
 
 A status belongs to document × receiver. Tried in turn: ResponseFor's DocumentId; its Code and PromulgationDate;
-the DocumentId of an act package, which leads to the act's target. Under each, the latest edition that the receiver was
-addressed in counts; where the receiver itself was not addressed, an addressed ancestor or descendant of it served by
-the same system does, if there is exactly one.
+the DocumentId of an act package, which leads to the act's target. Under each, the latest edition that was handed to the
+receiver counts (while none was: the latest that it was addressed in); where the receiver itself was not addressed, an
+addressed ancestor or descendant of it served by the same system does, if there is exactly one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,6 +26,16 @@ class Match:
 
     document: Document
     delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFound:
+    """The act that an answer closes, and what of the document is known."""
+
+    act: queries.OpenAct
+    receiver: str
+    document: Document | None = None
+    delivery: Delivery | None = None  # None: only the act addressed the receiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +65,39 @@ class Sought:
 def match(conn: Connection, directory: Directory, sought: Sought) -> Match | None:
     """The document and the delivery that a status is about, if they are known."""
     for documents in _candidates(conn, sought):
-        for document in documents:
-            delivery = _addressed(directory, queries.deliveries(conn, document.document_uid), sought.receiver)
-            if delivery is not None:
-                return Match(document=document, delivery=delivery)
+        found = [
+            Match(document=document, delivery=delivery)
+            for document in documents
+            if (delivery := _addressed(directory, queries.deliveries(conn, document.document_uid), sought.receiver))
+        ]
+        if len(found) > 1:
+            return next((one for one in found if queries.was_handed_over(conn, one.delivery.delivery_id)), found[0])
+        if found:
+            return found[0]
+    return None
+
+
+def find_open_act(conn: Connection, sought: Sought, matched: Match | None) -> OpenFound | None:
+    """The act that a 15 or 16 answers: the oldest open one of the receiver on this document, whichever its edition.
+
+    Whoever was only addressed by the act itself answers it too, and so does who got an act on a document that is not
+    known here.
+    """
+    receiver = matched.delivery.receiver_organ if matched else sought.receiver
+    documents = [matched.document] if matched else []
+    if sought.document_key:
+        documents += reversed(queries.documents_by_key(conn, sought.sender, sought.document_key))
+    if sought.response_for.document_id:
+        documents += queries.targets_of_acts(conn, sought.sender, sought.response_for.document_id)
+    for document in dict.fromkeys(documents):
+        act = queries.oldest_open_act(conn, document.document_uid, receiver)
+        if act is not None:
+            delivery = queries.delivery(conn, document.document_uid, receiver)
+            return OpenFound(act=act, receiver=receiver, document=document, delivery=delivery)
+    if sought.document_key:
+        act = queries.oldest_open_act_by_name(conn, sought.sender, sought.document_key, receiver)
+        if act is not None:
+            return OpenFound(act=act, receiver=receiver)
     return None
 
 

@@ -10,7 +10,7 @@ it is claimed. So a receiver that changes its system takes along what is pending
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -225,7 +225,7 @@ class Outbox:
         """What was sent counts as handed over, even if the row was taken from us meanwhile: the partner has it."""
         ours = await self._is_ours(row)
         consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
-        waiting = [c for c in consignments if c.consignment_id in ids and c.state in _UNSENT]
+        waiting = [c for c in consignments if _has_got(c, row.partner_id, ids)]
         end: tuple[Change, ...] = ()
         if ours and line.peer.tells_receivers and sent.ref and not sent.acknowledged:
             end = (_asking(row, sent.ref, self._first_ask()),)
@@ -280,6 +280,8 @@ class Outbox:
             )
             for c in waiting
         )
+        if not waiting:  # withdrawn while the push was under way
+            return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),))
         if due_at is None:
             fields = {"package_id": row.package_id, "receivers": [c.receiver_organ for c in waiting], "error": words}
             audit: tuple[Row, ...] = (self._context.audit("consignment_dead", row.partner_id, fields),)
@@ -342,6 +344,16 @@ class Outbox:
             fields = {"package_id": row.package_id, "receivers": open_ones}
             return done, (self._context.audit("never_acknowledged", row.partner_id, fields),)
         return _later(row, due_at, row.attempts + 1), ()
+
+
+def _has_got(consignment: Consignment, partner_id: str, sent_for: Collection[str]) -> bool:
+    """Whether the partner has a package for this receiver too, now that it was sent for some.
+
+    Also for one that was withdrawn meanwhile; and an uplink, which gets the package as a whole, for all of them.
+    """
+    if consignment.state is TransportState.CANCELLED:
+        return consignment.consignment_id in sent_for or consignment.uplink_id == partner_id
+    return consignment.consignment_id in sent_for and consignment.state in _UNSENT
 
 
 def _moved(consignment: Consignment, was: TransportState, becomes: TransportState, at: datetime) -> Change:

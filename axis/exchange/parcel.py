@@ -14,12 +14,12 @@ from axis.edxml.rules import business_type, urgency
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.checking import Checked, checked_rows
 from axis.exchange.context import Context
+from axis.exchange.particulars import particulars, particulars_json
 from axis.exchange.signing_day import sent_due_at, signed_on
 from axis.exchange.values import Source
 from axis.ids import PackageId
 from axis.store.records import (
     Attachment,
-    Audit,
     Consignment,
     Delivery,
     Document,
@@ -29,7 +29,7 @@ from axis.store.records import (
     Row,
 )
 from axis.store.spool import Spooled
-from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
+from axis.terms import BusinessType, DeliveryState, PackageKind, Place, TransportState, Urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Composed:
     """What is settled beforehand about a package that the node made itself."""
 
     package_id: PackageId  # follows from what was wished: the same wish twice is one package
-    audit: Audit  # who wished it
+    rows: tuple[Row, ...]  # that are written with it: who wished it, the timestamp that is owed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +192,7 @@ def document_row(
         flags="same_code" if place.same_code_no else "",
         verdict=parcel.entry.checked.word,
         sent_due_at=_sent_due_at(context, parcel),
+        particulars=particulars_json(particulars(header)),
     )
 
 
@@ -208,10 +209,22 @@ class NumberedPlace:
     same_code_no: int  # how many documents of the same issuer bear the same number, symbol and date already
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """How deliveries begin that come to a document which is closed already."""
+
+    state: DeliveryState
+    at: datetime
+    act_id: str
+
+
 def delivery_rows(
-    context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination]
+    context: Context, parcel: Parcel, document_uid: str, to: Iterable[Destination], birth: Birth | None = None
 ) -> tuple[Delivery, ...]:
-    """One delivery a receiver, with what it owes by a time limit; not to us where another axis carries it."""
+    """One delivery a receiver, with what it owes by a time limit; not to us where another axis carries it.
+
+    In force from its beginning, unless its birth says otherwise.
+    """
     names = parcel.names
     due_date = read_date(parcel.package.header.due_date or "")
     dues = context.policy.deadlines.dues(parcel.urgency, parcel.at, due_date)
@@ -228,6 +241,9 @@ def delivery_rows(
             receipt_due_at=of_place[destination.place].receipt_at,
             acceptance_due_at=of_place[destination.place].acceptance_at,
             completion_due_at=of_place[destination.place].completion_at,
+            state=birth.state if birth else DeliveryState.OPEN,
+            state_at=birth.at if birth else None,
+            act_id=birth.act_id if birth else None,
         )
         for destination in to
     )

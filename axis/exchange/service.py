@@ -34,7 +34,8 @@ class Exchange:
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
         self._ledger = Ledger(context)
-        self._speaker = Speaker(context, composer or Composer(), self._intake.accept)
+        self._composer = composer or Composer()
+        self._speaker = Speaker(context, self._composer, self._intake.accept)
 
     @property
     def directory(self) -> CurrentDirectory:
@@ -63,6 +64,10 @@ class Exchange:
         self._check_intake()
         return await self._speaker.ask_back(wish)
 
+    async def check_key(self) -> None:
+        """See that the node's key signs, if it has one. Raises Busy(KEY_UNAVAILABLE)."""
+        await self._composer.check_key()
+
     async def record_refusal(self, source: Source, error: AxisError) -> None:
         """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""
         await self._intake.record_refusal(source, error)
@@ -81,9 +86,9 @@ class Exchange:
         """The bytes of a package for a system that serves a receiver of it now. Raises NotFound otherwise."""
         return await self._hand_over.open_package(system_id, package_id)
 
-    async def record_hand_over(self, system_id: str, package_id: str) -> None:
-        """The last byte of a package was written to the system."""
-        await self._hand_over.record_hand_over(system_id, package_id)
+    async def record_hand_over(self, system_id: str, package_id: str, ref: str | None = None) -> None:
+        """The last byte of a package was written to the system. ref: by what it went, where that has a name."""
+        await self._hand_over.record_hand_over(system_id, package_id, ref)
 
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
         """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""

@@ -1,6 +1,5 @@
 """A status package comes in: matched with its document, judged, kept, and sent on to whom it is for."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,40 +11,48 @@ from axis.edxml.rules import status_code
 from axis.errors import Code, Malformed, UnknownOrgan, WrongState
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange import parcel as rows
+from axis.exchange.answering import answer_act, open_request
 from axis.exchange.checking import checked_rows
 from axis.exchange.context import Context
-from axis.exchange.matching import Match, Sought, match
+from axis.exchange.matching import Match, OpenFound, Sought, find_open_act, match
 from axis.exchange.parcel import Entry, Shipment
+from axis.exchange.reports import Report, Verdict
 from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import DocumentUid, PackageId
-from axis.status.order import ANSWERS, Effect, judge
+from axis.status.acts import ANSWERS
+from axis.status.order import Effect, judge
 from axis.store import queries
-from axis.store.hot import ActAnswered, Change, DeliveryStatus, Hot
-from axis.store.records import Act, ActReceiver, Leaf, Package, Row, StatusEvent
+from axis.store.hot import DeliveryStatus, Hot
+from axis.store.records import Delivery, Document, Leaf, Package, StatusEvent
 from axis.terms import Origin, PackageKind, Place, StatusCode, Urgency
 
-_ANSWERS: Mapping[StatusCode, str] = {StatusCode.AGREED: "agreed", StatusCode.DECLINED: "declined"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """One incoming status package and what is worked out about it once."""
+class Found:
+    """What is stored that a status is about."""
 
-    entry: Entry
-    package: StatusPackage
-    code: StatusCode
-    destination: Destination
-    sought: Sought
+    same: Package | None = None  # the very bytes of the status, come before
+    match: Match | None = None
+    open_act: OpenFound | None = None  # that a 15 or 16 answers
 
+    @property
+    def document(self) -> Document | None:
+        """The document, where known; of an answer, the one that the act is about."""
+        if self.open_act is not None and self.open_act.document is not None:
+            return self.open_act.document
+        return self.match.document if self.match else None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a status does: its effect, the rows and changes that carry it, and the act it belongs to."""
+    @property
+    def delivery(self) -> Delivery | None:
+        """The receiver's delivery of that document."""
+        if self.open_act is not None and self.open_act.document is not None:
+            return self.open_act.delivery
+        return self.match.delivery if self.match else None
 
-    effect: Effect
-    inserts: tuple[Row, ...] = ()
-    changes: tuple[Change, ...] = ()
-    act_id: str | None = None
+    @property
+    def nothing(self) -> bool:
+        """The status fits nothing that is known here."""
+        return self.match is None and self.open_act is None
 
 
 class StatusIntake:
@@ -85,89 +92,70 @@ class StatusIntake:
 
     async def _decide(self, report: Report) -> tuple[Hot | None, Accepted]:
         entry = report.entry
-        same, found = await self._context.store.read(partial(self._look, report))
-        if same is not None:
+        found = await self._context.store.read(partial(self._look, report))
+        if (same := found.same) is not None:
             return None, _answer(Outcome.REPEATED, same.package_id, same.document_uid)
-        if found is None and entry.source.origin is not Origin.UPLINK:
+        if found.nothing and entry.source.origin is not Origin.UPLINK:
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
         package_id = entry.composed.package_id if entry.composed else self._context.new_id()
         verdict = await self._judge(report, found, package_id)
-        destination = _way_back(report.destination, found)
-        document_uid = found.document.document_uid if found else None
+        destination = _way_back(report.destination, found.document)
+        document_uid = found.document.document_uid if found.document else None
         inserts = (
             await self._context.store.blobs.record(entry.spooled, entry.at),
-            _package_row(report, package_id, found),
+            _package_row(report, package_id, found.document),
             *checked_rows(entry.checked, package_id, entry.at),
             *verdict.inserts,
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),
             _leaf(report, package_id, document_uid, verdict.effect),
-            *((entry.composed.audit,) if entry.composed else ()),
+            *(entry.composed.rows if entry.composed else ()),
         )
         return Hot(inserts=inserts, changes=verdict.changes), _answer(Outcome.ACCEPTED, package_id, document_uid)
 
-    def _look(self, report: Report, conn: Connection) -> tuple[Package | None, Match | None]:
+    def _look(self, report: Report, conn: Connection) -> Found:
         entry = report.entry
         same = queries.package_by_bytes(conn, entry.from_organ, entry.spooled.sha256_hex)
         if same is None and entry.composed is not None:  # signed anew, the same wish can have other bytes
             same = queries.package(conn, entry.composed.package_id)
-        return same, None if same else match(conn, self._context.directory.current, report.sought)
+        if same is not None:
+            return Found(same=same)
+        matched = match(conn, self._context.directory.current, report.sought)
+        open_act = find_open_act(conn, report.sought, matched) if report.code in ANSWERS else None
+        return Found(match=matched, open_act=open_act)
 
-    async def _judge(self, report: Report, found: Match | None, package_id: str) -> Verdict:
+    async def _judge(self, report: Report, found: Found, package_id: str) -> Verdict:
         if report.code is StatusCode.RECALL_REQUESTED:
-            return self._open_act(report, found, package_id)
-        if found is None:
-            return Verdict(effect=Effect.ORPHAN)
+            return open_request(self._context, report, found.match, package_id)
         if report.code in ANSWERS:
-            return await self._answer_act(report, found)
-        delivery = found.delivery
-        effect = judge(StatusCode(delivery.status_code) if delivery.status_code else None, report.code)
-        if not effect.changes_delivery:
-            return Verdict(effect=effect)
-        change = DeliveryStatus(
-            delivery_id=delivery.delivery_id,
-            version=delivery.version,
-            status_code=report.code.value,
-            status_at=report.entry.at,
-        )
-        return Verdict(effect=effect, changes=(change,))
-
-    def _open_act(self, report: Report, found: Match | None, package_id: str) -> Verdict:
-        """13: the sender asks one receiver to give the document back; the receiver answers with 15 or 16."""
-        act = Act(
-            act_id=self._context.new_id(),
-            package_id=package_id,
-            identity=report.entry.spooled.sha256_hex,
-            kind="recall_request",
-            from_organ=report.entry.from_organ,
-            document_uid=found.document.document_uid if found else None,
-            reason=report.package.header.description,
-            received_at=report.entry.at,
-        )
-        receiver = ActReceiver(act_id=act.act_id, receiver_organ=report.destination.organ)
-        return Verdict(effect=Effect.ACT, inserts=(act, receiver), act_id=act.act_id)
-
-    async def _answer_act(self, report: Report, found: Match) -> Verdict:
-        """15 or 16 closes the oldest open act of the receiver; without one it is kept and forwarded all the same."""
-        receiver = found.delivery.receiver_organ
-        uid = found.document.document_uid
-        act = await self._context.store.read(lambda c: queries.oldest_open_act(c, uid, receiver))
-        if act is None:
-            return Verdict(effect=Effect.UNCHANGED)
-        change = ActAnswered(
-            act_id=act.act_id, receiver_organ=receiver, answer=_ANSWERS[report.code], at=report.entry.at
-        )
-        return Verdict(effect=Effect.ACT, changes=(change,), act_id=act.act_id)
+            if found.open_act is not None:
+                return await answer_act(self._context, report, found.open_act, package_id)
+            return Verdict(effect=Effect.UNCHANGED if found.match else Effect.ORPHAN)
+        if found.match is None:
+            return Verdict(effect=Effect.ORPHAN)
+        return _progress(report, found.match.delivery)
 
 
-def _way_back(destination: Destination, found: Match | None) -> Destination:
+def _progress(report: Report, delivery: Delivery) -> Verdict:
+    """A status about the receiver's own handling. A delivery that the sender has closed is frozen as it was."""
+    current = StatusCode(delivery.status_code) if delivery.status_code else None
+    effect = Effect.AFTER_CLOSE if delivery.state.is_frozen else judge(current, report.code)
+    if not (effect.changes_delivery or effect is Effect.AFTER_CLOSE):
+        return Verdict(effect=effect)
+    change = DeliveryStatus.untouched(delivery)
+    if effect.changes_delivery:
+        change = replace(change, status_code=report.code.value, status_at=report.entry.at)
+    return Verdict(effect=effect, changes=(change,))
+
+
+def _way_back(destination: Destination, document: Document | None) -> Destination:
     """A status on a document that came from an uplink goes back the same way, whatever the prefixes say."""
-    if destination.place is not Place.UPLINK or found is None or found.document.origin is not Origin.UPLINK:
+    if destination.place is not Place.UPLINK or document is None or document.origin is not Origin.UPLINK:
         return destination
-    return replace(destination, uplink_id=found.document.source_system)
+    return replace(destination, uplink_id=document.source_system)
 
 
-def _package_row(report: Report, package_id: str, found: Match | None) -> Package:
+def _package_row(report: Report, package_id: str, document: Document | None) -> Package:
     entry, header = report.entry, report.package.header
     return Package(
         package_id=package_id,
@@ -175,13 +163,13 @@ def _package_row(report: Report, package_id: str, found: Match | None) -> Packag
         size_bytes=entry.spooled.size_bytes,
         kind=PackageKind.STATUS,
         business_type=None,
-        document_uid=found.document.document_uid if found else None,
+        document_uid=document.document_uid if document else None,
         from_organ=entry.from_organ,
         from_raw=header.sender.organ_id,
         document_id=header.response_for.document_id or "",
         code=header.response_for.code,
         subject=None,
-        urgency=found.document.urgency if found else Urgency.NORMAL,
+        urgency=document.urgency if document else Urgency.NORMAL,
         origin=entry.source.origin,
         source_system=entry.source.system_id,
         received_at=entry.at,
@@ -189,14 +177,15 @@ def _package_row(report: Report, package_id: str, found: Match | None) -> Packag
     )
 
 
-def _event_row(event_id: str, package_id: str, report: Report, found: Match | None, verdict: Verdict) -> StatusEvent:
+def _event_row(event_id: str, package_id: str, report: Report, found: Found, verdict: Verdict) -> StatusEvent:
     header, staff = report.package.header, report.package.header.staff
-    orphan = found is None
+    orphan = verdict.effect is Effect.ORPHAN
+    delivery = found.delivery
     return StatusEvent(
         event_id=event_id,
         package_id=package_id,
-        document_uid=found.document.document_uid if found else None,
-        delivery_id=found.delivery.delivery_id if found else None,
+        document_uid=found.document.document_uid if found.document else None,
+        delivery_id=delivery.delivery_id if delivery else None,
         act_id=verdict.act_id,
         from_organ=report.entry.from_organ,
         to_organ=report.destination.organ,

@@ -17,9 +17,10 @@ from argon2 import PasswordHasher
 from axis.calendar.deadlines import Deadlines
 from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
-from axis.clock import SystemClock, today
+from axis.clock import SystemClock, local_day, today
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Partner
+from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
@@ -56,9 +57,12 @@ class Access:
     store: Store
     key: NodeKey
 
-    async def directory(self) -> Directory:
-        """Who exists and who is connected, now."""
-        return Directory(await self.store.read(registry.snapshot), self.key, today(SystemClock()))
+    async def directory(self, at: datetime | None = None) -> Directory:
+        """Who exists and who is connected, now; at: with the routes, rules and other codes of another moment."""
+        snapshot = await self.store.read(registry.snapshot)
+        if at is None:
+            return Directory(snapshot, self.key, today(SystemClock()))
+        return Directory(snapshot.as_of(at), self.key, local_day(at))
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
@@ -137,6 +141,12 @@ def store_options(settings: Settings) -> StoreOptions:
         group_size=store.group_size,
         readers=store.read_pool,
     )
+
+
+def router_of(settings: Settings) -> Router:
+    """The rules of the settings by which receivers are reached."""
+    uplinks = [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink]
+    return Router(settings.node.prefixes, uplinks)
 
 
 def trust_folder(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ counts is the judge's business, since CRLs and OCSP answers are signed.
 import asyncio
 import hashlib
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from cryptography.x509 import ocsp
 
 from axis.clock import Clock
 from axis.exchange.checking import need_id
+from axis.settings import Settings
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import NeedRow, Revocation
@@ -35,7 +36,7 @@ from axis.trust.paths import Judge
 
 log = structlog.get_logger(__name__)
 
-_DELAYS_S = (60, 300, 1800, 7200)
+DELAYS_S = (60, 300, 1800, 7200)
 _LOOK_S = 1.0
 _LEASE_S = 300
 _AT_A_TIME = 4
@@ -51,6 +52,14 @@ class FetchBounds:
     timeout_s: float = 120.0
     answer_bytes: int = 64 << 20
     private_addresses: bool = False
+
+
+def fetch_bounds(settings: Settings) -> FetchBounds:
+    """The bounds that the settings of a node set."""
+    trust = settings.trust
+    return FetchBounds(
+        timeout_s=trust.fetch_timeout_s, answer_bytes=trust.fetch_bytes, private_addresses=trust.fetch_private
+    )
 
 
 class Unusable(Exception):
@@ -110,10 +119,12 @@ class CurrentJudge(Protocol):
 class Asking:
     """Asks for one piece of evidence at a time, within the bounds."""
 
-    def __init__(self, bounds: FetchBounds, certificate: Callable[[str], Awaitable[x509.Certificate]]) -> None:
-        """certificate: a known certificate by its SHA-256; raises Unusable."""
+    def __init__(
+        self, bounds: FetchBounds, certificate: Callable[[str], Awaitable[x509.Certificate]] | None = None
+    ) -> None:
+        """certificate: a known certificate by its SHA-256, for questions to OCSP responders; raises Unusable."""
         self._bounds = bounds
-        self._certificate = certificate
+        self._certificate = certificate or _unknown
 
     def session(self) -> aiohttp.ClientSession:
         """A session that reaches allowed addresses only; the caller closes it."""
@@ -121,32 +132,29 @@ class Asking:
         return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._bounds.timeout_s))
 
     async def fetch(self, session: aiohttp.ClientSession, need: Need | NeedRow) -> Fetched:
-        """What one need asks for. Raises Unusable, ValueError, OSError, TimeoutError, aiohttp.ClientError."""
-        parts = urlsplit(need.url)
+        """What one need asks for. Raises what UNFETCHED lists."""
+        match need.kind:
+            case NeedKind.CRL:
+                return read_crl(await self.ask(session, need.url))
+            case NeedKind.ISSUER:
+                return Fetched(content=read_issuer(await self.ask(session, need.url)))
+            case NeedKind.OCSP:
+                request = await self._ocsp_request(need)
+                return read_ocsp(await self.ask(session, need.url, request, "application/ocsp-request"))
+            case _:
+                raise Unusable(f"{need.kind} is not fetched here")
+
+    async def ask(
+        self, session: aiohttp.ClientSession, url: str, body: bytes | None = None, media_type: str = ""
+    ) -> bytes:
+        """What an address answers, within the bounds. body: is posted. Raises what UNFETCHED lists."""
+        parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unusable("only http and https addresses are asked")
         if _is_address(parts.hostname) and not (self._bounds.private_addresses or is_public(parts.hostname)):
             raise Unusable("a private address")
-        match need.kind:
-            case NeedKind.CRL:
-                return read_crl(await self._get(session, need.url))
-            case NeedKind.ISSUER:
-                return Fetched(content=read_issuer(await self._get(session, need.url)))
-            case NeedKind.OCSP:
-                request = await self._ocsp_request(need)
-                headers = {"Content-Type": "application/ocsp-request"}
-                return read_ocsp(await self._get(session, need.url, request, headers))
-            case _:
-                raise Unusable(f"{need.kind} is not fetched")
-
-    async def _get(
-        self,
-        session: aiohttp.ClientSession,
-        url: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
         method = "GET" if body is None else "POST"
+        headers = {"Content-Type": media_type} if media_type else None
         async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
             if response.status != 200:  # noqa: PLR2004 - OK
                 raise Unusable(f"HTTP {response.status}")
@@ -165,6 +173,10 @@ class Asking:
         return builder.build().public_bytes(Encoding.DER)
 
 
+async def _unknown(_: str) -> x509.Certificate:
+    raise Unusable("the certificate to ask about is not known here")
+
+
 class Fetching:
     """The loop that fetches evidence."""
 
@@ -176,27 +188,45 @@ class Fetching:
         self._refreshed_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
-        """Fetch for ever; one address that fails never stops the others."""
+        """Fetch for ever; one address that fails or hangs never stops the others."""
+        running: set[asyncio.Task[None]] = set()
         async with self._asking.session() as session:
-            while True:
-                try:
-                    busy = await self.work(session)
-                except Exception:
-                    log.exception("fetching_failed")
-                    busy = False
-                if not busy:
-                    await asyncio.sleep(_LOOK_S)
+            try:
+                while True:
+                    running |= await self._start(session, _AT_A_TIME - len(running))
+                    if running:
+                        _, running = await asyncio.wait(running, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                    else:
+                        await asyncio.sleep(_LOOK_S)
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
 
     async def work(self, session: aiohttp.ClientSession) -> bool:
-        """One round: what is due now. Returns whether there was anything."""
+        """One round, to its end: what is due now. Returns whether there was anything."""
+        started = await self._start(session, _AT_A_TIME)
+        await asyncio.gather(*started)
+        return bool(started)
+
+    async def _start(self, session: aiohttp.ClientSession, places: int) -> set[asyncio.Task[None]]:
+        """Claim as many due needs as there are places, and begin to fetch them."""
+        if places <= 0:
+            return set()
+        try:
+            needs = await self._claim(places)
+        except Exception:
+            log.exception("fetching_failed")
+            return set()
+        return {asyncio.create_task(self._meet(session, need)) for need in needs}
+
+    async def _claim(self, limit: int) -> tuple[NeedRow, ...]:
         await self._refresh()
         now = self._clock.now()
         if not await self._store.read(lambda c: queries.has_need_due(c, now)):
-            return False
+            return ()
         until = now + timedelta(seconds=_LEASE_S)
-        needs = await self._store.write(lambda c: queries.claim_needs(c, now, until, _AT_A_TIME))
-        await asyncio.gather(*(self._meet(session, need) for need in needs))
-        return bool(needs)
+        return await self._store.write(lambda c: queries.claim_needs(c, now, until, limit))
 
     async def _refresh(self) -> None:
         """Ask again for what will soon be out of date."""
@@ -227,9 +257,15 @@ class Fetching:
 
     async def _meet(self, session: aiohttp.ClientSession, need: NeedRow) -> None:
         try:
+            await self._fetch(session, need)
+        except Exception:
+            log.exception("fetch_failed", kind=need.kind, url=need.url)
+
+    async def _fetch(self, session: aiohttp.ClientSession, need: NeedRow) -> None:
+        try:
             fetched = await self._asking.fetch(session, need)
         except UNFETCHED as e:
-            delay_s = _DELAYS_S[min(need.attempts, len(_DELAYS_S) - 1)]
+            delay_s = DELAYS_S[min(need.attempts, len(DELAYS_S) - 1)]
             due_at = self._clock.now() + timedelta(seconds=delay_s)
             words = f"{type(e).__name__}: {e}"[:300]
             log.warning("evidence_not_fetched", kind=need.kind, url=need.url, error=words)

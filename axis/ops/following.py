@@ -159,8 +159,8 @@ def follow(deadlines: Deadlines, tracked: Tracked, known: Sequence[Deadline], no
 
 
 def is_over(tracked: Tracked) -> bool:
-    """Whether nothing is owed, whatever the receiver has said: the delivery is not ours to watch."""
-    return tracked.delivery.place is Place.ELSEWHERE
+    """Whether nothing is owed, whatever the receiver has said: not ours to watch, or taken back by its sender."""
+    return tracked.delivery.place is Place.ELSEWHERE or tracked.delivery.state.is_frozen
 
 
 def owed_kinds(tracked: Tracked) -> frozenset[DeadlineKind]:

@@ -123,7 +123,7 @@ class Plan:
             self._forms[canonical_form(code)] = code
         self._taken[code] = None
         wanted = self._wanted(known, row)
-        if known.name not in (wanted.name, *(_plain(old.name) for old in row.former_names)):
+        if known.name not in (wanted.name, *(plain(old.name) for old in row.former_names)):
             self._leave_name(known)
         self.organs[code] = wanted
         for old in row.old_codes:
@@ -175,7 +175,7 @@ class Plan:
             name=_checked_name(known.organ_id, row.name) if row.name else known.name,
             parent_id=known.parent_id if row.parent is None else row.parent or None,
             level=known.level if row.level is None else row.level,
-            email=known.email if row.email is None else _plain(row.email) or None,
+            email=known.email if row.email is None else plain(row.email) or None,
             status=row.status or known.status,
             successor_id=successor,
             kind=row.kind or known.kind,
@@ -257,7 +257,7 @@ class Plan:
             name=_checked_name(organ_id, old.name),
             valid_from=_checked_day(old.valid_from, organ_id, "former_names"),
             valid_until=_checked_day(old.valid_until, organ_id, "former_names"),
-            source=_plain(old.source),
+            source=plain(old.source),
         )
         if not name.valid_from < name.valid_until <= self._occasion.day:
             detail = f"{organ_id}: a former name ends before it begins, or after today"
@@ -387,13 +387,13 @@ def is_usable_code(code: str) -> bool:
 
 
 def _checked_name(code: str, name: str) -> str:
-    plain = _plain(name)
-    if not plain:
+    line = plain(name)
+    if not line:
         raise Malformed(Code.FIELD_INVALID, f"{code} has no name", at="name")
-    return plain
+    return line
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line of what can be printed, NFC."""
     printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
     return " ".join(printable.split())

@@ -20,9 +20,6 @@ _RANK = {
 PROGRESS = frozenset({*_RANK, StatusCode.REFUSED})
 """Statuses that a receiver reports about its own handling, and that change its delivery."""
 
-ANSWERS = frozenset({StatusCode.AGREED, StatusCode.DECLINED})
-"""Statuses by which a receiver answers an act."""
-
 
 class Effect(StrEnum):
     """What a status event did when it came."""
@@ -31,6 +28,7 @@ class Effect(StrEnum):
     UNCHANGED = "unchanged"  # kept and forwarded; the delivery was further already
     FLAGGED = "flagged"  # applied, though it contradicts the status before
     ACT = "act"  # it opened or answered an act
+    AFTER_CLOSE = "after_close"  # kept and forwarded; the sender had taken the document back, or away, before
     ORPHAN = "orphan"  # no document known yet
 
     @property

@@ -6,58 +6,32 @@ As in `views`: one read per page, every inner list capped, no decision about rig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from axis.organ.codes import to_old_form, to_present_form
 from axis.store import schema as s
+from axis.store.act_view import ActView, Related, acts_of, editions_of, replaced_by
 from axis.store.organs import names_then
-from axis.store.records import (
-    Act,
-    ActReceiver,
-    Attachment,
-    Consignment,
-    Delivery,
-    Document,
-    Package,
-    StatusEvent,
-    Verdict,
-)
+from axis.store.queries.acts import named
+from axis.store.records import Attachment, Delivery, Document, Package, StatusEvent, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.views import Scope, Tally, in_scope, next_try, tallies_of
+from axis.store.travel_view import Travel, grouped, travels_of
+from axis.store.views import Scope, Tally, in_scope, tallies_of
 from axis.terms import PackageKind, Place
 
 WAITING = "waiting"  # receivers that have not said anything yet
 ELSEWHERE = "elsewhere"  # receivers that another axis serves
 SHOWN_PACKAGES = 50
-SHOWN_ACTS = 50
-SHOWN_ANSWERS = 100  # receivers of one act
 SHOWN_EVENTS = 40  # statuses of one receiver
-SHOWN_EDITIONS = 50
 SHOWN_VERDICTS = 30
 
 _DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
 _DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
-_CONSIGNMENT, _read_consignment = columns_of(Consignment), record_reader(Consignment)
 _PACKAGE, _read_package = columns_of(Package), record_reader(Package)
 _ATTACHMENT, _read_attachment = columns_of(Attachment), record_reader(Attachment)
-_ACT, _read_act = columns_of(Act), record_reader(Act)
-_ANSWER, _read_answer = columns_of(ActReceiver), record_reader(ActReceiver)
 _EVENT, _read_event = columns_of(StatusEvent), record_reader(StatusEvent)
 _VERDICT, _read_verdict = columns_of(Verdict), record_reader(Verdict)
-
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Travel:
-    """A consignment, when it is tried again, and what the package does."""
-
-    consignment: Consignment
-    next_at: datetime | None
-    business_type: int | None  # terms.BusinessType of the package; None: a status package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,37 +70,6 @@ class PackageView:
 
     package: Package
     files: tuple[Attachment, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerView:
-    """One receiver's answer to an act, and how the act travelled to it."""
-
-    answer: ActReceiver
-    name: str | None
-    travel: Travel | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Related:
-    """Another document: an edition under the same DocumentId, the one replaced, or the one that replaces."""
-
-    document_uid: str
-    edition: int
-    code: str | None
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActView:
-    """An act on the document."""
-
-    act: Act
-    agreed: int
-    declined: int
-    waiting: int
-    answers: tuple[AnswerView, ...]
-    brings: Related | None  # of a replacement: the document that takes this one's place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +139,9 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
         receivers=receivers,
         has_more_receivers=more,
         packages=_packages(conn, document),
-        acts=_acts(conn, document_uid),
-        editions=_editions(conn, document),
-        replaces=_replaces(conn, document),
+        acts=acts_of(conn, document_uid),
+        editions=editions_of(conn, document),
+        replaces=replaced_by(conn, document),
         trail=_trail(conn, document.package_id),
     )
 
@@ -216,7 +159,8 @@ def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: 
 def _belongs_to(document_uid: str) -> ColumnElement[bool]:
     """Packages that carry the document, and those of acts on it (a replacement carries another document)."""
     p, a = s.package.c, s.act.c
-    acts = select(a.package_id).where(a.document_uid == document_uid)
+    of_document = select(named.c.act_id).where(named.c.document_uid == document_uid)
+    acts = select(a.package_id).where(a.act_id.in_(of_document))
     return and_(p.kind == PackageKind.DOCUMENT, or_(p.document_uid == document_uid, p.package_id.in_(acts)))
 
 
@@ -236,7 +180,7 @@ def _packages(conn: Connection, document: Document) -> tuple[PackageView, ...]:
 def _files(conn: Connection, package_ids: Sequence[str]) -> dict[str, tuple[Attachment, ...]]:
     a = s.attachment.c
     rows = conn.execute(select(*_ATTACHMENT).where(a.package_id.in_(package_ids)).order_by(a.package_id, a.position))
-    return _grouped((file.package_id, file) for file in read_all(_read_attachment, rows.all()))
+    return grouped((file.package_id, file) for file in read_all(_read_attachment, rows.all()))
 
 
 def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple[tuple[ReceiverView, ...], bool]:
@@ -254,8 +198,8 @@ def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple
     names = [(_read_delivery(row[: len(_DELIVERY)]), row.organ_name) for row in rows[: page.rows]]
     deliveries = [delivery for delivery, _ in names]
     ids = [delivery.delivery_id for delivery in deliveries]
-    travels = _grouped(
-        (travel.consignment.delivery_id, travel) for travel in _travels(conn, s.consignment.c.delivery_id.in_(ids))
+    travels = grouped(
+        (travel.consignment.delivery_id, travel) for travel in travels_of(conn, s.consignment.c.delivery_id.in_(ids))
     )
     events, counts = _events(conn, document_uid, ids)
     addressed = _addressed(conn, deliveries)
@@ -287,25 +231,6 @@ def _only(wanted: str | None) -> ColumnElement[bool]:
     return v.place != Place.ELSEWHERE
 
 
-def _travels(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
-    c, q, p = s.consignment.c, s.queue.c, s.package.c
-    rows = conn.execute(
-        select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type)
-        .join(s.package, p.package_id == c.package_id)
-        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
-        .where(wanted)
-        .order_by(c.consignment_id)
-    )
-    return [
-        Travel(
-            consignment=_read_consignment(row[: len(_CONSIGNMENT)]),
-            next_at=row.next_at,
-            business_type=row.business_type,
-        )
-        for row in rows
-    ]
-
-
 def _events(
     conn: Connection, document_uid: str, delivery_ids: Sequence[str]
 ) -> tuple[dict[str | None, tuple[EventView, ...]], dict[str | None, int]]:
@@ -321,10 +246,10 @@ def _events(
     )
     counts = conn.execute(select(e.delivery_id, func.count()).where(ours).group_by(e.delivery_id))
     events = read_all(_read_event, rows.all())
-    back = _travels(conn, s.consignment.c.package_id.in_([event.package_id for event in events]))
+    back = travels_of(conn, s.consignment.c.package_id.in_([event.package_id for event in events]))
     travels = {travel.consignment.package_id: travel for travel in back}
     views = ((event.delivery_id, EventView(event=event, travel=travels.get(event.package_id))) for event in events)
-    return _grouped(views), dict(counts.all())
+    return grouped(views), dict(counts.all())
 
 
 def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Addressed]:
@@ -350,79 +275,6 @@ def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Ad
     return implied | found
 
 
-def _acts(conn: Connection, document_uid: str) -> tuple[ActView, ...]:
-    a, p, d = s.act.c, s.package.c, s.document.c
-    brought = (d.document_uid.label("brought_uid"), d.edition, d.code, d.received_at.label("brought_at"))
-    rows = conn.execute(
-        select(*_ACT, *brought)
-        .join_from(s.act, s.package, p.package_id == a.package_id)
-        .outerjoin(s.document, and_(d.document_uid == p.document_uid, d.document_uid != document_uid))
-        .where(a.document_uid == document_uid)
-        .order_by(a.received_at.desc(), a.act_id.desc())
-        .limit(SHOWN_ACTS)
-    ).all()
-    acts = [_read_act(row[: len(_ACT)]) for row in rows]
-    answers = _answers(conn, acts)
-    counts = _answer_counts(conn, [act.act_id for act in acts])
-    views = []
-    for act, row in zip(acts, rows, strict=True):
-        count = counts.get(act.act_id, {})
-        brings = row.brought_uid and Related(
-            document_uid=row.brought_uid, edition=row.edition, code=row.code, received_at=row.brought_at
-        )
-        views.append(
-            ActView(
-                act=act,
-                agreed=count.get("agreed", 0),
-                declined=count.get("declined", 0),
-                waiting=count.get(None, 0),
-                answers=answers.get(act.act_id, ()),
-                brings=brings or None,
-            )
-        )
-    return tuple(views)
-
-
-def _answer_counts(conn: Connection, act_ids: Sequence[str]) -> dict[str, dict[str | None, int]]:
-    r = s.act_receiver.c
-    rows = conn.execute(
-        select(r.act_id, r.answer, func.count()).where(r.act_id.in_(act_ids)).group_by(r.act_id, r.answer)
-    )
-    counts: dict[str, dict[str | None, int]] = {}
-    for act_id, answer, count in rows:
-        counts.setdefault(act_id, {})[answer] = count
-    return counts
-
-
-def _answers(conn: Connection, acts: Sequence[Act]) -> dict[str, tuple[AnswerView, ...]]:
-    r, c, o = s.act_receiver.c, s.consignment.c, s.organ.c
-    package_of = {act.act_id: act.package_id for act in acts}
-    number = func.row_number().over(partition_by=r.act_id, order_by=r.receiver_organ).label("number")
-    first = select(*_ANSWER, number).where(r.act_id.in_(package_of)).subquery().c
-    rows = conn.execute(
-        select(*(first[column.name] for column in _ANSWER), o.name.label("organ_name"))
-        .outerjoin(s.organ, o.organ_id == first.receiver_organ)
-        .where(first.number <= SHOWN_ANSWERS)
-        .order_by(first.act_id, first.receiver_organ)
-    ).all()
-    receivers = {row.receiver_organ for row in rows}
-    travels = {
-        (travel.consignment.package_id, travel.consignment.receiver_organ): travel
-        for travel in _travels(conn, and_(c.package_id.in_(package_of.values()), c.receiver_organ.in_(receivers)))
-    }
-    return _grouped(
-        (
-            row.act_id,
-            AnswerView(
-                answer=_read_answer(row[: len(_ANSWER)]),
-                name=row.organ_name,
-                travel=travels.get((package_of[row.act_id], row.receiver_organ)),
-            ),
-        )
-        for row in rows
-    )
-
-
 def _trail(conn: Connection, package_id: str) -> Trail:
     """The latest verdict whole; of the others only when, why and the word, since each may be long."""
     v, c = s.verdict.c, s.check_due.c
@@ -436,44 +288,3 @@ def _trail(conn: Connection, package_id: str) -> Trail:
         history=tuple(Judgement(at=at, cause=cause, overall=overall) for at, cause, overall in history),
         due=conn.scalar(select(c.cause).where(c.package_id == package_id)),
     )
-
-
-def _editions(conn: Connection, document: Document) -> tuple[Related, ...]:
-    d = s.document.c
-    same = and_(d.from_organ == document.from_organ, d.document_key == document.document_key)
-    return _related(conn, s.document, and_(same, d.document_uid != document.document_uid))
-
-
-def _replaces(conn: Connection, document: Document) -> tuple[Related, ...]:
-    """The documents under another DocumentId whose place this one takes."""
-    d, a = s.document.c, s.act.c
-    return _related(
-        conn,
-        s.document.join(s.act, a.document_uid == d.document_uid),
-        and_(
-            a.package_id == document.package_id,
-            d.document_uid != document.document_uid,
-            d.document_key != document.document_key,
-        ),
-    )
-
-
-def _related(conn: Connection, source: FromClause, wanted: ColumnElement[bool]) -> tuple[Related, ...]:
-    d = s.document.c
-    rows = conn.execute(
-        select(d.document_uid, d.edition, d.code, d.received_at)
-        .select_from(source)
-        .where(wanted)
-        .order_by(d.edition, d.document_uid)
-        .limit(SHOWN_EDITIONS)
-    )
-    return tuple(
-        Related(document_uid=uid, edition=edition, code=code, received_at=at) for uid, edition, code, at in rows
-    )
-
-
-def _grouped(pairs: Iterable[tuple[KeyT, ValueT]]) -> dict[KeyT, tuple[ValueT, ...]]:
-    groups: dict[KeyT, list[ValueT]] = {}
-    for key, value in pairs:
-        groups.setdefault(key, []).append(value)
-    return {key: tuple(values) for key, values in groups.items()}

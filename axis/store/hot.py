@@ -8,9 +8,10 @@ reads and decides again. Within one write, all rows are inserted before anything
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
-from axis.store.records import Row
-from axis.terms import TransportState
+from axis.store.records import Delivery, Document, Row
+from axis.terms import ActEffect, Answer, DeliveryState, DocumentState, TransportState
 
 
 class Stale(Exception):
@@ -23,8 +24,18 @@ class DeliveryStatus:
 
     delivery_id: str
     version: int  # as read; becomes version + 1
-    status_code: str
-    status_at: datetime
+    status_code: str | None
+    status_at: datetime | None
+
+    @classmethod
+    def untouched(cls, delivery: Delivery) -> Self:
+        """The delivery as it was read: what is decided on it is Stale when somebody has changed it meanwhile."""
+        return cls(
+            delivery_id=delivery.delivery_id,
+            version=delivery.version,
+            status_code=delivery.status_code,
+            status_at=delivery.status_at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,7 @@ class ConsignmentMoved:
     was: TransportState
     becomes: TransportState
     at: datetime
+    handed_to: str | None = None  # the system that has fetched it; kept of the first time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +66,84 @@ class ConsignmentFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentRaised:
+    """A consignment becomes more urgent; guarded by its state."""
+
+    consignment_id: str
+    was: TransportState
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRaised:
+    """A push that nobody is at becomes more urgent; guarded by its fence."""
+
+    queue_id: str
+    fence: int
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryMoved:
+    """The sender's act, or the receiver's answer to it, changes what a delivery is; guarded by the state as read.
+
+    Raises the delivery's version: a status that was judged by the state before is judged anew.
+    """
+
+    delivery_id: str
+    was: DeliveryState
+    becomes: DeliveryState
+    act_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRevised:
+    """An act, or a further receiver, makes of a document what it is from now on; guarded by the version as read."""
+
+    document_uid: str
+    version: int  # as read; becomes version + 1
+    state: DocumentState
+    subject: str | None
+    type_name: str | None
+    urgency: int
+    due_date: str | None
+    particulars: str | None
+
+    @classmethod
+    def of(cls, document: Document, state: DocumentState) -> Self:
+        """The document with its texts as they are."""
+        return cls(
+            document_uid=document.document_uid,
+            version=document.version,
+            state=state,
+            subject=document.subject,
+            type_name=document.type_name,
+            urgency=document.urgency,
+            due_date=document.due_date,
+            particulars=document.particulars,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActAnswered:
-    """A receiver answers an open act; guarded by its being open."""
+    """A receiver answers an open act, or nobody has to any more; guarded by its being open."""
 
     act_id: str
+    position: int
     receiver_organ: str
-    answer: str  # agreed | declined
+    answer: Answer
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActTargetFound:
+    """A document that an act names has come, and a repeat of the act applies to it; guarded by its being unknown."""
+
+    act_id: str
+    position: int
+    document_uid: str
+    effect: ActEffect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +217,12 @@ Change = (
     DeliveryStatus
     | ConsignmentMoved
     | ConsignmentFailed
+    | ConsignmentRaised
+    | QueueRaised
+    | DeliveryMoved
+    | DocumentRevised
     | ActAnswered
+    | ActTargetFound
     | OrphanMatched
     | DocumentFlagged
     | DocumentJudged

@@ -42,25 +42,30 @@ INSERT_ORDER: tuple[type, ...] = (
     records.Document,
     records.Package,
     records.Attachment,
+    records.Act,
+    records.ActTarget,
+    records.ActReceiver,
+    records.DocumentChange,
     records.Delivery,
     records.Consignment,
-    records.Act,
-    records.ActReceiver,
     records.StatusEvent,
     records.Verdict,
     records.VerdictEvidence,
     records.CertificateRow,
     records.CheckDue,
+    records.NeedRow,
     records.QueueRow,
     records.Touch,
     records.Audit,
     records.SystemEvent,
+    records.CourierBundle,
+    records.BounceRow,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""
 
 
-_SHARED = (records.Blob, records.CertificateRow)  # many writes may bring the same one: the first stays
+_SHARED = (records.Blob, records.CertificateRow, records.NeedRow)  # many writes may bring the same one: the first stays
 _Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -206,7 +211,12 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.DeliveryStatus: _delivery_status,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
+        hot.ConsignmentRaised: _consignment_raised,
+        hot.QueueRaised: _queue_raised,
+        hot.DeliveryMoved: _delivery_moved,
+        hot.DocumentRevised: _document_revised,
         hot.ActAnswered: _act_answered,
+        hot.ActTargetFound: _act_target_found,
         hot.OrphanMatched: _orphan_matched,
         hot.DocumentFlagged: _document_flagged,
         hot.DocumentJudged: _document_judged,
@@ -235,6 +245,37 @@ def _delivery_status(p: _Parameters) -> Update:
     )
 
 
+def _delivery_moved(p: _Parameters) -> Update:
+    t = schema.delivery.c
+    return (
+        update(schema.delivery)
+        .where(t.delivery_id == p(t.delivery_id, "delivery_id"), t.state == p(t.state, "was"))
+        .values(
+            version=t.version + _ONE,
+            state=p(t.state, "becomes"),
+            state_at=p(t.state_at, "at"),
+            act_id=p(t.act_id, "act_id"),
+        )
+    )
+
+
+def _document_revised(p: _Parameters) -> Update:
+    t = schema.document.c
+    return (
+        update(schema.document)
+        .where(t.document_uid == p(t.document_uid, "document_uid"), t.version == p(t.version, "version"))
+        .values(
+            version=t.version + _ONE,
+            state=p(t.state, "state"),
+            subject=p(t.subject, "subject"),
+            type_name=p(t.type_name, "type_name"),
+            urgency=p(t.urgency, "urgency"),
+            due_date=p(t.due_date, "due_date"),
+            particulars=p(t.particulars, "particulars"),
+        )
+    )
+
+
 def _at_if(state: TransportState) -> Callable[[ConsignmentMoved], datetime | None]:
     return lambda change: change.at if change.becomes == state else None
 
@@ -254,6 +295,7 @@ def _consignment_moved(p: _Parameters) -> Update:
             fetched=t.fetched + handed_over,
             failures=t.failures * (_ONE - afresh),
             visible_at=null(),
+            handed_to=func.coalesce(t.handed_to, p(t.handed_to, "handed_to")),
         )
     )
 
@@ -272,16 +314,44 @@ def _consignment_failed(p: _Parameters) -> Update:
     )
 
 
+def _consignment_raised(p: _Parameters) -> Update:
+    t = schema.consignment.c
+    return (
+        update(schema.consignment)
+        .where(t.consignment_id == p(t.consignment_id, "consignment_id"), t.state == p(t.state, "was"))
+        .values(urgency=p(t.urgency, "urgency"))
+    )
+
+
+def _queue_raised(p: _Parameters) -> Update:
+    t = schema.queue.c
+    return (
+        update(schema.queue)
+        .where(t.queue_id == p(t.queue_id, "queue_id"), t.fence == p(t.fence, "fence"))
+        .values(urgency=p(t.urgency, "urgency"))
+    )
+
+
 def _act_answered(p: _Parameters) -> Update:
     t = schema.act_receiver.c
     return (
         update(schema.act_receiver)
         .where(
             t.act_id == p(t.act_id, "act_id"),
+            t.position == p(t.position, "position"),
             t.receiver_organ == p(t.receiver_organ, "receiver_organ"),
             t.answer.is_(None),
         )
         .values(answer=p(t.answer, "answer"), answered_at=p(t.answered_at, "at"))
+    )
+
+
+def _act_target_found(p: _Parameters) -> Update:
+    t = schema.act_target.c
+    return (
+        update(schema.act_target)
+        .where(t.act_id == p(t.act_id, "act_id"), t.position == p(t.position, "position"), t.document_uid.is_(None))
+        .values(document_uid=p(t.document_uid, "document_uid"), effect=p(t.effect, "effect"))
     )
 
 

@@ -14,7 +14,7 @@ from axis.clock import local_day
 from axis.organ.model import Alias, FormerName, Organ, name_on
 from axis.organ.plan import Changes, Known
 from axis.store import schema
-from axis.store.configuration import mapping, version
+from axis.store.configuration import version
 from axis.store.routes import compute_routes
 from axis.store.rows import Query, values_of
 
@@ -89,8 +89,9 @@ def write_changes(conn: Connection, changes: Changes, at: datetime) -> None:
     for table, records in ((schema.organ_alias, changes.aliases), (schema.organ_name, changes.names)):
         if records:
             conn.execute(insert(table), [values_of(one) for one in records])
-    if _moves_routes(conn, changes):
-        compute_routes(conn, at)
+    touched = {*changes.moved, *(organ.organ_id for organ in changes.added)}
+    if touched:
+        compute_routes(conn, at, touched)
 
 
 def _add(conn: Connection, added: tuple[Organ, ...]) -> None:
@@ -108,11 +109,3 @@ def _add(conn: Connection, added: tuple[Organ, ...]) -> None:
     ]
     if rows:
         conn.execute(links, rows)
-
-
-def _moves_routes(conn: Connection, changes: Changes) -> bool:
-    """Whether routes can be others now: not by a new name, nor by those who have no served organisation above them."""
-    if changes.moved:
-        return True
-    served = mapping(conn, schema.route.c.organ_id, schema.route.c.system_id)
-    return any(organ.parent_id in served for organ in changes.added)

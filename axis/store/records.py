@@ -8,7 +8,20 @@ The other rooms build and read these; SQL stays in this room.
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.terms import DeadlineKind, DeadlineStage, EventKind, Origin, PackageKind, Place, TransportState
+from axis.terms import (
+    ActEffect,
+    ActKind,
+    Answer,
+    DeadlineKind,
+    DeadlineStage,
+    DeliveryState,
+    DocumentState,
+    EventKind,
+    Origin,
+    PackageKind,
+    Place,
+    TransportState,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +66,16 @@ class RouteRule:
 def holds(one: Service | RouteRule, at: datetime | None) -> bool:
     """Whether a service or rule is in force at a moment; at none, nothing is."""
     return at is not None and one.valid_from <= at and (one.valid_until is None or at < one.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySync:
+    """How far we have followed the registry of another axis."""
+
+    uplink_id: str
+    level: int
+    version: int
+    synced_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +179,9 @@ class Document:
     flags: str
     verdict: str | None = None
     sent_due_at: datetime | None = None
+    state: DocumentState = DocumentState.OPEN
+    version: int = 0
+    particulars: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +221,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Document × receiver: the processing status."""
+    """Document × receiver: the processing status, and what the sender did since."""
 
     delivery_id: str
     document_uid: str
@@ -210,6 +236,12 @@ class Delivery:
     receipt_due_at: datetime | None = None
     acceptance_due_at: datetime | None = None
     completion_due_at: datetime | None = None
+    state: DeliveryState = DeliveryState.OPEN
+    state_at: datetime | None = None
+    act_id: str | None = None
+    forwarded_from: str | None = None
+    returned_at: datetime | None = None
+    return_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +263,7 @@ class Consignment:
     failures: int = 0
     visible_at: datetime | None = None
     last_error: str | None = None
+    handed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,21 +273,42 @@ class Act:
     act_id: str
     package_id: str
     identity: str
-    kind: str
+    kind: ActKind
     from_organ: str
-    document_uid: str | None
     reason: str | None
     received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActReceiver:
-    """One receiver's answer to an act."""
+class ActTarget:
+    """One of the documents that an act names."""
 
     act_id: str
+    position: int
+    document_key: str
+    document_uid: str | None
+    effect: ActEffect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActReceiver:
+    """One receiver of an act, for one of the documents that it names; and its answer."""
+
+    act_id: str
+    position: int
     receiver_organ: str
-    answer: str | None = None
+    answer: Answer | None = None
     answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentChange:
+    """One text of a document's header that an update changed."""
+
+    act_id: str
+    field: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +418,17 @@ class CertificateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeProof:
+    """A timestamp over stored bytes."""
+
+    sha256_hex: str
+    token_sha256: str
+    authority: str
+    proven_at: datetime
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignaturePolicy:
     """How much the signatures of one sender matter ("*": of every other)."""
 
@@ -371,6 +436,7 @@ class SignaturePolicy:
     envelope: str
     files: str
     fail_closed: bool
+    issuers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -472,6 +538,43 @@ class SystemEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CourierParty:
+    """A system that files are carried to and from, by its public keys."""
+
+    system_id: str
+    encryption_key: bytes
+    signing_key: bytes
+    last_sequence: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierBundle:
+    """A file that was packed, or taken."""
+
+    manifest_sha256: str
+    system_id: str
+    direction: str
+    sequence: int
+    packages: int
+    created_at: datetime
+    expires_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceRow:
+    """A mail server's report about a mail of ours."""
+
+    sha256_hex: str
+    package_id: str
+    organ_id: str
+    at: datetime
+    fate: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
 
@@ -489,16 +592,21 @@ Row = (
     | Delivery
     | Consignment
     | Act
+    | ActTarget
     | ActReceiver
+    | DocumentChange
     | StatusEvent
     | Verdict
     | VerdictEvidence
     | CheckDue
+    | NeedRow
     | CertificateRow
     | QueueRow
     | Touch
     | Audit
     | SystemEvent
+    | CourierBundle
+    | BounceRow
     | Leaf
 )
 """What a hot write may insert."""

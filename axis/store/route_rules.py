@@ -49,7 +49,7 @@ def add_rule(conn: Connection, rule: RouteRule, now: datetime, actor: str) -> Ro
         detail = f"{other.prefix} leads to {other.uplink_id} from {other.valid_from:%Y-%m-%d %H:%M}Z ({other.rule_id})"
         raise WrongState(Code.VALIDITY_OVERLAPS, detail, at="prefix")
     conn.execute(insert(schema.route_rule).values(values_of(rule)))
-    compute_routes(conn, now)
+    compute_routes(conn, now, ())
     fields = {
         "rule": rule.rule_id,
         "prefix": rule.prefix,
@@ -74,7 +74,7 @@ def end_rule(conn: Connection, rule_id: str, at: datetime, now: datetime, actor:
         conn.execute(delete(schema.route_rule).where(one))  # it never held
     else:
         conn.execute(update(schema.route_rule).where(one).values(valid_until=at))
-    compute_routes(conn, now)
+    compute_routes(conn, now, ())
     record(conn, now, actor, "route_rule_ended", {"rule": rule_id, "prefix": rule.prefix, "at": at.isoformat()})
     return replace(rule, valid_until=at)
 

@@ -4,8 +4,8 @@ Time is a whole number of microseconds since 1970 in UTC (`UtcMicros`), the same
 the hot path can hand rows to the driver as they are. Structured leftovers are JSON text.
 
 What changes and what does not: package, attachment, audit and leaf rows are only ever inserted, status_event rows too
-(but an orphan is given its document, once); document, delivery, consignment and act_receiver carry a state; queue
-rows come and go.
+(but an orphan is given its document, once); document, delivery, consignment, act_target and act_receiver carry a
+state; queue rows come and go.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -106,6 +106,16 @@ organ_alias = Table(
     Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
     Column("valid_from", String(10), primary_key=True),  # first day, ISO; empty: since ever
     Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
+)
+
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
 )
 
 # Names that organisations bore until a day; the present one stands in `organ`.
@@ -270,6 +280,10 @@ document = Table(
     Column("flags", Text, nullable=False),  # words joined by a space
     Column("verdict", String(24)),  # overall word of the latest verdict on its package; NULL: not looked at
     Column("sent_due_at", UtcMicros),  # by when it had to be sent (received_at tells when it was); NULL: cannot be said
+    Column("state", String(10), nullable=False, server_default="open"),  # terms.DocumentState, of all its deliveries
+    Column("version", Integer, nullable=False, server_default="0"),  # raised by every act and every further receiver
+    Column("particulars", Text),  # the header's texts as they are now, JSON; the package keeps what came
+    CheckConstraint("state IN ('open', 'recalled', 'replaced', 'withdrawn')", name="state"),
     UniqueConstraint("from_organ", "document_key", "edition"),
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
     Index("ix_document_received_at", "received_at"),
@@ -312,6 +326,56 @@ attachment = Table(
     Column("zipped_by_client", Boolean, nullable=False),
 )
 
+act = Table(
+    "act",
+    metadata,
+    Column("act_id", String(26), primary_key=True),
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
+    Column("identity", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # terms.ActKind
+    Column("from_organ", String(128), nullable=False),
+    Column("reason", Text),
+    Column("received_at", UtcMicros, nullable=False),
+)
+
+act_target = Table(
+    "act_target",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # among the documents that the package names
+    Column("document_key", String(512), nullable=False),  # DocumentId in its comparison form
+    Column("document_uid", String(26), ForeignKey("document.document_uid")),  # NULL: not known when the act came
+    Column("effect", String(8), nullable=False),  # terms.ActEffect
+    Index("ix_act_target_document_uid", "document_uid"),
+    Index(
+        "ix_act_target_unknown",
+        "document_key",
+        sqlite_where=text("document_uid IS NULL"),
+        postgresql_where=text("document_uid IS NULL"),
+    ),
+)
+
+# Whom the act concerns, for each document that it names.
+act_receiver = Table(
+    "act_receiver",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("receiver_organ", String(128), primary_key=True),
+    Column("answer", String(9)),  # terms.Answer; NULL: open
+    Column("answered_at", UtcMicros),
+)
+
+# What an update changed in the header.
+document_change = Table(
+    "document_change",
+    metadata,
+    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
+    Column("field", String(32), primary_key=True),
+    Column("before", Text),
+    Column("after", Text),
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -323,11 +387,20 @@ delivery = Table(
     Column("place", String(9), nullable=False),
     Column("status_code", String(2)),  # NULL until the receiver says something
     Column("status_at", UtcMicros),
-    Column("version", Integer, nullable=False),  # raised by every status: two writers never overwrite each other
+    Column("version", Integer, nullable=False),  # raised by every change: two writers never overwrite each other
     Column("created_at", UtcMicros, nullable=False),
     Column("receipt_due_at", UtcMicros),  # by when the receiver has to say a first word; NULL: never
     Column("acceptance_due_at", UtcMicros),  # … that it is registered or refused
     Column("completion_due_at", UtcMicros),  # … that it is done
+    Column("state", String(16), nullable=False, server_default="open"),  # terms.DeliveryState: what the sender did
+    Column("state_at", UtcMicros),
+    Column("act_id", String(26), ForeignKey("act.act_id")),  # the act that made the state what it is
+    Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
+    Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
+    Column("return_reason", Text),
+    CheckConstraint(
+        "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
+    ),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
     Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
@@ -351,6 +424,7 @@ consignment = Table(
     Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
+    Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
@@ -366,28 +440,6 @@ consignment = Table(
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
-)
-
-act = Table(
-    "act",
-    metadata,
-    Column("act_id", String(26), primary_key=True),
-    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, unique=True),
-    Column("identity", String(64), nullable=False, unique=True),
-    Column("kind", String(16), nullable=False),  # recall | update | replace | recall_request (status 13)
-    Column("from_organ", String(128), nullable=False),
-    Column("document_uid", String(26), ForeignKey("document.document_uid"), index=True),  # target; NULL: not known here
-    Column("reason", Text),
-    Column("received_at", UtcMicros, nullable=False),
-)
-
-act_receiver = Table(
-    "act_receiver",
-    metadata,
-    Column("act_id", String(26), ForeignKey("act.act_id"), primary_key=True),
-    Column("receiver_organ", String(128), primary_key=True),
-    Column("answer", String(8)),  # NULL open | agreed | declined
-    Column("answered_at", UtcMicros),
 )
 
 status_event = Table(
@@ -407,7 +459,7 @@ status_event = Table(
     Column("staff", Text),
     Column("reported_at", Text),  # their Timestamp, as it came
     Column("received_at", UtcMicros, nullable=False),
-    Column("effect", String(16), nullable=False),  # applied | unchanged | flagged | act | orphan
+    Column("effect", String(16), nullable=False),  # status.order.Effect
     Column("match_document_key", Text),  # what an orphan is matched by when its document comes
     Column("match_code_key", Text),
     Column("match_date", Text),
@@ -463,7 +515,7 @@ need = Table(
     Column("need_id", String(64), primary_key=True),  # SHA-256 of kind, url and certificate
     Column("kind", String(8), nullable=False),  # crl | ocsp | issuer | tsa
     Column("url", Text, nullable=False),
-    Column("certificate_sha256", String(64), nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),  # that it is about; of a TSA: the package's own digest
     Column("issuer_sha256", String(64), nullable=False),
     Column("first_at", UtcMicros, nullable=False),
     Column("due_at", UtcMicros, nullable=False, index=True),
@@ -502,6 +554,17 @@ certificate = Table(
     Column("first_seen_at", UtcMicros, nullable=False),
 )
 
+# An authority's word that these bytes were there by then. No package is changed, so its timestamp stands beside it.
+time_proof = Table(
+    "time_proof",
+    metadata,
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),  # what was stamped
+    Column("token_sha256", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),
+    Column("authority", Text, nullable=False),
+    Column("proven_at", UtcMicros, nullable=False),
+    Column("fetched_at", UtcMicros, nullable=False),
+)
+
 signature_policy = Table(
     "signature_policy",
     metadata,
@@ -509,6 +572,7 @@ signature_policy = Table(
     Column("envelope", String(8), nullable=False),  # off | report | warn | require
     Column("files", String(8), nullable=False),
     Column("fail_closed", Boolean, nullable=False),
+    Column("issuers", Text),  # SHA-256 of the authorities that count, joined by a space; "": all; NULL: as further up
 )
 
 # ── Work and record ────────────────────────────────────────────────────────────────────────────────────────────
@@ -623,6 +687,43 @@ system_event = Table(
     Column("place", BigInteger),  # in the system's feed, rising; NULL until the feed is read
     UniqueConstraint("system_id", "place"),
     Index("ix_system_event_at", "at"),
+)
+
+# Couriers: with whose keys files for a system are made, and which files there were.
+courier_party = Table(
+    "courier_party",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("encryption_key", LargeBinary, nullable=False),  # X25519, public
+    Column("signing_key", LargeBinary, nullable=False),  # Ed25519, public
+    Column("last_sequence", Integer, nullable=False),  # given out; a file may not have come of it
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+courier_bundle = Table(
+    "courier_bundle",
+    metadata,
+    Column("manifest_sha256", String(64), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False),
+    Column("direction", String(8), nullable=False),  # out | reply
+    Column("sequence", Integer, nullable=False),  # of out: its number; of reply: of the file that it answers
+    Column("packages", Integer, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),  # as its maker says
+    Column("expires_at", UtcMicros, nullable=False),
+    Column("recorded_at", UtcMicros, nullable=False),  # packed, or taken for the first time
+    Index("ix_courier_bundle_system", "system_id", "direction", "sequence"),
+)
+
+# What mail servers sent back, each once: a report that is read again finds itself here.
+bounce = Table(
+    "bounce",
+    metadata,
+    Column("sha256_hex", String(64), primary_key=True),  # of the report, as far as it is read
+    Column("package_id", String(26), ForeignKey("package.package_id"), nullable=False, index=True),
+    Column("organ_id", String(128), nullable=False),
+    Column("at", UtcMicros, nullable=False),
+    Column("fate", String(8), nullable=False),  # failed | gave_up | delayed
+    Column("words", Text, nullable=False),  # of the mail server
 )
 
 leaf = Table(

@@ -89,9 +89,11 @@ def serve(conn: Connection, system_id: str, organ_ids: Iterable[str], at: dateti
     _insert(conn, [_service(organ_id, system_id, PRIMARY, at) for organ_id in wanted])
 
 
-def stop(conn: Connection, system_id: str, at: datetime) -> None:
-    """A system serves nobody from now on. The caller holds the lock."""
-    _end(conn, _of_system.all(conn, system_id=system_id, at=at), at)
+def stop(conn: Connection, system_id: str, at: datetime) -> tuple[str, ...]:
+    """A system serves nobody from now on. The caller holds the lock. Returns whom it served."""
+    served = _of_system.all(conn, system_id=system_id, at=at)
+    _end(conn, served, at)
+    return tuple(service.organ_id for service in served)
 
 
 def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
@@ -117,7 +119,7 @@ def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
         beside = _service(wish.organ_id, was, _free_priority(services), wish.at)
         made.append(replace(beside, valid_until=wish.parallel_until))
     _insert(conn, made)
-    compute_routes(conn, now)
+    compute_routes(conn, now, [wish.organ_id])
     fields = {
         "organ": wish.organ_id,
         "from": was,
@@ -139,7 +141,7 @@ def release(conn: Connection, organ_id: str, system_id: str, at: datetime, now: 
     if not found:
         raise NotFound(Code.NOT_FOUND, f"{system_id} does not serve {organ_id}")
     _end(conn, found, at)
-    compute_routes(conn, now)
+    compute_routes(conn, now, [organ_id])
     record(conn, now, actor, "organ_released", {"organ": organ_id, "system": system_id, "at": at.isoformat()})
 
 
@@ -158,8 +160,15 @@ def _check_target(conn: Connection, wish: Move, was: str | None) -> None:
     if not target.enabled:
         raise Unauthenticated(Code.SYSTEM_DISABLED, wish.system_id, at="system")
     before = _systems.one(conn, system_id=was) if was is not None else None
-    if before is not None and before.front != target.front and not wish.other_protocol:
-        raise WrongState(Code.PROTOCOL_DIFFERS, f"{was}: {before.front}, {wish.system_id}: {target.front}", at="system")
+    if before is not None and _protocol(before) != _protocol(target) and not wish.other_protocol:
+        raise WrongState(
+            Code.PROTOCOL_DIFFERS, f"{was}: {_protocol(before)}, {wish.system_id}: {_protocol(target)}", at="system"
+        )
+
+
+def _protocol(system: System) -> str:
+    """How packages get to a system: by the adapter with which we push, else by the front on which it fetches."""
+    return system.adapter or system.front
 
 
 def _make_room(conn: Connection, wish: Move, services: Sequence[Service]) -> None:

@@ -69,7 +69,7 @@ def add_system(conn: Connection, new: NewSystem, at: datetime, actor: str) -> No
     conn.execute(insert(schema.system).values(values_of(new.system)))
     _add_credential(conn, system_id, new.secret_encrypted, at)
     services.serve(conn, system_id, new.serves, at)
-    compute_routes(conn, at)
+    compute_routes(conn, at, new.serves)
     record(conn, at, actor, "system_added", {"system": system_id, "serves": sorted(new.serves)})
 
 
@@ -77,9 +77,9 @@ def set_serves(conn: Connection, system_id: str, serves: Sequence[str], at: date
     """From now on the system serves these organisations and no others. Raises as `add_system`, NotFound."""
     lock(conn)
     _check_system(conn, system_id)
-    services.stop(conn, system_id, at)
+    before = services.stop(conn, system_id, at)
     services.serve(conn, system_id, serves, at)
-    compute_routes(conn, at)
+    compute_routes(conn, at, (*before, *serves))
     record(conn, at, actor, "system_serves", {"system": system_id, "serves": sorted(serves)})
 
 

@@ -17,12 +17,14 @@ from axis.store.records import Touch
 _DOCUMENT: Mapping[type, Callable[[Any], str]] = {
     records.Delivery: lambda row: row.document_uid,
     hot.DocumentJudged: lambda change: change.document_uid,
+    hot.DocumentRevised: lambda change: change.document_uid,
 }
 """What concerns a document and all its deliveries."""
 
 _DELIVERY: Mapping[type, Callable[[Any], str | None]] = {
     records.StatusEvent: lambda row: row.delivery_id,
     hot.DeliveryStatus: lambda change: change.delivery_id,
+    hot.DeliveryMoved: lambda change: change.delivery_id,
     hot.OrphanMatched: lambda change: change.delivery_id,
 }
 """What concerns one delivery."""

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from axis.store import schema as s
 from axis.store.organs import names_then
+from axis.store.queries.acts import named
 from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
 from axis.terms import Origin, Place, TransportState
@@ -285,7 +286,11 @@ def _file_counts(conn: Connection, package_ids: Sequence[str]) -> dict[str, int]
 def _act_kinds(conn: Connection, document_uids: Sequence[str]) -> dict[str, list[str]]:
     a = s.act.c
     rows = conn.execute(
-        select(a.document_uid, a.kind).where(a.document_uid.in_(document_uids)).distinct().order_by(a.kind)
+        select(named.c.document_uid, a.kind)
+        .join_from(named, s.act, a.act_id == named.c.act_id)
+        .where(named.c.document_uid.in_(document_uids))
+        .distinct()
+        .order_by(a.kind)
     )
     kinds: dict[str, list[str]] = {}
     for document_uid, kind in rows:

@@ -13,8 +13,7 @@ Norm: W3C XML Signature 1.1, QCVN 102:2016/BTTTT (Signature in edXMLHeader).
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lxml import etree
@@ -89,7 +88,8 @@ def _verify(document: SignedXml, judge: Judge, occasion: Occasion) -> Verdict:
         many = check(CheckName.FORM, "Signature", Reason.SIGNATURE_FORMAT, f"{len(document.signatures)} signatures")
         return conclude(Found(kind=kind, sha256=document.source_sha256, checks=(many,)), judge, occasion)
     about_file = tuple(_document_checks(document))
-    rows = [_judge_signature(element, document, judge, occasion) for element in document.signatures]
+    case = _Case(document=document, judge=judge, occasion=occasion)
+    rows = [_judge_signature(element, case) for element in document.signatures]
     found = Found(
         kind=kind,
         sha256=document.source_sha256,
@@ -144,9 +144,17 @@ def _document_checks(document: SignedXml) -> list[Check]:
     return found
 
 
-def _judge_signature(
-    element: etree._Element, document: SignedXml, judge: Judge, occasion: Occasion
-) -> tuple[SignatureVerdict, PathFinding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What one check is about."""
+
+    document: SignedXml
+    judge: Judge
+    occasion: Occasion
+
+
+def _judge_signature(element: etree._Element, case: _Case) -> tuple[SignatureVerdict, PathFinding]:
+    document, judge = case.document, case.judge
     name = _where(element, document)
     checks = _place_checks(element, document)
     nothing = PathFinding(checks=(), chain=())
@@ -171,7 +179,7 @@ def _judge_signature(
     )
     if broken:  # nothing is gained by asking whose certificate it is
         return _finished(replace(verdict, coverage=Coverage.UNKNOWN, covered=""), checks), nothing
-    return _judge_signer(signature, verdict, checks, judge, occasion)
+    return _judge_signer(signature, verdict, checks, case)
 
 
 _ANY = indication_of(())[0]
@@ -222,14 +230,15 @@ def _named(signature: XmlSignature) -> bool:
 
 
 def _judge_signer(
-    signature: XmlSignature, verdict: SignatureVerdict, checks: list[Check], judge: Judge, occasion: Occasion
+    signature: XmlSignature, verdict: SignatureVerdict, checks: list[Check], case: _Case
 ) -> tuple[SignatureVerdict, PathFinding]:
+    judge, occasion = case.judge, case.occasion
     leaf, others = signature.certificates[0], signature.certificates[1:]
-    stamps = _timestamps(signature, judge, occasion.at)
+    stamps = _timestamps(signature, case)
     proven = min((s.proven_at for s in stamps if s.proven_at), default=None)
     stated = signature.properties.signing_time if signature.properties else None
     claimed, about_time = check_times(stated, proven, occasion.at, judge.policy.time_tolerance)
-    use = Use(leaf=leaf, others=others, at=occasion.at, claimed_at=claimed, proven_at=proven)
+    use = Use(leaf=leaf, others=others, at=occasion.at, claimed_at=claimed, proven_at=proven, issuers=occasion.issuers)
     finding = judge.judge_any(use, _purposes(signature.element, occasion))
     if signature.unverified:
         checks.append(check(CheckName.FORM, "KeyInfo", Reason.KEYINFO_UNVERIFIED, ", ".join(signature.unverified)))
@@ -256,17 +265,18 @@ def _purposes(element: etree._Element, occasion: Occasion) -> tuple[Purpose, ...
     return tuple(dict.fromkeys((occasion.purpose, *((Purpose.SYSTEM,) if is_package else ()))))
 
 
-def _timestamps(signature: XmlSignature, judge: Judge, at: datetime) -> list[TimestampFinding]:
-    if signature.properties is None:
-        return []
+def _timestamps(signature: XmlSignature, case: _Case) -> list[TimestampFinding]:
+    """What is proven by the timestamps in the signature, and by those that are kept beside the file."""
+    rows = [(token, _known_digest(case.document.source_sha256)) for token in case.occasion.tokens]
     value = signature.element.find(ds("SignatureValue"))
-    if value is None:  # read_signature has seen it
-        return []
-    found = []
-    for form, token in signature.properties.timestamps:
-        imprint = _digester(canonical_subtree(value, form))
-        found.append(verify_token(token, imprint, judge, at, RevocationData()))
-    return found
+    if signature.properties is not None and value is not None:
+        rows += [(t, _digester(canonical_subtree(value, form))) for form, t in signature.properties.timestamps]
+    return [verify_token(t, imprint, case.judge, case.occasion.at, RevocationData()) for t, imprint in rows]
+
+
+def _known_digest(sha256_hex: str) -> Callable[[str], bytes]:
+    """For a timestamp over a whole file, of which the one digest is known that the node asks with."""
+    return lambda hash_name: bytes.fromhex(sha256_hex) if hash_name == "sha256" else b""
 
 
 def _digester(content: bytes) -> Callable[[str], bytes]:

@@ -22,7 +22,9 @@ class Occasion:
     any may. superiors: codes of those above the sender, whose certificate on an envelope is a reservation and no
     fault: their software and their axis speak for units without a certificate. purpose: AGENCY for what agencies and
     persons sign, SYSTEM for what nodes sign; a package's envelope may have been signed by software in any case.
-    appendix: a separate appendix of a document, which only the agency signs (NĐ 30/2020, Annex I).
+    appendix: a separate appendix of a document, which only the agency signs (NĐ 30/2020, Annex I). issuers: SHA-256 of
+    the authorities that count here, empty for all in the trust store. tokens: timestamps over the whole file that are
+    kept beside it.
     """
 
     at: datetime
@@ -31,6 +33,8 @@ class Occasion:
     superiors: frozenset[str] = frozenset()
     purpose: Purpose = Purpose.AGENCY
     appendix: bool = False
+    issuers: frozenset[str] = frozenset()
+    tokens: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,6 @@ def conclude(found: Found, judge: Judge, occasion: Occasion) -> Verdict:
         needs=tuple(dict.fromkeys(found.needs)),
         engines=ENGINES,
         trust_store=judge.trust_fingerprint,
-        policy=judge.policy_fingerprint,
+        policy=judge.fingerprint_with(occasion.issuers),
         parts=found.parts,
     )

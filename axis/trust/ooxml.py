@@ -115,7 +115,9 @@ def _judge(name: str, parts: _Parts, judge: Judge, occasion: Occasion) -> tuple[
         covered, skipped = _references(root, parts, checks)
         detail = f"{covered} parts fit, {skipped} not checked"
         checks.append(check(CheckName.COVERAGE, name, Reason.PARTS_NOT_CHECKED, detail))
-        finding = judge.judge(Use(leaf=leaf, others=others, purpose=occasion.purpose, at=occasion.at))
+        finding = judge.judge(
+            Use(leaf=leaf, others=others, purpose=occasion.purpose, at=occasion.at, issuers=occasion.issuers)
+        )
         checks += finding.checks
         needs = finding.needs
         verdict = replace(verdict, chain=finding.chain, evidence=finding.evidence, judged_at=occasion.at)

@@ -8,6 +8,7 @@ end in this very call: no event loop is needed, and one that runs is not disturb
 Norm: RFC 5280, RFC 6960; NĐ 68/2024 Art. 31–32 (valid at signing time, the whole path).
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,7 +73,8 @@ class Use:
     """One use of a certificate, to be judged.
 
     at: when the file was received, or the moment that is asked about. claimed_at: when the signer says he signed.
-    proven_at: when a trusted timestamp proves it at the latest.
+    proven_at: when a trusted timestamp proves it at the latest. issuers: SHA-256 of the authorities of which one has to
+    stand in the path; empty for any.
     """
 
     leaf: Certificate
@@ -82,6 +84,7 @@ class Use:
     claimed_at: datetime | None = None
     proven_at: datetime | None = None
     revocation: RevocationData = field(default_factory=RevocationData)  # that came with the signature
+    issuers: frozenset[str] = frozenset()
 
     @property
     def judged_at(self) -> datetime:
@@ -144,6 +147,12 @@ class Judge:
         self._paths: _Remembered[_Path] = _Remembered()
         self._states: _Remembered[RevocationState] = _Remembered()
 
+    def fingerprint_with(self, issuers: frozenset[str]) -> str:
+        """A short word for the rules of a check for which only some authorities count."""
+        if not issuers:
+            return self.policy_fingerprint
+        return hashlib.sha256("".join((self.policy_fingerprint, *sorted(issuers))).encode()).hexdigest()[:16]
+
     def judge(self, use: Use) -> PathFinding:
         """Everything about one use of a certificate. Never raises for a bad certificate."""
         usage = _usage_checks(use.leaf, use.purpose)
@@ -154,7 +163,7 @@ class Judge:
             return PathFinding(checks=(*usage, *((failure,) if failure else ())), chain=chain, needs=needs)
         certificates = path.certificates
         checks = [*usage, passed(CheckName.CERTIFICATE, f"{use.leaf.name} ← {certificates[-1].name}")]
-        checks += self._issuer_allowed(certificates) + self._weak_links(certificates, use.judged_at)
+        checks += _issuer_allowed(certificates, use.issuers) + self._weak_links(certificates, use.judged_at)
         revocation = self._revocation(path, use)
         return PathFinding(
             checks=(*checks, *revocation.checks),
@@ -212,12 +221,6 @@ class Judge:
         )
         return CertificateValidator(use.leaf.asn1, validation_context=context)
 
-    def _issuer_allowed(self, certificates: Sequence[Certificate]) -> list[Check]:
-        if not self.policy.issuers or self.policy.issuers & {c.sha256 for c in certificates[1:]}:
-            return []
-        name = certificates[min(1, len(certificates) - 1)].name
-        return [check(CheckName.CERTIFICATE, "issuer", Reason.ISSUER_REFUSED, name)]
-
     def _weak_links(self, certificates: Sequence[Certificate], moment: datetime) -> list[Check]:
         """SHA-1 in a chain gets this far only while it is tolerated; that is said."""
         weak = [c.name for c in certificates[:-1] if _hash_name(c) == "sha1"]
@@ -267,6 +270,13 @@ class Judge:
         else:
             reason = Reason.REVOKED
         return [check(name, certificate.name, reason, certificate.name, when=when)]
+
+
+def _issuer_allowed(certificates: Sequence[Certificate], issuers: frozenset[str]) -> list[Check]:
+    if not issuers or issuers & {c.sha256 for c in certificates[1:]}:
+        return []
+    name = certificates[min(1, len(certificates) - 1)].name
+    return [check(CheckName.CERTIFICATE, "issuer", Reason.ISSUER_REFUSED, name)]
 
 
 def _as_evidence(certificate: Certificate) -> Evidence:

@@ -1,39 +1,43 @@
 """Signs PDF files: PAdES, in a new revision, with an optional visible stamp.
 
-The stamp bears text only, in Times, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). The PDF
-standard's own fonts have no Vietnamese letters, and no font file travels with the node: marks are dropped (Đ → D).
+The stamp bears text only, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). Its letters, those of
+Vietnamese included, travel with the file (`fonts`).
 
 pyHanko signs in an event loop of its own here: call it from a thread when a loop is running.
 
-Norm: ETSI EN 319 142-1 (PAdES baseline B); NĐ 30/2020 Annex I.
+Norm: ETSI EN 319 142-1 (PAdES baseline B and T); NĐ 30/2020 Annex I.
 """
 
 import asyncio
 import io
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it ships no types
+from asn1crypto import tsp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import utils
-from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.stamp import TextStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from axis.errors import Code, Malformed
+from axis.trust.fonts import StampFont, composed
+from axis.trust.paths import Judge
 from axis.trust.signers import KeySigner, Signer
+from axis.trust.timestamps import MAX_TOKEN_BYTES, Ask, TimestampRequest, accept_reply
 
-_RESERVED_BYTES = 16384  # of the signature's place: chain included; a timestamp can be attached later
-_LINE_POINTS = 12
+_RESERVED_BYTES = 16384  # of the signature's place: chain included
+_TOKEN_BYTES = 2 * MAX_TOKEN_BYTES  # in hexadecimal digits
+_FONT_POINTS, _LINE_POINTS = 10, 14  # marks above marks need room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +61,21 @@ class PdfSigning:
     location: str = ""
     stamp: Stamp | None = None
     certify: bool = False  # allow nothing but further signatures afterwards
+    time: "TimeSource | None" = None  # puts a timestamp on the signature: PAdES baseline T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSource:
+    """Where a signature's timestamp comes from, and who judges it before it is put in."""
+
+    ask: Ask
+    judge: Judge
 
 
 def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
     """The PDF with one more signature; the bytes that were there stay as they are.
 
-    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed.
+    Raises Malformed(BAD_FILE) for what is no PDF, is encrypted, or cannot be signed, Rejected(TIMESTAMP_MISSING).
     """
     name = signing.field_name or f"axis-{secrets.token_hex(4)}"
     metadata = signers.PdfSignatureMetadata(
@@ -81,9 +94,11 @@ def sign_pdf(raw: bytes, signer: Signer, signing: PdfSigning) -> bytes:
             signer=_engine(signer),
             new_field_spec=_place(name, signing.stamp),
             stamp_style=_style(signing.stamp),
+            timestamper=_Stamper(signing.time, signing.at) if signing.time else None,
         )
         engine.moment = signing.at
-        output = asyncio.run(engine.async_sign_pdf(writer, bytes_reserved=_RESERVED_BYTES))
+        reserved = _RESERVED_BYTES + (_TOKEN_BYTES if signing.time else 0)
+        output = asyncio.run(engine.async_sign_pdf(writer, bytes_reserved=reserved))
     except (PdfError, ValueError, TypeError, KeyError, AttributeError, OSError) as e:
         raise Malformed(Code.BAD_FILE, f"PDF: {e}") from e
     return bytes(output.getvalue())
@@ -103,6 +118,28 @@ class _MomentSigner(signers.PdfSigner):
         session = super().init_signing_session(pdf_out, existing_fields_only=existing_fields_only)
         session.system_time = self.moment
         return session
+
+
+class _Stamper(TimeStamper):
+    """pyHanko's door to a timestamp authority; what does not prove the time is not taken."""
+
+    def __init__(self, time: TimeSource, at: datetime) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # pyHanko leaves it so
+        self._time = time
+        self._at = at
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        """The authority's reply to pyHanko's request. Raises Rejected(TIMESTAMP_MISSING)."""
+        imprint = req["message_imprint"]
+        request = TimestampRequest(
+            der=req.dump(),
+            imprint=imprint["hashed_message"].native,
+            nonce=req["nonce"].native,
+            hash_name=imprint["hash_algorithm"]["algorithm"].native,
+        )
+        reply = await asyncio.to_thread(self._time.ask, request)
+        accept_reply(reply, request, self._time.judge, self._at)
+        return tsp.TimeStampResp.load(reply)
 
 
 class _Outside(signers.Signer):
@@ -156,13 +193,6 @@ def _place(name: str, stamp: Stamp | None) -> fields.SigFieldSpec:
 def _style(stamp: Stamp | None) -> TextStampStyle | None:
     if stamp is None:
         return None
-    text = "\n".join(_plain(line) for line in stamp.lines).replace("%", "%%")
-    times = SimpleFontEngineFactory("Times-Roman", avg_width=0.5)
-    return TextStampStyle(stamp_text=text, border_width=0, text_box_style=TextBoxStyle(font=times, font_size=10))
-
-
-def _plain(line: str) -> str:
-    """A line in letters that every PDF viewer's Times has."""
-    folded = unicodedata.normalize("NFD", line.replace("Đ", "D").replace("đ", "d"))
-    letters = "".join(c for c in folded if not unicodedata.combining(c))
-    return letters.encode("latin-1", "replace").decode("latin-1")
+    text = composed("\n".join(stamp.lines))
+    style = TextBoxStyle(font=StampFont(text, _FONT_POINTS), font_size=_FONT_POINTS, leading=_LINE_POINTS)
+    return TextStampStyle(stamp_text=text.replace("%", "%%"), border_width=0, text_box_style=style)

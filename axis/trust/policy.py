@@ -74,14 +74,12 @@ class Policy:
     algorithms: Algorithms = field(default_factory=Algorithms)
     revocation: Revocation = field(default_factory=Revocation)
     bounds: Bounds = field(default_factory=Bounds)
-    issuers: frozenset[str] = frozenset()  # SHA-256 of the authorities that count, empty for all in the store
     time_tolerance: timedelta = timedelta(minutes=5)
     both_signatures: bool = True  # a PDF needs the person's and the agency's signature (a warning when one is missing)
 
     def fingerprint(self) -> str:
         """A short word that changes when a rule changes."""
-        issuers = sorted(self.issuers)
-        rules = (self.algorithms, self.revocation, self.bounds, issuers, self.time_tolerance, self.both_signatures)
+        rules = (self.algorithms, self.revocation, self.bounds, self.time_tolerance, self.both_signatures)
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
 
 

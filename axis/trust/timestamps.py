@@ -21,6 +21,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from axis.errors import Code, Rejected
 from axis.trust.algorithms import check_strength
 from axis.trust.certs import Certificate, Purpose, RevocationData, parse_certificate
 from axis.trust.cms import CmsSignature, read_cms
@@ -31,6 +32,7 @@ from axis.trust.xmldsig import Flaw
 
 SEVEN_HOURS = timedelta(hours=7)
 MAX_REPLY_BYTES = 1 << 20
+MAX_TOKEN_BYTES = 16 << 10  # that fit into a PDF signature: chains of four certificates and more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,13 @@ class TimestampRequest:
     """A request that a caller may send to a TSA, as application/timestamp-query."""
 
     der: bytes
-    imprint: bytes  # SHA-256 of what is stamped
+    imprint: bytes  # digest of what is stamped
     nonce: int
+    hash_name: str = "sha256"
+
+
+Ask = Callable[[TimestampRequest], bytes]
+"""Sends a request to a TSA and returns its reply. Raises Rejected(TIMESTAMP_MISSING)."""
 
 
 def verify_token(
@@ -197,9 +204,23 @@ def check_reply(reply: bytes, request: TimestampRequest, judge: Judge, at: datet
     if nonce != request.nonce:
         return b"", _wrong("another nonce")
     finding = verify_token(
-        token, lambda name: request.imprint if name == "sha256" else b"", judge, at, RevocationData()
+        token, lambda name: request.imprint if name == request.hash_name else b"", judge, at, RevocationData()
     )
     return (token if finding.proven_at else b""), finding
+
+
+def accept_reply(reply: bytes, request: TimestampRequest, judge: Judge, at: datetime) -> bytes:
+    """The token of a TSA's reply. Raises Rejected(TIMESTAMP_MISSING) for one that proves nothing."""
+    token, finding = check_reply(reply, request, judge, at)
+    if not token:
+        raise Rejected(Code.TIMESTAMP_MISSING, "; ".join(check.reason_en for check in finding.checks))
+    return token
+
+
+def fetch_token(data: bytes, ask: Ask, judge: Judge, at: datetime) -> bytes:
+    """A token over data, judged. Raises Rejected(TIMESTAMP_MISSING)."""
+    request = build_request(data)
+    return accept_reply(ask(request), request, judge, at)
 
 
 # --- claimed times ----------------------------------------------------------------------------------------------------

@@ -15,13 +15,14 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
-from axis.errors import Code, Malformed
+from axis.errors import Busy, Code, Malformed
 from axis.trust.algorithms import Scheme, verify_raw
 from axis.trust.certs import Certificate, parse_certificate
 from axis.trust.signers import in_order
 
 _PROBE = b"axis: does this key fit its certificate?"
 _STRONG_BITS = 256  # P-384 and above go with SHA-384
+_RETRY_S = 60
 _RSA_MECHANISM = Mechanism.SHA256_RSA_PKCS
 
 
@@ -58,7 +59,13 @@ class TokenSigner:
         return self._scheme
 
     def sign(self, data: bytes) -> bytes:
-        """An XML signature value over data."""
+        """An XML signature value over data. Raises Busy(KEY_UNAVAILABLE) when the token does not work."""
+        try:
+            return self._sign(data)
+        except pkcs11.PKCS11Error as e:
+            raise Busy(Code.KEY_UNAVAILABLE, f"PKCS #11: {type(e).__name__}", retry_after_s=_RETRY_S) from e
+
+    def _sign(self, data: bytes) -> bytes:
         if self._scheme.family == "ecdsa":
             # Hashed here: not every token can hash for ECDSA, and r and s come as XML wants them.
             digest = hashlib.new(self._scheme.hash_name, data).digest()

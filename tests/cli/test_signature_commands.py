@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from axis.demo.pki import Seal, load_pair
 from axis.edxml.writer import to_bytes
 from tests.cli.conftest import SAMPLES, Home, Ran, run_inside
 from tests.cli.sealed import Sealed, sealed, serving
+from tests.trust.live import Live, live_authority
 
 
 @pytest.fixture
@@ -262,6 +264,54 @@ def test_a_pkcs12_file_with_its_password_signs(city: Sealed, tmp_path: Path) -> 
     assert verify(tmp_path / "van-ban.signed.edxml").code == 0
     assert run_inside("sign", file, "--p12", p12, "--out", tmp_path / "b.edxml").code == 2
     assert not (tmp_path / "b.edxml").exists()
+
+
+# --- timestamps: a live authority -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Live]:
+    with live_authority() as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", ["van-ban.edxml", "van-ban.pdf"])
+def test_a_timestamp_goes_into_the_signature(city: Sealed, authority: Live, tmp_path: Path, name: str) -> None:
+    content = paper() if name.endswith("pdf") else city.plain_letter()
+    file, trust = written(tmp_path, content, name), authority.trust(tmp_path / "trust")
+    key, certificate = authority.pair(tmp_path, "agency")
+    signing = ("sign", file, "--key", key, "--cert", certificate, "--tsa", authority.tsa(), "--trust", trust)
+    ran = run_inside(*signing)
+    assert ran.code == 0, ran.err
+    signed = file.with_name(f"van-ban.signed{file.suffix}")
+    judged = run_inside("verify", signed, "--trust", trust, "--private", "--hard", "--json", "--sender", "H24.11")
+    (signature,) = judged.json["signatures"]
+    assert signature["indication"] == "TOTAL-PASSED", judged.out
+    assert signature["proven_at"] == authority.at.strftime("%Y-%m-%dT%H:%M:%SZ") == signature["judged_at"]
+    assert "time_unproven" not in reasons(judged)
+
+
+@pytest.mark.parametrize("name", ["van-ban.edxml", "van-ban.pdf"])
+def test_without_its_timestamp_nothing_is_signed(city: Sealed, authority: Live, tmp_path: Path, name: str) -> None:
+    content = paper() if name.endswith("pdf") else city.plain_letter()
+    file, trust = written(tmp_path, content, name), authority.trust(tmp_path / "trust")
+    key, certificate = authority.pair(tmp_path, "agency")
+    before = {path.name for path in tmp_path.iterdir()}
+
+    def signs(url: str, *more: object) -> Ran:
+        return run_inside("sign", file, "--key", key, "--cert", certificate, "--tsa", url, *more)
+
+    authority.down = True
+    down = signs(authority.tsa(), "--trust", trust)
+    authority.down = False
+    assert (down.code, "HTTP 503" in down.err) == (1, True), down.err
+    foreign = signs(authority.tsa("tsa-foreign"), "--trust", trust)  # nobody here trusts it
+    assert (foreign.code, "not trusted" in foreign.err) == (1, True), foreign.err
+    nobody = signs("http://127.0.0.1:9/", "--trust", trust)
+    assert (nobody.code, "127.0.0.1:9" in nobody.err) == (1, True), nobody.err
+    assert signs("ftp://127.0.0.1/", "--trust", trust).code == 1
+    assert signs(authority.tsa()).code == 2  # somebody has to be trusted
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
-from axis.demo.pki import Seal
+from axis.demo.pki import Seal, load_pair
 from axis.demo.processes import NodeProcess
 from tests.cli.conftest import Home, Ran
 from tests.cli.sealed import Sealed, sealed
@@ -54,8 +55,8 @@ def test_a_policy_is_set_kept_in_part_and_leaves_an_audit_line(home: Home) -> No
     assert home.axis("policy", "set", "H24.3", "--envelope", "require", "--files", "warn", "--fail-closed").code == 0
     assert home.axis("policy", "set", "H24.3", "--files", "off").code == 0
     assert home.axis("policy", "list", "--json").json == [
-        {"organ": "*", "envelope": "warn", "files": "report", "fail_closed": False},
-        {"organ": "H24.3", "envelope": "require", "files": "off", "fail_closed": True},
+        {"organ": "*", "envelope": "warn", "files": "report", "fail_closed": False, "issuers": None},
+        {"organ": "H24.3", "envelope": "require", "files": "off", "fail_closed": True, "issuers": None},
     ]
     told = home.axis("policy", "list")
     assert (told.code, "H24.3" in told.out, "503" in told.out) == (0, True, True)
@@ -70,6 +71,43 @@ def test_a_policy_for_a_code_of_the_old_form_is_the_organisations(home: Home) ->
     assert found["organ"] == "H24.3"
     unknown = home.axis("policy", "set", "G99", "--envelope", "warn")
     assert (unknown.code, "G99 is not registered here" in unknown.err) == (0, True)
+
+
+def test_authorities_are_named_by_file_or_digits_and_inherited(city: Sealed, home: Home) -> None:
+    shutil.copytree(city.pki.trust, home.path / "trust")
+    listed = {one["subject"]: one["sha256"] for one in home.axis("cert", "list", "--json").json}
+    g2 = next(sha256 for subject, sha256 in listed.items() if "CA chuyên dùng G2" in subject)
+
+    def issuers(organ: str = "H24.3") -> object:
+        return {one["organ"]: one["issuers"] for one in home.axis("policy", "list", "--json").json}.get(organ)
+
+    by_file = city.pki.authority("ca-g1")
+    assert home.axis("policy", "set", "H24.3", "--issuers", by_file, "--issuers", g2[:10].upper()).code == 0
+    g1 = load_pair(by_file, city.pki.authority_key("ca-g1")).certificate.fingerprint(hashes.SHA256()).hex()
+    assert issuers() == sorted([g1, g2])
+    assert home.axis("policy", "set", "H24.3", "--files", "warn").code == 0
+    assert issuers() == sorted([g1, g2])  # what is not named stays
+    assert g2[:16] in home.axis("policy", "list").out
+    for wrong in (g2[:4], "0" * 64, city.pki.certificate("H24.3")):  # too few digits, nobody's, no authority's
+        assert home.axis("policy", "set", "H24.3", "--issuers", wrong).code == 2
+    assert issuers() == sorted([g1, g2])
+    assert home.axis("policy", "set", "H24.3", "--issuers", "any").code == 0
+    assert issuers() == []
+    assert home.axis("policy", "set", "H24.3", "--issuers", "inherit").code == 0
+    assert issuers() is None
+
+
+def test_the_nodes_own_certificate_is_listed(city: Sealed, home: Home) -> None:
+    key, certificate = city.pki.key("H24.5", Seal.SYSTEM), city.pki.certificate("H24.5", Seal.SYSTEM)
+    text = home.config.read_text()
+    text = text.replace("[signing]\n", f'[signing]\nkey_file = "{key}"\ncertificate_file = "{certificate}"\n', 1)
+    home.config.write_text(text)
+    (own,) = [one for one in home.axis("cert", "list", "--json").json if one["role"] == "own"]
+    assert own["organ"] == "H24.5"
+    assert 1_800 < own["days_left"] <= 1_826
+    home.config.write_text(text.replace(str(key), str(home.path / "none.key")))
+    assert home.axis("cert", "list").code == 2
+    assert home.axis("serve").code == 2  # a key that was promised and is not there is no detail
 
 
 def test_an_unknown_level_is_refused(home: Home) -> None:

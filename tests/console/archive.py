@@ -16,6 +16,7 @@ from axis.store.hot import Hot
 from axis.store.records import (
     Act,
     ActReceiver,
+    ActTarget,
     Attachment,
     Blob,
     Consignment,
@@ -28,7 +29,7 @@ from axis.store.records import (
 )
 from axis.store.rows import values_of
 from axis.store.store import Store
-from axis.terms import Origin, PackageKind, Place, TransportState
+from axis.terms import ActEffect, ActKind, Answer, Origin, PackageKind, Place, TransportState
 
 NOON = datetime(2025, 11, 27, 5, 0, tzinfo=UTC)  # 12:00 in Vietnam
 
@@ -162,17 +163,25 @@ class Archive:
             act_id=act_id,
             package_id=package_id,
             identity=package.sha256_hex,
-            kind=kind,
+            kind=ActKind(kind),
             from_organ=document.from_organ,
-            document_uid=document.document_uid,
             reason=more.pop("reason", None),
             received_at=self.clock.at,
         )
-        rows: list[Row] = [act] if known else [self.blob(package.sha256_hex, None), package, act]
+        target = ActTarget(
+            act_id=act_id,
+            position=0,
+            document_key=document.document_key,
+            document_uid=document.document_uid,
+            effect=ActEffect.APPLIED,
+        )
+        rows: list[Row] = [] if known else [self.blob(package.sha256_hex, None), package]
+        rows += [act, target]
         rows += [replace(file, package_id=package_id, position=i) for i, file in enumerate(files)]
         for organ, answer in answers.items():
             at = None if answer is None else self.clock.at
-            rows.append(ActReceiver(act_id=act_id, receiver_organ=organ, answer=answer, answered_at=at))
+            given = None if answer is None else Answer(answer)
+            rows.append(ActReceiver(act_id=act_id, position=0, receiver_organ=organ, answer=given, answered_at=at))
             if not known:
                 rows.append(self._consignment(package_id, delivery_id, To(organ)))
         await self.store.submit(Hot(inserts=tuple(rows)))

@@ -51,8 +51,6 @@ SAME: list[dict[str, Any]] = [
     {"traces": (TraceHeader(organ_id="H24.1", timestamp="2026/11/24 09:00:00"),)},
     {"sender": Party(organ_id="000.00.01.H24", organ_name="another name")},
     {"receivers": ["H24.2", "H24.3"]},
-    {"subject": "another subject"},
-    {"due_date": "2027/01/01"},
     {"response_for": (ResponseFor(), ResponseFor(code=" "))[:1]},
     {"document_id": "  H24.1,2026/11/24,15/SNV-VP "},
     {"business": replace(BUSINESS, staff=StaffInfo(staff="Another clerk", email="x"))},
@@ -61,6 +59,8 @@ SAME: list[dict[str, Any]] = [
     {"business": replace(BUSINESS, business_doc_type="02")},
 ]
 OTHER: list[dict[str, Any]] = [
+    {"subject": "another subject"},  # BUSINESS is an update
+    {"due_date": "2027/01/01"},
     {"document_id": "another"},
     {"code": Code(code_number="16", code_notation="SNV-VP")},
     {"business": replace(BUSINESS, business_doc_type="1")},
@@ -87,6 +87,13 @@ def test_a_package_made_again_by_its_client_is_the_same(fields: dict[str, Any]) 
 @pytest.mark.parametrize("fields", OTHER, ids=lambda fields: next(iter(fields)))
 def test_a_package_that_says_or_carries_something_else_is_another(fields: dict[str, Any]) -> None:
     assert identity(**fields) != FIRST
+
+
+@pytest.mark.parametrize("kind", ["0", "1", "3"])
+def test_other_texts_of_the_header_make_another_update_and_nothing_else(kind: str) -> None:
+    business = replace(BUSINESS, business_doc_type=kind)
+    first = identity(business=business)
+    assert identity(business=business, subject="another subject", due_date="2027/01/01") == first
 
 
 def test_another_sender_is_another_package() -> None:

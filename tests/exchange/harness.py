@@ -1,5 +1,6 @@
 """A node's exchange on a real store, with a clock that tests hold; no HTTP, no partner."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,40 @@ class Node:
         """Transport state of a package's consignments, by receiver."""
         rows = await self.store.read(lambda c: queries.consignments(c, accepted.package_id))
         return {row.receiver_organ: row.state.value for row in rows}
+
+    async def closed(self, accepted: Accepted) -> dict[str, str]:
+        """What the sender has done with a document at each receiver."""
+        return {organ: row.state.value for organ, row in (await self.deliveries(accepted)).items()}
+
+    async def answers(self, accepted: Accepted) -> dict[tuple[int, str], str | None]:
+        """What each receiver said to an act, for each document that it names."""
+        act = await self.store.read(lambda c: queries.act_of_package(c, accepted.package_id))
+        assert act is not None
+        rows = await self.store.read(lambda c: queries.act_receivers(c, act.act_id))
+        return {(row.position, row.receiver_organ): row.answer for row in rows}
+
+    async def effects(self, accepted: Accepted) -> list[str]:
+        """What an act did to each document that it names."""
+        act = await self.store.read(lambda c: queries.act_of_package(c, accepted.package_id))
+        assert act is not None
+        return [row.effect.value for row in await self.store.read(lambda c: queries.act_targets(c, act.act_id))]
+
+    async def events(self, system_id: str) -> list[tuple[str, dict[str, object]]]:
+        """What a system is told."""
+        query = f"SELECT kind, fields FROM system_event WHERE system_id = '{system_id}' ORDER BY event_id"
+        rows = await self.store.read(lambda c: c.exec_driver_sql(query).all())
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    async def leaves(self, kind: str) -> list[dict[str, object]]:
+        """The fields of the evidence of a kind."""
+        query = f"SELECT data FROM leaf WHERE kind = '{kind}' ORDER BY leaf_id"
+        rows = await self.store.read(lambda c: c.exec_driver_sql(query).scalars().all())
+        return [json.loads(bytes(data))["fields"] for data in rows]
+
+    async def succeed(self, closed: str, successor: str) -> None:
+        """An organisation is closed, and another one takes its documents."""
+        await self.store.write(lambda c: registry.close_organ(c, closed, successor, self.clock.now(), "test"))
+        await self.directory.refresh()
 
     async def statuses(self, accepted: Accepted) -> dict[str, str | None]:
         """Processing status of a document's deliveries, by receiver."""

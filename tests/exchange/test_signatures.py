@@ -222,6 +222,37 @@ async def test_a_policy_holds_for_those_below_and_the_star_for_all_others(node: 
         await node.come_down(a_document("H24.15", sender="G22"))
 
 
+async def test_which_authorities_count_is_the_nearest_policys_word(node: Node) -> None:
+    g1, g2 = (pki.certificate(label).sha256 for label in ("interm", "interm2"))
+
+    async def signed_by(label: str) -> str:
+        number = str(await node.count("package") + 1)
+        accepted = await node.send("dms-yte", signed(a_document("H24.15", number=number), label))
+        (verdict,) = await verdicts(node, accepted)
+        return "refused" if "issuer_refused" in verdict.content else verdict.overall
+
+    async def issuers(organ: str, value: str | None) -> None:
+        row = SignaturePolicy(organ_id=organ, envelope="report", files="off", fail_closed=False, issuers=value)
+        await node.store.write(lambda c: queries.set_signature_policy(c, row))
+        await node.directory.refresh()
+        await node.judges.refresh()
+
+    await issuers("*", g2)  # for everybody
+    assert [await signed_by(label) for label in ("agency", "agency2")] == ["refused", "valid"]
+    await issuers("H24.11", None)  # a policy that says nothing of it leaves it as it is further up
+    assert [await signed_by(label) for label in ("agency", "agency2")] == ["refused", "valid"]
+    await issuers("H24", f"{g1}")  # nearer than everybody's
+    assert [await signed_by(label) for label in ("agency", "agency2")] == ["valid", "refused"]
+    await issuers("H24.11", "")  # any that is trusted
+    assert [await signed_by(label) for label in ("agency", "agency2")] == ["valid", "valid"]
+
+
+async def test_the_rules_of_a_verdict_tell_which_authorities_counted(node: Node) -> None:
+    judge = node.judges.current
+    some = frozenset({pki.certificate("interm").sha256})
+    assert judge.fingerprint_with(frozenset()) == judge.policy_fingerprint != judge.fingerprint_with(some)
+
+
 async def test_a_status_is_judged_too(node: Node) -> None:
     package = a_document("H24.15")
     await node.send("dms-yte", package)

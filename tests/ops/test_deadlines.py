@@ -22,7 +22,7 @@ from axis.store.rows import Query
 from axis.store.store import Store
 from axis.store.touches import touch
 from axis.terms import DeadlineKind, DeadlineStage
-from tests.exchange.harness import Node, a_document, a_status, make_node
+from tests.exchange.harness import Node, a_document, a_status, an_act, make_node
 
 FRIDAY = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  # 10:00
 ALL = {"receipt": "2026-11-21 00:00", "acceptance": "2026-11-23 12:00"}
@@ -86,6 +86,24 @@ async def test_an_express_document_is_owed_an_answer_within_hours(node: Node) ->
         "receipt": "2026-11-20 12:00",
         "acceptance": "2026-11-20 14:00",
     }
+
+
+async def test_what_was_taken_back_owes_nothing_until_the_receiver_keeps_it(node: Node) -> None:
+    document = a_document("H24.15", "H24.88", due_date="2026/11/27")
+    accepted = await node.send("dms-yte", document)
+    await node.send("dms-yte", an_act(document, "1", "H24.15"))
+    assert await owed(node, accepted) == {}
+    assert len(await owed(node, accepted, "H24.88")) == 3
+    await node.send("dms-xd", a_status(document, "16", "H24.15"))
+    assert set(await owed(node, accepted)) == {"receipt", "acceptance", "completion"}
+
+
+async def test_an_update_of_the_due_date_moves_what_is_owed(node: Node) -> None:
+    document = a_document("H24.15", due_date="2026/11/27")
+    accepted = await node.send("dms-yte", document)
+    later = an_act(document, "2")
+    await node.send("dms-yte", replace(later, header=replace(later.header, due_date="2026/12/04")))
+    assert (await owed(node, accepted))["completion"] == "2026-12-05 00:00"
 
 
 @pytest.mark.parametrize(

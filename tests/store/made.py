@@ -11,6 +11,7 @@ from axis.store.hot import Hot
 from axis.store.records import (
     Act,
     ActReceiver,
+    ActTarget,
     Attachment,
     Audit,
     Blob,
@@ -26,7 +27,7 @@ from axis.store.records import (
 from axis.store.registry import OrganRow, import_organs
 from axis.store.store import Store
 from axis.store.systems import NewSystem, add_system
-from axis.terms import BusinessType, Origin, PackageKind, Place, TransportState, Urgency
+from axis.terms import ActEffect, ActKind, BusinessType, Origin, PackageKind, Place, TransportState, Urgency
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 _ticks = itertools.count(1)
@@ -163,22 +164,32 @@ def event(package_id: str, **changed: object) -> StatusEvent:
     return StatusEvent(**(row | changed))  # type: ignore[arg-type]
 
 
-def act(package_id: str, document_uid: str | None, **changed: object) -> Act:
+def act(package_id: str, **changed: object) -> Act:
     row = {
         "act_id": fresh_id(),
         "package_id": package_id,
         "identity": package_id,
-        "kind": "recall",
+        "kind": ActKind.RECALL,
         "from_organ": "H24.11",
-        "document_uid": document_uid,
         "reason": None,
         "received_at": NOW,
     }
     return Act(**(row | changed))  # type: ignore[arg-type]
 
 
-def act_receiver(act_id: str, receiver: str) -> ActReceiver:
-    return ActReceiver(act_id=act_id, receiver_organ=receiver)
+def act_target(act_id: str, document_uid: str | None, **changed: object) -> ActTarget:
+    row = {
+        "act_id": act_id,
+        "position": 0,
+        "document_key": document_uid or "a document",
+        "document_uid": document_uid,
+        "effect": ActEffect.APPLIED if document_uid else ActEffect.UNKNOWN,
+    }
+    return ActTarget(**(row | changed))  # type: ignore[arg-type]
+
+
+def act_receiver(act_id: str, receiver: str, position: int = 0) -> ActReceiver:
+    return ActReceiver(act_id=act_id, position=position, receiver_organ=receiver)
 
 
 def attachment(package_id: str, position: int, **changed: object) -> Attachment:

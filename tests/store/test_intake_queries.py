@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from axis.store import queries
 from axis.store.hot import ActAnswered, Hot
+from axis.store.queries import OpenAct
 from axis.store.store import Store
-from axis.terms import PackageKind
+from axis.terms import Answer, PackageKind
 from tests.store import made
 from tests.store.made import NOW
 
@@ -75,9 +76,10 @@ async def test_acts_are_found_by_identity_package_and_target_and_answered_oldest
     for number in range(3):
         carrying = made.accepted("H24.15", document_id=f"act-{number}")
         at = NOW + timedelta(minutes=number)
-        act = made.act(carrying.package.package_id, uid, identity=f"identity-{number}", received_at=at)
+        act = made.act(carrying.package.package_id, identity=f"identity-{number}", received_at=at)
         receivers = [made.act_receiver(act.act_id, organ) for organ in ("H24.88", "H24.15")]
-        await store.submit(Hot(inserts=(*carrying.hot.inserts, act, *receivers[number == 0 :])))
+        rows = (act, made.act_target(act.act_id, uid), *receivers[number == 0 :])
+        await store.submit(Hot(inserts=(*carrying.hot.inserts, *rows)))
         acts.append((act, carrying))
     (first, carrying), (second, _), (third, _) = acts
     assert await store.read(lambda c: queries.act_by_identity(c, "identity-1")) == second
@@ -86,12 +88,12 @@ async def test_acts_are_found_by_identity_package_and_target_and_answered_oldest
     assert await store.read(lambda c: queries.acts_on(c, uid)) == (first, second, third)
     receivers = await store.read(lambda c: queries.act_receivers(c, second.act_id))
     assert [receiver.receiver_organ for receiver in receivers] == ["H24.15", "H24.88"]
-    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.15")) == first
-    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.88")) == second
+    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.15")) == OpenAct(act=first, position=0)
+    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.88")) == OpenAct(act=second, position=0)
     assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.11")) is None
-    answer = ActAnswered(act_id=first.act_id, receiver_organ="H24.15", answer="agreed", at=NOW)
+    answer = ActAnswered(act_id=first.act_id, position=0, receiver_organ="H24.15", answer=Answer.AGREED, at=NOW)
     await store.submit(Hot(changes=(answer,)))
-    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.15")) == second
+    assert await store.read(lambda c: queries.oldest_open_act(c, uid, "H24.15")) == OpenAct(act=second, position=0)
 
 
 async def test_an_act_leads_to_its_targets_latest_act_first_each_once(store: Store) -> None:
@@ -101,8 +103,9 @@ async def test_an_act_leads_to_its_targets_latest_act_first_each_once(store: Sto
     for number, target in enumerate((one, two, one)):
         carrying = made.accepted("H24.15", document_id="the-act")
         at = NOW + timedelta(minutes=number)
-        act = made.act(carrying.package.package_id, target.document.document_uid, received_at=at)
-        await store.submit(Hot(inserts=(*carrying.hot.inserts, act)))
+        act = made.act(carrying.package.package_id, received_at=at)
+        rows = (act, made.act_target(act.act_id, target.document.document_uid))
+        await store.submit(Hot(inserts=(*carrying.hot.inserts, *rows)))
     found = await store.read(lambda c: queries.targets_of_acts(c, "H24.11", "the-act"))
     assert found == (one.document, two.document)
     assert await store.read(lambda c: queries.targets_of_acts(c, "H24.88", "the-act")) == ()

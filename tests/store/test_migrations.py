@@ -57,11 +57,21 @@ def _sqlite_shape(c: Connection, table: str) -> set[str]:
         for character in plain.partition("(")[2].rpartition(")")[0] + ",":
             depth += (character == "(") - (character == ")")
             if character == "," and not depth:
-                found.add(part.strip().replace("( ", "(").replace(" )", ")"))
+                found.update(_apart(part.strip().replace("( ", "(").replace(" )", ")")))
                 part = ""
             else:
                 part += character
     return found
+
+
+def _apart(part: str) -> set[str]:
+    """A column that was added later, and its constraint: SQLite takes the two only together."""
+    column, inline, constraint = part.partition(" CONSTRAINT ")
+    if not inline:
+        return {part}
+    name, _, rule = constraint.partition(" ")
+    of = column.split(" ")[0]
+    return {column, f"CONSTRAINT {name} {re.sub('^REFERENCES', f'FOREIGN KEY({of}) REFERENCES', rule)}"}
 
 
 def _postgres_shape(c: Connection, table: str) -> set[str]:
@@ -69,7 +79,7 @@ def _postgres_shape(c: Connection, table: str) -> set[str]:
         SELECT attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull
                || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
         FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-        WHERE attrelid = CAST(:t AS regclass) AND attnum > 0"""
+        WHERE attrelid = CAST(:t AS regclass) AND attnum > 0 AND NOT attisdropped"""
     constraints = """
         SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = CAST(:t AS regclass)"""
     statements = (columns, constraints, "SELECT indexdef FROM pg_indexes WHERE tablename = :t")
@@ -91,6 +101,46 @@ def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: StoreOpti
     other.dispose()
     if migrated.dialect.name == "postgresql":
         postgres.drop(name)
+
+
+def test_what_acts_were_about_stays_known(empty: StoreOptions) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    rows = """
+        INSERT INTO blob VALUES ('b1', 1, NULL, 1), ('b2', 1, NULL, 1), ('b3', 1, NULL, 1);
+        INSERT INTO document (document_uid, from_organ, document_key, edition, document_id, identity, header_digest,
+            package_id, business_type, same_code_no, urgency, origin, source_system, received_at, flags)
+            VALUES ('d', 'H24.1', 'key', 1, 'Key', 'i', 'h', 'p1', 0, 0, 0, 'local', 's', 1, '');
+        INSERT INTO package (package_id, sha256_hex, size_bytes, kind, document_uid, from_organ, from_raw, document_id,
+            urgency, origin, source_system, received_at, findings) VALUES
+            ('p1', 'b1', 1, 'document', 'd', 'H24.1', 'H24.1', 'Key', 0, 'local', 's', 1, '[]'),
+            ('p2', 'b2', 1, 'document', 'd', 'H24.1', 'H24.1', 'Key', 0, 'local', 's', 1, '[]'),
+            ('p3', 'b3', 1, 'document', NULL, 'H24.1', 'H24.1', 'other', 0, 'local', 's', 1, '[]');
+        INSERT INTO act (act_id, package_id, identity, kind, from_organ, document_uid, reason, received_at) VALUES
+            ('a1', 'p2', 'i1', 'recall', 'H24.1', 'd', 'sai', 1),
+            ('a2', 'p3', 'i2', 'update', 'H24.1', NULL, NULL, 1);
+        INSERT INTO act_receiver VALUES ('a1', 'H24.2', 'agreed', 5), ('a1', 'H24.3', NULL, NULL);
+        INSERT INTO status_event (event_id, package_id, act_id, from_organ, to_organ, status_code, raw_code,
+            received_at, effect) VALUES ('e', 'p1', 'a1', 'H24.2', 'H24.1', '15', '15', 5, 'act')"""
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0008")
+        for statement in rows.split(";"):
+            c.exec_driver_sql(statement)
+    assert migrate.migrate(empty) == migrate.head()
+    with engine.connect() as c:
+        targets = c.execute(text("SELECT * FROM act_target ORDER BY act_id"))
+        assert [tuple(row) for row in targets] == [
+            ("a1", 0, "key", "d", "nothing"),
+            ("a2", 0, "other", None, "unknown"),
+        ]
+        receivers = c.execute(text("SELECT act_id, position, receiver_organ, answer FROM act_receiver ORDER BY 3"))
+        assert [tuple(row) for row in receivers] == [("a1", 0, "H24.2", "agreed"), ("a1", 0, "H24.3", None)]
+        assert c.execute(text("SELECT state, version FROM document")).one() == ("open", 0)
+        assert c.execute(text("SELECT act_id FROM status_event")).scalar_one() == "a1"
+    with pytest.raises(Exception, match=r"(?i)foreign"), engine.begin() as c:
+        c.execute(text("DELETE FROM act WHERE act_id = 'a1'"))
+    engine.dispose()
 
 
 def test_other_codes_of_old_go_on_holding(empty: StoreOptions) -> None:
@@ -229,3 +279,33 @@ def _set_version(options: StoreOptions, version: str) -> None:
     with engine.begin() as c:
         c.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     engine.dispose()
+
+
+def test_whom_systems_served_before_services_had_a_time_they_serve_since_they_were_connected(
+    empty: StoreOptions,
+) -> None:
+    engine = open_engine(empty, Use.WRITE)
+    with engine.begin() as c:
+        config = migrate._config()
+        config.attributes["connection"] = c
+        command.upgrade(config, "0003")
+        for organ_id, parent in (("H24", None), ("H24.11", "H24"), ("H24.11.3", "H24.11"), ("X", None)):
+            row = {"o": organ_id, "p": parent}
+            c.execute(text("INSERT INTO organ VALUES (:o, 'x', :p, 1, NULL, 'active', NULL, 5, NULL)"), row)
+        c.execute(
+            text("INSERT INTO system VALUES ('yte', 'Y', 'vxp', :on, :off, 1700000000000000)"),
+            {"on": True, "off": False},
+        )
+        c.execute(text("INSERT INTO system_organ VALUES ('H24.11', 'yte')"))
+        c.execute(text("INSERT INTO route VALUES ('H24.11', 'yte'), ('H24.11.3', 'yte')"))
+    migrate.migrate(empty)
+    with engine.connect() as c:
+        services = c.execute(
+            text("SELECT organ_id, system_id, priority, valid_from, valid_until FROM system_organ")
+        ).all()
+        routes = c.execute(text("SELECT organ_id, system_id, via_organ FROM route ORDER BY organ_id")).all()
+        at = c.execute(text("SELECT routes_at FROM config_version")).scalar_one()
+    engine.dispose()
+    assert list(map(tuple, services)) == [("H24.11", "yte", 0, 1700000000000000, None)]
+    assert list(map(tuple, routes)) == [("H24.11", "yte", "H24.11"), ("H24.11.3", "yte", "H24.11")]
+    assert at == 1700000000000000

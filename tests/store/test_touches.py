@@ -5,9 +5,20 @@ from datetime import timedelta
 import pytest
 
 from axis.store import queries
-from axis.store.hot import Change, DeliveryStatus, DocumentFlagged, DocumentJudged, Hot, OrphanMatched, Stale
+from axis.store.hot import (
+    Change,
+    DeliveryMoved,
+    DeliveryStatus,
+    DocumentFlagged,
+    DocumentJudged,
+    DocumentRevised,
+    Hot,
+    OrphanMatched,
+    Stale,
+)
 from axis.store.store import Store
 from axis.store.touches import touch, touches
+from axis.terms import DeliveryState, DocumentState
 from tests.store import made
 
 
@@ -22,6 +33,13 @@ def test_a_document_with_many_receivers_is_marked_once() -> None:
         (DeliveryStatus(delivery_id="d", version=0, status_code="03", status_at=made.NOW), (None, "d")),
         (OrphanMatched(event_id="e", document_uid="u", delivery_id="d", effect="applied"), (None, "d")),
         (DocumentJudged(document_uid="u", verdict="valid"), ("u", None)),
+        (DocumentRevised.of(made.document("p", document_uid="u"), DocumentState.OPEN), ("u", None)),
+        (
+            DeliveryMoved(
+                delivery_id="d", was=DeliveryState.OPEN, becomes=DeliveryState.RECALLED, act_id="a", at=made.NOW
+            ),
+            (None, "d"),
+        ),
     ],
 )
 def test_a_change_marks_what_it_changes(change: Change, mark: tuple[str | None, str | None]) -> None:

@@ -24,7 +24,7 @@ from axis.store.hot import (
     Stale,
 )
 from axis.store.store import Store
-from axis.terms import TransportState
+from axis.terms import Answer, TransportState
 from tests.store import made
 from tests.store.made import NOW
 from tests.store.together import Held, together, until
@@ -310,14 +310,14 @@ async def test_a_failed_consignment_counts_and_begins_anew_when_queued_again(sto
 
 async def test_an_act_is_answered_once(store: Store) -> None:
     new, carrying = made.accepted("H24.15"), made.accepted("H24.15")
-    act = made.act(carrying.package.package_id, new.document.document_uid)
-    rows = (*carrying.hot.inserts, act, made.act_receiver(act.act_id, "H24.15"))
+    act = made.act(carrying.package.package_id)
+    rows = (*carrying.hot.inserts, act, *(made.act_receiver(act.act_id, "H24.15", position) for position in (0, 1)))
     await store.submit(new.hot)
     await store.submit(Hot(inserts=rows))
-    answer = ActAnswered(act_id=act.act_id, receiver_organ="H24.15", answer="agreed", at=NOW)
+    answer = ActAnswered(act_id=act.act_id, position=1, receiver_organ="H24.15", answer=Answer.AGREED, at=NOW)
     await store.submit(Hot(changes=(answer,)))
-    (stored,) = await store.read(lambda c: queries.act_receivers(c, act.act_id))
-    assert (stored.answer, stored.answered_at) == ("agreed", NOW)
+    first, second = await store.read(lambda c: queries.act_receivers(c, act.act_id))
+    assert (first.answer, second.answer, second.answered_at) == (None, "agreed", NOW)
     with pytest.raises(Stale):
         await store.submit(Hot(changes=(answer,)))
 

@@ -3,6 +3,7 @@
 SoftHSM2 comes with Debian's softhsm2; where it is not installed, these tests say so and check nothing.
 """
 
+import asyncio
 import os
 import subprocess
 import warnings
@@ -16,7 +17,12 @@ from cryptography.hazmat.primitives import serialization
 
 from axis.clock import SystemClock
 from axis.demo.pki import Holder, Pki, Seal, make_pki
-from axis.errors import Malformed
+from axis.edxml.model import Party, ResponseFor
+from axis.errors import Busy, Code, Malformed
+from axis.exchange.composing import Composer, StatusWish
+from axis.ops.signing import node_signer
+from axis.settings import Signing
+from axis.terms import StatusCode
 from axis.trust.certs import Organisation, Organisations, load_trust_store, read_certificates
 from axis.trust.envelope import verify_envelope
 from axis.trust.model import Overall
@@ -117,3 +123,33 @@ def test_what_does_not_fit_signs_nothing(token: Token | None) -> None:
     ):
         with pytest.raises(Malformed), open_token(wrong, pin, certificates):
             raise AssertionError(wrong)
+
+
+async def test_the_node_signs_with_a_token_and_says_when_it_is_gone(token: Token | None, tmp_path: Path) -> None:
+    if token is None:
+        return
+    (tmp_path / "pin").write_text(f"{PIN}\n")
+    signing = Signing(
+        pkcs11_module=MODULES[0],
+        pkcs11_slot="axis-test",
+        pkcs11_key_label=Seal.AGENCY,
+        pin_file=tmp_path / "pin",
+        certificate_file=token.pki.certificate("H24.11", Seal.AGENCY),
+    )
+    wish = StatusWish(
+        sender=Party(organ_id="H24.11"),
+        response_for=ResponseFor(organ_id="H24.15", document_id="x"),
+        code=StatusCode.ACCEPTED,
+        at=SystemClock().now(),
+    )
+    with node_signer(signing) as signer:
+        composer = Composer(signer)
+        await composer.check_key()
+        first, *others = await asyncio.gather(*(composer.compose_status(wish) for _ in range(20)))  # one at a time
+        assert set(others) == {first}
+    occasion = Occasion(at=SystemClock().now() + timedelta(seconds=1), senders=frozenset({"H24.11"}))
+    assert verify_envelope(first, token.judge(), occasion).overall is Overall.VALID
+    for use in (composer.check_key(), composer.compose_status(wish)):  # its session is over
+        with pytest.raises(Busy) as gone:
+            await use
+        assert gone.value.code is Code.KEY_UNAVAILABLE

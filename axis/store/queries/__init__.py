@@ -1,11 +1,40 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-deadlines: what is owed, and what was touched. events: what systems are told. intake: what is known of documents, acts
-and statuses. jobs: what runs on one node at a time. ledger: what was exchanged with one partner. lists: what waits for
-a system, how a package fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
-queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
+what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
+node at a time. ledger: what was exchanged with one partner. lists: what waits for a system, how a package fares. pages:
+what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
+`Store.read`; a "write unit" inside `Store.write`.
 """
 
+from axis.store.queries.acts import (
+    NOT_HANDED_OVER,
+    OpenAct,
+    OpenAnswer,
+    act_by_identity,
+    act_of_package,
+    act_receivers,
+    act_targets,
+    acts_on,
+    brought_deliveries,
+    consignments_of,
+    document_changes,
+    oldest_open_act,
+    oldest_open_act_by_name,
+    open_answers_of,
+    pushes_of,
+    targets_of_acts,
+    withdrawable,
+)
+from axis.store.queries.courier import (
+    courier_bundle,
+    courier_bundles,
+    courier_parties,
+    courier_party,
+    last_packed,
+    next_courier_sequence,
+    set_courier_keys,
+)
 from axis.store.queries.deadlines import (
     DeadlineChanges,
     DueDates,
@@ -35,10 +64,6 @@ from axis.store.queries.events import (
     record_events,
 )
 from axis.store.queries.intake import (
-    act_by_identity,
-    act_of_package,
-    act_receivers,
-    acts_on,
     attachments,
     consignments,
     consignments_of_document,
@@ -51,12 +76,11 @@ from axis.store.queries.intake import (
     event_of_package,
     last_event_of_delivery,
     next_same_code_no,
-    oldest_open_act,
     orphans,
     package,
     package_by_bytes,
     status_events,
-    targets_of_acts,
+    was_handed_over,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
 from axis.store.queries.ledger import (
@@ -109,13 +133,16 @@ from axis.store.queries.trust import (
     has_check_due,
     has_need_due,
     keep_revocation,
+    keep_time_proof,
     note_needs,
     owed_checks,
+    owed_needs,
     put_off_need,
     recheck,
     revocation_version,
     set_signature_policy,
     signature_policies,
+    time_proof,
     verdict_evidence,
     verdicts,
 )
@@ -134,6 +161,7 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
     "Carried",
@@ -149,6 +177,8 @@ __all__ = [
     "LedgerPage",
     "Mark",
     "MissingPush",
+    "OpenAct",
+    "OpenAnswer",
     "OwedLine",
     "PendingItem",
     "PendingKey",
@@ -161,10 +191,12 @@ __all__ = [
     "act_by_identity",
     "act_of_package",
     "act_receivers",
+    "act_targets",
     "acts_on",
     "addressed_codes",
     "attachments",
     "backlog",
+    "brought_deliveries",
     "certificate",
     "certificates",
     "change_deadlines",
@@ -175,15 +207,21 @@ __all__ = [
     "claim_needs",
     "consignments",
     "consignments_for_system",
+    "consignments_of",
     "consignments_of_document",
     "count_overdue",
     "count_pending",
+    "courier_bundle",
+    "courier_bundles",
+    "courier_parties",
+    "courier_party",
     "current_revocation",
     "deadlines_of",
     "deliveries",
     "deliveries_page",
     "delivery",
     "document",
+    "document_changes",
     "document_seen",
     "documents_by_code",
     "documents_by_document_id",
@@ -208,15 +246,21 @@ __all__ = [
     "job_row",
     "keep_reconciliation",
     "keep_revocation",
+    "keep_time_proof",
     "last_event_of_delivery",
+    "last_packed",
     "missing_pushes",
+    "next_courier_sequence",
     "next_due",
     "next_same_code_no",
     "note_needs",
     "oldest_open_act",
+    "oldest_open_act_by_name",
+    "open_answers_of",
     "orphans",
     "owed_checks",
     "owed_lines",
+    "owed_needs",
     "owing",
     "package",
     "package_by_bytes",
@@ -226,6 +270,7 @@ __all__ = [
     "place_events",
     "push",
     "push_again",
+    "pushes_of",
     "put_off_need",
     "queue_row",
     "received_from",
@@ -236,13 +281,17 @@ __all__ = [
     "revocation_version",
     "routes_of",
     "sent_rows",
+    "set_courier_keys",
     "set_signature_policy",
     "signature_policies",
     "status_events",
     "targets_of_acts",
+    "time_proof",
     "touched",
     "tracked",
     "tracked_of_documents",
     "verdict_evidence",
     "verdicts",
+    "was_handed_over",
+    "withdrawable",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    and_,
     bindparam,
     func,
     literal_column,
@@ -20,13 +21,15 @@ from sqlalchemy import (
 )
 
 from axis.store import schema
+from axis.store.queries.acts import act_of_package, act_receivers
 from axis.store.queries.intake import consignments, package
 from axis.store.records import Consignment, Package
 from axis.store.rows import Query
 from axis.store.schema import UtcMicros
-from axis.terms import PENDING, BusinessType, PackageKind, Place, TransportState
+from axis.terms import PENDING, Answer, BusinessType, DeliveryState, PackageKind, Place, TransportState
 
 _t, _r, _p, _d = schema.consignment.c, schema.route.c, schema.package.c, schema.delivery.c
+_LEAST_AGREEABLE = (Answer.DECLINED, Answer.AGREED, Answer.WITHDRAWN)
 _LEAST_ADVANCED = (TransportState.RETRYING, TransportState.QUEUED, TransportState.HANDED_OVER)
 
 # Word for word the condition of ix_consignment_pending, or the index does not serve.
@@ -93,19 +96,41 @@ _COUNT = (
     .join(schema.package, _p.package_id == _t.package_id)
     .where(_OF_SYSTEM, IS_PENDING, IS_VISIBLE, _p.kind == bindparam("kind"))
 )
+_s = schema.system_organ.c
+# Organisations that the system may act for now, whether or not it is the one that takes what comes in.
+_BESIDE = (
+    select(_r.organ_id)
+    .join(schema.system_organ, _s.organ_id == _r.via_organ)
+    .where(
+        _s.system_id == bindparam("system_id"),
+        _s.valid_from <= bindparam("now", type_=UtcMicros()),
+        or_(_s.valid_until.is_(None), _s.valid_until > bindparam("now", type_=UtcMicros())),
+    )
+)
 _CONSIGNMENTS_FOR_SYSTEM = Query(
     Consignment,
     _t.package_id == bindparam("package_id"),
     _t.place == Place.LOCAL.value,
-    _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+    or_(
+        _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+        and_(_t.handed_to == bindparam("system_id"), _t.receiver_organ.in_(_BESIDE)),
+    ),
     order=(_t.consignment_id,),
 )
 _own = schema.consignment.alias("own").c
-_LATEST = select(func.max(_own.consignment_id)).where(_own.delivery_id == _d.delivery_id).scalar_subquery()
+# A delivery's first consignment brought the document; later ones carry acts on it.
+_FIRST_OF_DELIVERY = select(func.min(_own.consignment_id)).where(_own.delivery_id == _d.delivery_id).scalar_subquery()
 _DELIVERIES_SENT = (
-    select(schema.delivery, _t.state, _t.queued_at, _t.handed_over_at, _t.acknowledged_at, _t.last_error)
+    select(
+        schema.delivery,
+        _t.state.label("transport"),
+        _t.queued_at,
+        _t.handed_over_at,
+        _t.acknowledged_at,
+        _t.last_error,
+    )
     .select_from(schema.delivery)
-    .outerjoin(schema.consignment, _t.consignment_id == _LATEST)
+    .outerjoin(schema.consignment, _t.consignment_id == _FIRST_OF_DELIVERY)
     .where(_d.document_uid == bindparam("document_uid"))
     .order_by(_d.delivery_id)
 )
@@ -153,6 +178,8 @@ class SentRow:
     last_error: str | None
     status_code: str | None  # None: no status yet; an act or a status has none
     status_at: datetime | None
+    delivery: DeliveryState | None = None  # of a document: what the sender has done since; None: an act or a status
+    answer: Answer | None = None  # to an act; of several documents the least agreeable. None: open, or nothing asks
 
 
 def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
@@ -188,16 +215,18 @@ def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: date
     return conn.execute(_COUNT, {"system_id": system_id, "now": now, "kind": kind.value}).scalar_one()
 
 
-def consignments_for_system(conn: Connection, package_id: str, system_id: str) -> tuple[Consignment, ...]:
-    """The package's consignments to receivers that the system serves now."""
-    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id)
+def consignments_for_system(
+    conn: Connection, package_id: str, system_id: str, now: datetime
+) -> tuple[Consignment, ...]:
+    """The package's consignments to receivers that the system serves now; beside another one: those it was handed."""
+    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id, now=now)
 
 
 def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:
     """How the receivers of a package fare.
 
-    Of a package that carries a document: every delivery of the document, by its latest consignment. Of an act or a
-    status: every consignment of the package itself.
+    Of a package that carries a document: every delivery of the document, by the consignment that brought it. Of an act
+    or a status: every consignment of the package itself, and the answer to the act.
     """
     found = package(conn, package_id)
     if found is None:
@@ -234,13 +263,14 @@ def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
             receiver_name=row.receiver_name,
             addressed_as=row.addressed_as,
             place=Place(row.place),
-            state=TransportState(row.state) if row.state else None,
+            state=TransportState(row.transport) if row.transport else None,
             sent_at=row.queued_at or row.created_at,
             handed_over_at=row.handed_over_at,
             acknowledged_at=row.acknowledged_at,
             last_error=row.last_error,
             status_code=row.status_code,
             status_at=row.status_at,
+            delivery=DeliveryState(row.state),
         )
         for row in conn.execute(_DELIVERIES_SENT, {"document_uid": found.document_uid})
     )
@@ -249,6 +279,7 @@ def _sent_of_document(conn: Connection, found: Package) -> tuple[SentRow, ...]:
 def _sent_of_package(conn: Connection, found: Package) -> tuple[SentRow, ...]:
     own = consignments(conn, found.package_id)
     names = _names(conn, (consignment.receiver_organ for consignment in own))
+    answers = _answers(conn, found.package_id)
     return tuple(
         SentRow(
             **_of_package(found),
@@ -263,6 +294,7 @@ def _sent_of_package(conn: Connection, found: Package) -> tuple[SentRow, ...]:
             last_error=consignment.last_error,
             status_code=None,
             status_at=None,
+            answer=answers.get(consignment.receiver_organ),
         )
         for consignment in own
     )
@@ -277,6 +309,21 @@ def _of_package(found: Package) -> dict[str, Any]:
         "document_id": found.document_id,
         "code": found.code,
         "subject": found.subject,
+    }
+
+
+def _answers(conn: Connection, package_id: str) -> dict[str, Answer]:
+    """How each receiver has answered the act of a package for all the documents that it names."""
+    act = act_of_package(conn, package_id)
+    if act is None:
+        return {}
+    given: dict[str, set[Answer | None]] = {}
+    for one in act_receivers(conn, act.act_id):
+        given.setdefault(one.receiver_organ, set()).add(one.answer)
+    return {
+        organ: next(answer for answer in _LEAST_AGREEABLE if answer in said)
+        for organ, said in given.items()
+        if None not in said
     }
 
 

@@ -24,9 +24,11 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 
 from axis.store import schema as s
+from axis.store.queries.acts import named
 from axis.store.queries.lists import IS_PENDING, IS_VISIBLE, PendingItem, pending_items
 from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package
 from axis.store.rows import columns_of, read_all, record_reader
@@ -245,7 +247,7 @@ def deliveries_page(conn: Connection, asked: DeliveriesAsked) -> tuple[DeliveryL
         {"system_id": asked.system_id},
     ).all()
     found = [(_read_delivery(row[: len(_DELIVERY)]), _read_document(row[len(_DELIVERY) :])) for row in rows]
-    latest = _latest_consignments(conn, [delivery.delivery_id for delivery, _ in found])
+    latest = _first_consignments(conn, [delivery.delivery_id for delivery, _ in found])
     return tuple(
         DeliveryLine(delivery=delivery, document=document, consignment=latest.get(delivery.delivery_id))
         for delivery, document in found
@@ -288,16 +290,18 @@ def _of_each_organ(dialect: str, table: Table, key: ColumnElement[Any], of_organ
     return select(rows.c[key.name]).select_from(s.route).join(rows, rows.c[key.name].in_(of_organ)).where(_of_system)
 
 
-def _latest_consignments(conn: Connection, delivery_ids: Sequence[str]) -> dict[str, Consignment]:
+def _first_consignments(conn: Connection, delivery_ids: Sequence[str]) -> dict[str, Consignment]:
+    """Those that brought the document; later ones carry acts on it."""
     own = s.consignment.alias("own").c
-    latest = select(func.max(own.consignment_id)).where(own.delivery_id.in_(delivery_ids)).group_by(own.delivery_id)
-    rows = conn.execute(select(*_CONSIGNMENT).where(_c.consignment_id.in_(latest))).all()
+    first = select(func.min(own.consignment_id)).where(own.delivery_id.in_(delivery_ids)).group_by(own.delivery_id)
+    rows = conn.execute(select(*_CONSIGNMENT).where(_c.consignment_id.in_(first))).all()
     return {one.delivery_id: one for one in read_all(_read_consignment, rows) if one.delivery_id is not None}
 
 
 def _packages(conn: Connection, system_id: str, document: Document, *, everything: bool) -> tuple[Package, ...]:
     """Packages that carry the document or act on it; for a receiver those that came to it."""
-    acting = select(s.act.c.package_id).where(s.act.c.document_uid == document.document_uid)
+    of_document = select(named.c.act_id).where(named.c.document_uid == document.document_uid)
+    acting = select(s.act.c.package_id).where(s.act.c.act_id.in_(of_document))
     belongs = or_(_p.document_uid == document.document_uid, _p.package_id.in_(acting))
     statement = select(*_PACKAGE).where(_p.kind == PackageKind.DOCUMENT.value, belongs)
     if not everything:
@@ -319,8 +323,9 @@ def _files(conn: Connection, package_id: str) -> tuple[Attachment, ...]:
 
 def _acts(conn: Connection, system_id: str, document: Document, *, everything: bool) -> tuple[ActLine, ...]:
     a, r = s.act.c, s.act_receiver.c
-    statement = select(*_ACT).where(a.document_uid == document.document_uid)
-    answers = select(*_ANSWER).order_by(r.act_id, r.receiver_organ)
+    mine = select(named.c.act_id, named.c.position).where(named.c.document_uid == document.document_uid)
+    statement = select(*_ACT).where(a.act_id.in_(mine.with_only_columns(named.c.act_id)))
+    answers = select(*_ANSWER).where(tuple_(r.act_id, r.position).in_(mine)).order_by(r.act_id, r.receiver_organ)
     if not everything:
         statement = statement.where(_came_to(system_id, a.package_id))
         answers = answers.where(r.receiver_organ.in_(select(_r.organ_id).where(_r.system_id == system_id)))

@@ -3,14 +3,25 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from axis.store import schema
-from axis.store.records import CertificateRow, CheckDue, NeedRow, Revocation, SignaturePolicy, Verdict, VerdictEvidence
+from axis.store.records import (
+    CertificateRow,
+    CheckDue,
+    Leaf,
+    NeedRow,
+    Revocation,
+    SignaturePolicy,
+    TimeProof,
+    Verdict,
+    VerdictEvidence,
+)
 from axis.store.rows import Query, values_of
 
 ANY_SENDER = "*"
+_TSA = "tsa"
 
 _verdict, _check, _need = schema.verdict.c, schema.check_due.c, schema.need.c
 _revocation, _certificate = schema.revocation.c, schema.certificate.c
@@ -22,6 +33,8 @@ _current = Query(Revocation, _revocation.superseded_at.is_(None), order=(_revoca
 _certificates = Query(CertificateRow, order=(_certificate.not_after, _certificate.sha256_hex))
 _certificate_by_digest = Query(CertificateRow, _certificate.sha256_hex == bindparam("sha256_hex"))
 _checks = Query(CheckDue, _check.package_id.in_(bindparam("ids", expanding=True)), order=(_check.due_at,))
+_all_needs = Query(NeedRow, order=(_need.due_at, _need.need_id))
+_time_proof = Query(TimeProof, schema.time_proof.c.sha256_hex == bindparam("sha256_hex"))
 _needs = Query(NeedRow, _need.need_id.in_(bindparam("ids", expanding=True)), order=(_need.due_at,))
 
 
@@ -89,9 +102,18 @@ def note_needs(conn: Connection, needs: Iterable[NeedRow]) -> None:
         conn.execute(dialect.insert(schema.need).on_conflict_do_nothing(), rows)
 
 
-def claim_needs(conn: Connection, now: datetime, lease_until: datetime, limit: int) -> tuple[NeedRow, ...]:
-    """Take needs that are due. A write unit."""
-    due = select(_need.need_id).where(_need.due_at <= now, or_(_need.lease_until.is_(None), _need.lease_until <= now))
+def _needs_due(now: datetime, *, stamps: bool) -> Select[tuple[str]]:
+    """Needs that may be claimed: timestamps, or everything else."""
+    kind = _need.kind == _TSA if stamps else _need.kind != _TSA
+    free = or_(_need.lease_until.is_(None), _need.lease_until <= now)
+    return select(_need.need_id).where(kind, _need.due_at <= now, free)
+
+
+def claim_needs(
+    conn: Connection, now: datetime, lease_until: datetime, limit: int, *, stamps: bool = False
+) -> tuple[NeedRow, ...]:
+    """Take needs that are due: timestamps (stamps), or all other evidence. A write unit."""
+    due = _needs_due(now, stamps=stamps)
     ids = conn.scalars(due.order_by(_need.due_at).limit(limit).with_for_update(skip_locked=True)).all()
     if not ids:
         return ()
@@ -119,9 +141,41 @@ def claim_checks(conn: Connection, now: datetime, lease_until: datetime, limit: 
 
 
 def owed_checks(conn: Connection) -> dict[str, int]:
-    """How many packages wait for a check, by cause."""
+    """How many packages wait for a check, by cause; and how many for their timestamp."""
     rows = conn.execute(select(_check.cause, func.count()).group_by(_check.cause))
-    return {row[0]: row[1] for row in rows}
+    owed = {row[0]: row[1] for row in rows}
+    stamps = conn.scalar(select(func.count()).where(_need.kind == _TSA))
+    return owed | ({"timestamp": stamps} if stamps else {})
+
+
+def owed_needs(conn: Connection) -> tuple[NeedRow, ...]:
+    """Everything that services are asked for and have not given yet, the next to be asked first."""
+    return _all_needs.all(conn)
+
+
+def time_proof(conn: Connection, sha256_hex: str) -> TimeProof | None:
+    """The timestamp over these bytes."""
+    return _time_proof.one(conn, sha256_hex=sha256_hex)
+
+
+def keep_time_proof(conn: Connection, proof: TimeProof, need_id: str, leaf: Leaf) -> bool:
+    """Record a timestamp whose token's blob is stored; the first one stays. A write unit.
+
+    The need is met, and packages of these bytes whose signatures were judged are due to be judged again. Returns
+    whether it was new.
+    """
+    conn.execute(delete(schema.need).where(_need.need_id == need_id))
+    if time_proof(conn, proof.sha256_hex) is not None:
+        return False
+    conn.execute(schema.time_proof.insert(), values_of(proof))
+    conn.execute(schema.leaf.insert(), values_of(leaf))
+    judged = select(_verdict.package_id).where(_verdict.package_id == schema.package.c.package_id)
+    packages = select(schema.package.c.package_id).where(
+        schema.package.c.sha256_hex == proof.sha256_hex, judged.exists()
+    )
+    for package_id in conn.scalars(packages).all():
+        recheck(conn, package_id, proof.fetched_at, cause="evidence")
+    return True
 
 
 def certificates(conn: Connection) -> tuple[CertificateRow, ...]:
@@ -135,17 +189,16 @@ def has_check_due(conn: Connection, now: datetime) -> bool:
     return conn.execute(select(_check.package_id).where(_check.due_at <= now, free).limit(1)).first() is not None
 
 
-def recheck(conn: Connection, package_id: str, at: datetime) -> None:
+def recheck(conn: Connection, package_id: str, at: datetime, *, cause: str = "manual") -> None:
     """Have a package's signatures looked at now, whatever was found before. A write unit."""
     conn.execute(delete(schema.check_due).where(_check.package_id == package_id))
-    due = CheckDue(package_id=package_id, cause="manual", due_at=at, queued_at=at)
+    due = CheckDue(package_id=package_id, cause=cause, due_at=at, queued_at=at)
     conn.execute(schema.check_due.insert(), values_of(due))
 
 
-def has_need_due(conn: Connection, now: datetime) -> bool:
+def has_need_due(conn: Connection, now: datetime, *, stamps: bool = False) -> bool:
     """Whether `claim_needs` would find anything now."""
-    free = or_(_need.lease_until.is_(None), _need.lease_until <= now)
-    return conn.execute(select(_need.need_id).where(_need.due_at <= now, free).limit(1)).first() is not None
+    return conn.execute(_needs_due(now, stamps=stamps).limit(1)).first() is not None
 
 
 def certificate(conn: Connection, sha256_hex: str) -> CertificateRow | None:

@@ -8,9 +8,10 @@ from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_docu
 from axis.store.store import Store
 from axis.store.views import ListQuery, list_documents
 from axis.terms import StatusCode
+from axis.text import plain
 from axis.web.console.listing import list_page, read_direction, read_key
 from axis.web.console.paper import paper_page
-from axis.web.console.render import Pages, plain
+from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 
 _SEARCH_CHARACTERS = 200

@@ -7,10 +7,7 @@ path.
 
 import asyncio
 import contextlib
-import re
-import unicodedata
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -18,23 +15,20 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from axis.edxml.media import ZIP
 from axis.edxml.model import Attachment, DocumentPackage, Limits
 from axis.edxml.reader import read
-from axis.edxml.zips import Unusable, Unzipper
+from axis.edxml.zips import as_it_was
 from axis.errors import Busy, Code, Internal, NotFound
 from axis.store.document_view import PackageView, find_package
 from axis.store.store import Store
-from axis.web.console.render import plain
+from axis.text import ascii_name, file_name
 from axis.web.console.sessions import Sessions
 
 _AT_ONCE = 2  # packages that are taken apart at a time
 _WAITING = 16
 _RETRY_AFTER_S = 10
 _CHUNK_BYTES = 256 * 1024
-_NAME_CHARACTERS = 150  # 255 bytes are the limit of most file systems
 _POLICY = "sandbox; default-src 'none'"
-_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|\ufffd]+')  # what file systems or headers take amiss
 
 SAFE_TYPES: Final = frozenset(
     {
@@ -87,7 +81,7 @@ class Downloads:
             file = await self._unpack(view, position, folder)
             if file.sha256_hex != row.sha256_hex or not isinstance(file.content, Path):
                 raise Internal("a stored package gives another file than when it came in")
-            opened = await asyncio.to_thread(_as_it_was, file, file.content, self._limits)
+            opened = await asyncio.to_thread(as_it_was, file, file.content, self._limits)
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
             return await _send(request, response, _chunks(opened.path))
@@ -130,43 +124,13 @@ class Downloads:
         return package.attachments[position]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
-    """A file as it goes out."""
-
-    path: Path
-    name: str
-    media_type: str
-
-
-def _as_it_was(file: Attachment, content: Path, limits: Limits) -> _Opened:
-    """The file before the sender's software packed it; a ZIP of several files stays one, and says so in its name."""
-    if not file.zipped_by_client:
-        return _Opened(path=content, name=file.name, media_type=file.media_type)
-    inner = content.with_suffix(".inner")
-    try:
-        with inner.open("wb") as out:
-            for chunk in Unzipper(limits).open_inner(content, at="AttachmentEncoded/Attachment"):
-                out.write(chunk)
-    except Unusable:
-        return _Opened(path=content, name=f"{file.name}.zip", media_type=ZIP)
-    return _Opened(path=inner, name=file.name, media_type=file.media_type)
-
-
 def disposition(name: str) -> str:
     """Content-Disposition for a name that a stranger chose.
 
     Norm: RFC 6266, RFC 8187.
     """
-    harmless = _FORBIDDEN.sub("_", plain(unicodedata.normalize("NFC", name))).strip(" .")
-    if len(harmless) > _NAME_CHARACTERS:
-        stem, dot, ending = harmless.rpartition(".")
-        keep = dot + ending if stem and len(ending) <= 10 else ""  # noqa: PLR2004 - longer is no file name ending
-        harmless = harmless[: _NAME_CHARACTERS - len(keep)] + keep
-    harmless = harmless or "tep-dinh-kem"
-    folded = unicodedata.normalize("NFD", harmless.replace("đ", "d").replace("Đ", "D"))
-    ascii_name = re.sub(r"[^A-Za-z0-9._ ()+-]", "", folded).strip(" .") or "tep-dinh-kem"
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(harmless, safe='')}"
+    harmless = file_name(name)
+    return f"attachment; filename=\"{ascii_name(harmless)}\"; filename*=UTF-8''{quote(harmless, safe='')}"
 
 
 def _attachment(name: str, media_type: str, size_bytes: int) -> web.StreamResponse:

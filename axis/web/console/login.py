@@ -17,8 +17,9 @@ from axis.store import accounts
 from axis.store.accounts import Pause
 from axis.store.records import Account
 from axis.store.store import Store
+from axis.text import plain
 from axis.web.console.passwords import Passwords
-from axis.web.console.render import Pages, plain
+from axis.web.console.render import Pages
 from axis.web.console.sessions import CSRF_FIELD, Sessions, check_csrf, new_token, read_form
 
 log = structlog.get_logger(__name__)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from axis.store.document_view import EventView, ReceiverView, Travel
+from axis.store.document_view import EventView, ReceiverView
 from axis.store.records import Document
+from axis.store.travel_view import Travel
 from axis.terms import Origin, Place, TransportState
 from axis.web.console import words
 from axis.web.console.moments import Moment, moment, number

@@ -20,24 +20,10 @@ from markupsafe import Markup
 
 from axis.errors import Code
 from axis.messages import SENTENCES
+from axis.text import plain
 from axis.web.console import moments
 from axis.web.console.sessions import VISITOR, Visitor
 from axis.web.middleware import ErrorNotice
-
-_ODD: Final = dict.fromkeys(
-    (
-        *range(0x09),
-        *range(0x0B, 0x20),
-        *range(0x7F, 0xA0),
-        0x061C,  # marks and overrides of direction
-        *range(0x200E, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2066, 0x206A),
-        *range(0xD800, 0xE000),  # halves of characters, which no encoding takes
-        0xFEFF,
-    ),
-    "\ufffd",
-)
 
 STATIC: Final = {
     "console.css": "text/css",
@@ -53,11 +39,6 @@ _TITLES: Final = {
     413: "Nội dung quá lớn",
     503: "Trục đang bận",
 }
-
-
-def plain(text: str) -> str:
-    """The text without characters that people cannot see and that change how the rest is read."""
-    return text.translate(_ODD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

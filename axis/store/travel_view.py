@@ -1,0 +1,54 @@
+"""How packages travelled to receivers, for the pages that tell of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Connection, and_, select
+
+from axis.store import schema as s
+from axis.store.records import Consignment
+from axis.store.rows import columns_of, record_reader
+from axis.store.views import next_try
+
+_CONSIGNMENT, _read_consignment = columns_of(Consignment), record_reader(Consignment)
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Travel:
+    """A consignment, when it is tried again, and what the package does."""
+
+    consignment: Consignment
+    next_at: datetime | None
+    business_type: int | None  # terms.BusinessType of the package; None: a status package
+
+
+def travels_of(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
+    """The consignments that are wanted, oldest first."""
+    c, q, p = s.consignment.c, s.queue.c, s.package.c
+    rows = conn.execute(
+        select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type)
+        .join(s.package, p.package_id == c.package_id)
+        .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
+        .where(wanted)
+        .order_by(c.consignment_id)
+    )
+    return [
+        Travel(
+            consignment=_read_consignment(row[: len(_CONSIGNMENT)]),
+            next_at=row.next_at,
+            business_type=row.business_type,
+        )
+        for row in rows
+    ]
+
+
+def grouped(pairs: Iterable[tuple[KeyT, ValueT]]) -> dict[KeyT, tuple[ValueT, ...]]:
+    """The values of each key, in their order."""
+    groups: dict[KeyT, list[ValueT]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in groups.items()}
