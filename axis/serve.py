@@ -20,6 +20,7 @@ from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
+from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
 from axis.delivery.peer import RegistrySource
@@ -33,6 +34,7 @@ from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
 from axis.exchange.reconciling import ReconcilePolicy, Reconciling
+from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
@@ -142,15 +144,16 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
-        loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
-        loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
+        outbox = Outbox(context, partners, _outbox_policy(settings))
+        inboxes = Inboxes(context, exchange, partners, partial(_inbox_policy, settings))
+        loops += [outbox.run(), inboxes.run(outbox.may_call)]
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
         jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
         loops.append(Schedule(store, clock, jobs).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-        port = await _listen(stack, settings, _application(parts, disk, partners, nightly))
+        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -286,7 +289,18 @@ def _outbox_policy(settings: Settings) -> OutboxPolicy:
         delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter
     )
     return OutboxPolicy(
-        backoff=_backoff(settings), lease_s=chosen.lease_s, ask=ask, asks_per_minute=chosen.ask_per_minute
+        sending=SendingPolicy(backoff=_backoff(settings), ask=ask),
+        circuit=CircuitPolicy(
+            failures=chosen.partner_failures,
+            open_s=chosen.partner_pause_s,
+            most_open_s=chosen.partner_most_pause_s,
+            first_places=min(chosen.partner_first_places, chosen.partner_most_places),
+            most_places=chosen.partner_most_places,
+        ),
+        places=chosen.push_places,
+        lease_s=chosen.lease_s,
+        delayed_after_s=chosen.delayed_after_s,
+        asks_per_minute=chosen.ask_per_minute,
     )
 
 
@@ -314,7 +328,10 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, nightly: Nightly) -> web.Application:
+def _application(
+    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly]
+) -> web.Application:
+    outbox, nightly = told
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -337,6 +354,7 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, nightly
             *api_routes(api),
             *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
         ],
+        partners=outbox.told,
         extra_checks=[
             *(
                 Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)

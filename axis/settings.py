@@ -185,6 +185,21 @@ class Exchange(Section):
     lease_s: float = Field(
         300.0, gt=0, description="How long a claimed push is left alone; then another worker takes it."
     )
+    delayed_after_s: float = Field(
+        7_200.0,
+        gt=0,
+        description="A sender's system is told of a package that still waits to be pushed after this long.",
+    )
+    push_places: int = Field(200, gt=0, le=5_000, description="Pushes under way at once, to all partners together.")
+    partner_first_places: int = Field(2, gt=0, description="Pushes at once to one partner, to begin with.")
+    partner_most_places: int = Field(20, gt=0, description="Most pushes at once to one partner, while it answers.")
+    partner_failures: int = Field(
+        5, gt=0, description="Times in a row that a partner cannot be reached, after which it is left alone."
+    )
+    partner_pause_s: float = Field(
+        30.0, gt=0, description="How long it is left alone at first; doubled each time that it fails again."
+    )
+    partner_most_pause_s: float = Field(600.0, gt=0, description="Longest such pause.")
     poll_interval_s: float = Field(5.0, gt=0, description="Between two looks at an uplink's list.")
     ask_first_s: float = Field(
         60.0, gt=0, description="Wait before asking an uplink whether a package was acknowledged."

@@ -25,6 +25,7 @@ _KINDS = {
     OrganKind.ENTERPRISE: "doanh nghiệp",
     OrganKind.OTHER: "khác",
 }
+_SHOWN = 12  # organisations that one succeeds
 Branch = tuple[str, "list[Branch]"]
 
 
@@ -111,7 +112,7 @@ class OrganBook:
             "email": organ.email or "",
             "status": self._status(organ),
             "successors": " → ".join(f"{one.organ_id} {one.name}" for one in self._successors(organ)),
-            "succeeds": _lines(f"{one.organ_id} {one.name}" for one in self._succeeds(organ)),
+            "succeeds": _some([f"{one.organ_id} {one.name}" for one in self._succeeds(organ)]),
             "above": _lines(self._named(code) for code in list(self.registry.lineage(organ.organ_id))[1:]),
             "below": f"{sum(not one.is_closed for one in below)} active, {sum(one.is_closed for one in below)} closed",
             "system": "" if route is None else _reached(organ.organ_id, route),
@@ -196,6 +197,11 @@ def tell(found: Difference, *, applied: bool) -> tuple[str, str]:
 
 def _by_code(organs: "Iterator[Organ] | Registry | tuple[Organ, ...]") -> list[Organ]:
     return sorted(organs, key=lambda organ: (sort_key(organ.organ_id), organ.organ_id))
+
+
+def _some(lines: list[str]) -> str:
+    more = len(lines) - _SHOWN
+    return "\n".join(lines[:_SHOWN] + ([f"and {more} more: --json shows all"] if more > 0 else []))
 
 
 def _reached(organ_id: str, route: Route) -> str:

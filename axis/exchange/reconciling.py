@@ -25,8 +25,9 @@ from axis.exchange.ledger import Ledger, Side, merge
 from axis.exchange.partners import Line, Partners
 from axis.store import queries
 from axis.store.hot import Hot
+from axis.store.queries import Push
 from axis.store.records import Reconciliation, Row
-from axis.terms import EventKind, Urgency
+from axis.terms import EventKind, PackageKind, Urgency
 
 log = structlog.get_logger(__name__)
 
@@ -183,15 +184,21 @@ class Reconciling:
         if not package_id or package_id in done.done:
             return
         done.done.add(package_id)
-        at = self._context.clock.now()
-        urgency = await self._urgency(package_id)
-        push = rows.push_row(self._context, package_id, side.partner_id, urgency, at)
-        if await self._context.store.write(lambda c: queries.push_again(c, push, at)):
-            done.sent += 1
-
-    async def _urgency(self, package_id: str) -> Urgency:
         package = await self._context.store.read(lambda c: queries.package(c, package_id))
-        return Urgency.NORMAL if package is None else Urgency(package.urgency)
+        if package is None:
+            return
+        at = self._context.clock.now()
+        push = Push(
+            package_id=package_id,
+            partner_id=side.partner_id,
+            urgency=Urgency(package.urgency),
+            document_uid=package.document_uid,
+            lane=package.from_organ if package.kind is PackageKind.STATUS else "",
+            queued_at=at,
+        )
+        row = rows.push_row(self._context, push)
+        if await self._context.store.write(lambda c: queries.push_again(c, row, at)):
+            done.sent += 1
 
     # ── What is recorded ───────────────────────────────────────────────────────────────────────────────────────
 

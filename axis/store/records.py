@@ -449,11 +449,36 @@ class QueueRow:
     task: str
     peer_ref: str | None
     urgency: int
+    document_uid: str | None = None
+    lane: str = ""
     queued_at: datetime
     due_at: datetime
     attempts: int = 0
     lease_until: datetime | None = None
     fence: int = 0
+    delayed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerState:
+    """What was last told of a partner."""
+
+    partner_id: str
+    state: str
+    since: datetime
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downtime:
+    """A partner is not called meanwhile."""
+
+    downtime_id: str
+    partner_id: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

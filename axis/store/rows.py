@@ -66,6 +66,8 @@ TABLES: dict[type, Table] = {
     records.TimeProof: schema.time_proof,
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
+    records.PartnerState: schema.partner,
+    records.Downtime: schema.downtime,
     records.Deadline: schema.deadline,
     records.Touch: schema.touched,
     records.JobRow: schema.job,

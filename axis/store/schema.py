@@ -586,14 +586,41 @@ queue = Table(
     Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
     Column("peer_ref", Text),  # the partner's id for it, once sent
     Column("urgency", Integer, nullable=False),
+    Column("document_uid", String(26)),  # what the package carries or acts on; NULL: nothing that is known here
+    Column("lane", String(128), nullable=False),  # of a status: who says it; "": a document or an act on one
     Column("queued_at", UtcMicros, nullable=False),
-    Column("due_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False),  # while somebody is at it: when the lease ends
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
+    Column("delayed_at", UtcMicros),  # when the sender was told that it is delayed
     UniqueConstraint("package_id", "partner_id"),
-    Index("ix_queue_order", "partner_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
-    Index("ix_queue_due", "partner_id", "task", "due_at", "lease_until"),
+    Index("ix_queue_order", "partner_id", "task", "urgency", "due_at", "queue_id"),
+    Index("ix_queue_due", "partner_id", "due_at"),
+    Index("ix_queue_lane", "partner_id", "document_uid", "lane", "queue_id"),
+    Index("ix_queue_late", "task", "delayed_at", "queued_at"),
+)
+
+# What is told of a partner, once: whoever changes the word here says so. Nothing is decided by it.
+partner = Table(
+    "partner",
+    metadata,
+    Column("partner_id", String(64), primary_key=True),
+    Column("state", String(4), nullable=False),  # up | down
+    Column("since", UtcMicros, nullable=False),
+    Column("last_error", Text),
+)
+
+downtime = Table(
+    "downtime",
+    metadata,
+    Column("downtime_id", String(26), primary_key=True),
+    Column("partner_id", String(64), nullable=False),
+    Column("starts_at", UtcMicros, nullable=False),
+    Column("ends_at", UtcMicros, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    CheckConstraint("ends_at > starts_at", name="window"),
 )
 
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at

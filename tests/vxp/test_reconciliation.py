@@ -27,6 +27,7 @@ from axis.exchange.values import Acknowledgement, Source
 from axis.ids import SystemId
 from axis.ops.reconciling import Nightly
 from axis.store import queries
+from axis.store.queries import Push
 from axis.store.registry import OrganRow
 from axis.store.store import Store
 from axis.terms import Origin, Urgency
@@ -205,7 +206,17 @@ async def test_sending_again_what_is_there_has_no_second_effect(pair: Pair) -> N
     ours = await package_id_of(pair.city, document)
     before = {table: await pair.national.count(table) for table in ("package", "document", "delivery", "consignment")}
     at = pair.city.clock.now()
-    push = push_row(pair.city.context, ours, UPLINK, Urgency.NORMAL, at)
+    push = push_row(
+        pair.city.context,
+        Push(
+            package_id=ours,
+            partner_id=UPLINK,
+            urgency=Urgency.NORMAL,
+            document_uid=None,
+            lane="",
+            queued_at=at,
+        ),
+    )
     await pair.city.store.write(lambda c: queries.push_again(c, push, at))
     await pair.exchange()
     after = {table: await pair.national.count(table) for table in before}

@@ -141,7 +141,15 @@ def push_again(conn: Connection, again: QueueRow, at: datetime) -> int:
         return 0
     of_push = (_q.package_id == again.package_id, _q.partner_id == again.partner_id)
     # A higher fence: whoever has claimed the row for the question that it was cannot record over the new push.
-    afresh = {"task": "send", "due_at": at, "queued_at": at, "attempts": 0, "lease_until": None, "fence": _q.fence + 1}
+    afresh = {
+        "task": "send",
+        "due_at": at,
+        "queued_at": at,
+        "attempts": 0,
+        "lease_until": None,
+        "fence": _q.fence + 1,
+        "delayed_at": None,
+    }
     if not conn.execute(update(s.queue).where(*of_push).values(**afresh)).rowcount:
         conn.execute(insert(s.queue).values(values_of(again)))
     return count
