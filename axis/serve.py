@@ -40,6 +40,7 @@ from axis.keys import NodeKey
 from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
+from axis.ops.figures import FiguresKeeper
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
 from axis.ops.reconciling import Nightly
@@ -142,6 +143,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
+        loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
         partners = await _partners(settings, directory, clock)
         stack.push_async_callback(partners.close)
         outbox = Outbox(context, partners, _outbox_policy(settings))

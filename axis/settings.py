@@ -391,6 +391,17 @@ class Deadlines(Section):
         return texts
 
 
+class Kpi(Section):
+    """What figures are compared with. Figures: `axis report kpi`."""
+
+    online_ministry_percent: float = Field(
+        80.0, ge=0, le=100, description="Work processed online that is asked of ministries, in percent."
+    )
+    online_province_percent: float = Field(60.0, ge=0, le=100, description="… of a province and its departments.")
+    online_district_percent: float = Field(30.0, ge=0, le=100, description="… of districts, wards and communes.")
+    connected_percent: float = Field(100.0, ge=0, le=100, description="Organisations that are connected, in percent.")
+
+
 class Disk(Section):
     """The watermark under which intake stops while deliveries go on."""
 
@@ -477,6 +488,7 @@ class Settings(BaseSettings):
     signing: Signing = Signing()
     calendar: WorkingTime = WorkingTime()
     deadlines: Deadlines = Deadlines()
+    kpi: Kpi = Kpi()
     disk: Disk = Disk()
     log: Log = Log()
     uplink: tuple[Uplink, ...] = ()

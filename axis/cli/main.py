@@ -20,6 +20,7 @@ from axis.cli import (
     packages,
     partners,
     reconcile,
+    report,
     routes,
     signatures,
     systems,
@@ -51,6 +52,7 @@ for part in (
     calendar.app,
     courier.app,
     deadlines.app,
+    report.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -29,6 +29,8 @@ from sqlalchemy import (
     text,
 )
 
+from axis.kpi.figures import COUNTS, TIMES
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -440,6 +442,12 @@ consignment = Table(
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
+    Index(
+        "ix_consignment_dead",
+        "delivery_id",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
 )
 
 status_event = Table(
@@ -464,6 +472,7 @@ status_event = Table(
     Column("match_code_key", Text),
     Column("match_date", Text),
     Index("ix_status_event_document", "document_uid", "event_id"),
+    Index("ix_status_event_delivery_id", "delivery_id"),
     Index(
         "ix_status_event_orphan",
         "to_organ",
@@ -655,6 +664,38 @@ touched = Table(
     Column("touch_id", _Serial, primary_key=True, autoincrement=True),
     Column("document_uid", String(26)),  # the document and all its deliveries, or
     Column("delivery_id", String(26)),  # one delivery
+)
+
+# Figures by organisation and side of deliveries: of a day, and of a month, the sum of its days (axis.kpi.figures).
+kpi = Table(
+    "kpi",
+    metadata,
+    Column("span", String(10), primary_key=True),  # 2026-11-24, or 2026-11
+    Column("organ_id", String(128), primary_key=True),
+    Column("side", String(8), primary_key=True),  # terms.Side
+    *(Column(name, Integer, nullable=False) for name in COUNTS),
+    *(Column(name, LargeBinary) for name in TIMES),  # axis.kpi.histogram; NULL: none
+    Index("ix_kpi_organ_id", "organ_id", "side", "span"),
+)
+
+# Days whose figures have to be made anew.
+kpi_dirty = Table(
+    "kpi_dirty",
+    metadata,
+    Column("span", String(10), primary_key=True),
+    Column("organ_id", String(128), primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("version", Integer, nullable=False),  # raised by every mark
+)
+
+# How many documents an organisation issued, on paper or not: entered by people.
+issued = Table(
+    "issued",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("month", String(7), primary_key=True),  # 2026-11
+    Column("documents", Integer, nullable=False),
+    CheckConstraint("documents >= 0", name="documents"),
 )
 
 # Work that runs on one node at a time: who has it, and when it ran last.
