@@ -2,12 +2,9 @@
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. ledger: what was exchanged with one partner. lists: what waits for a system, how a package fares. pages:
-what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside
-`Store.read`; a "write unit" inside `Store.write`.
-node at a time. kpi: figures. lists: what waits for a system, how a package fares. pages: what a system may see, page by
-page. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a package
+fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For
+use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -86,22 +83,6 @@ from axis.store.queries.intake import (
     was_handed_over,
 )
 from axis.store.queries.jobs import claim_job, end_job, hold_job, job_row
-from axis.store.queries.ledger import (
-    Carried,
-    Exchanged,
-    HandedLeaf,
-    LedgerPage,
-    addressed_codes,
-    exchanged,
-    exchanged_by_bytes,
-    handed_leaves,
-    is_over,
-    keep_reconciliation,
-    peer_refs,
-    push_again,
-    received_from,
-    reconciliation,
-    reconciliations,
 from axis.store.queries.kpi import (
     DirtyCell,
     Now,
@@ -120,6 +101,23 @@ from axis.store.queries.kpi import (
     stored_cells,
     totals,
     write_figures,
+)
+from axis.store.queries.ledger import (
+    Carried,
+    Exchanged,
+    HandedLeaf,
+    LedgerPage,
+    addressed_codes,
+    exchanged,
+    exchanged_by_bytes,
+    handed_leaves,
+    is_over,
+    keep_reconciliation,
+    peer_refs,
+    push_again,
+    received_from,
+    reconciliation,
+    reconciliations,
 )
 from axis.store.queries.lists import (
     PendingItem,
@@ -258,9 +256,9 @@ __all__ = [
     "end_job",
     "event_of_package",
     "events_after",
+    "every_cell",
     "exchanged",
     "exchanged_by_bytes",
-    "every_cell",
     "figures_of",
     "forget_dirty",
     "forget_events",
@@ -307,8 +305,8 @@ __all__ = [
     "pushes_of",
     "put_off_need",
     "queue_row",
-    "received_from",
     "received_facts",
+    "received_from",
     "recheck",
     "reconciliation",
     "reconciliations",
