@@ -192,7 +192,7 @@ class Plan:
             return known.closed_at or self._occasion.at
         day = _checked_day(closed_on, known.organ_id, "closed_on")
         if day > self._occasion.day:
-            raise Malformed(Code.FIELD_INVALID, f"{known.organ_id}: closed after today", at="closed_on")
+            raise Malformed(Code.BAD_REQUEST, f"{known.organ_id}: closed after today", at="closed_on")
         if known.closed_at is not None and local_day(known.closed_at) == day:
             return known.closed_at
         return datetime.combine(date.fromisoformat(day), time(), VIETNAM).astimezone(UTC)
@@ -261,7 +261,7 @@ class Plan:
         )
         if not name.valid_from < name.valid_until <= self._occasion.day:
             detail = f"{organ_id}: a former name ends before it begins, or after today"
-            raise Malformed(Code.FIELD_INVALID, detail, at="former_names")
+            raise Malformed(Code.BAD_REQUEST, detail, at="former_names")
         known = self._names.get((organ_id, name.valid_until))
         if known is None:
             self._add_name(name)
@@ -350,7 +350,7 @@ def _period_told(old: OldCode, organ_id: str, known: Sequence[Alias]) -> Alias:
         valid_until=latest.valid_until if ends is None else ends,
     )
     if told.valid_until and told.valid_until <= told.valid_from:
-        raise Malformed(Code.FIELD_INVALID, f"{old.code} ends before it begins", at="old_code")
+        raise Malformed(Code.BAD_REQUEST, f"{old.code} ends before it begins", at="old_code")
     return told
 
 
@@ -372,7 +372,7 @@ def _looped(links: Mapping[str, str | None]) -> list[str]:
 def _checked_code(code: str, at: str) -> str:
     if not is_usable_code(code):
         detail = f"a code has 1 to {MAX_CODE_CHARS} characters, no spaces, and none of {''.join(sorted(_FORBIDDEN))}"
-        raise Malformed(Code.FIELD_INVALID, detail, at=at)
+        raise Malformed(Code.BAD_REQUEST, detail, at=at)
     return code
 
 
@@ -389,7 +389,7 @@ def is_usable_code(code: str) -> bool:
 def _checked_name(code: str, name: str) -> str:
     line = plain(name)
     if not line:
-        raise Malformed(Code.FIELD_INVALID, f"{code} has no name", at="name")
+        raise Malformed(Code.BAD_REQUEST, f"{code} has no name", at="name")
     return line
 
 
@@ -402,7 +402,7 @@ def plain(text: str) -> str:
 def _checked_day(text: str, code: str, at: str) -> str:
     """An ISO date, or "" as it is."""
     if text and not is_day(text):
-        raise Malformed(Code.FIELD_INVALID, f"{code}: {text!r} is no day like 2025-07-01", at=at)
+        raise Malformed(Code.BAD_REQUEST, f"{code}: {text!r} is no day like 2025-07-01", at=at)
     return text
 
 
