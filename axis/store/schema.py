@@ -443,6 +443,13 @@ consignment = Table(
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
     Index(
+        "ix_consignment_failed",
+        "state",
+        "consignment_id",
+        sqlite_where=text("state IN ('dead', 'retrying')"),
+        postgresql_where=text("state IN ('dead', 'retrying')"),
+    ),
+    Index(
         "ix_consignment_dead",
         "delivery_id",
         sqlite_where=text("state = 'dead'"),

@@ -119,6 +119,7 @@ from axis.store.queries.ledger import (
     reconciliation,
     reconciliations,
 )
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -182,6 +183,7 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "FAILED",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
@@ -197,6 +199,8 @@ __all__ = [
     "Exchanged",
     "HandedLeaf",
     "LedgerPage",
+    "Letter",
+    "LettersAsked",
     "Mark",
     "Now",
     "OpenAct",
@@ -280,6 +284,8 @@ __all__ = [
     "last_event_of_delivery",
     "last_packed",
     "late",
+    "letter",
+    "letters",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
