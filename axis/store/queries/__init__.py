@@ -10,7 +10,6 @@ verdicts and their evidence. work: the queue of pushes. For use inside `Store.re
 from axis.store.queries.acts import (
     NOT_HANDED_OVER,
     OpenAct,
-    OpenAnswer,
     act_by_identity,
     act_of_package,
     act_receivers,
@@ -65,8 +64,8 @@ from axis.store.queries.events import (
 )
 from axis.store.queries.intake import (
     attachments,
+    carrying_consignments,
     consignments,
-    consignments_of_document,
     deliveries,
     delivery,
     document,
@@ -157,7 +156,6 @@ __all__ = [
     "Mark",
     "MissingPush",
     "OpenAct",
-    "OpenAnswer",
     "OwedLine",
     "PendingItem",
     "PendingKey",
@@ -175,6 +173,7 @@ __all__ = [
     "attachments",
     "backlog",
     "brought_deliveries",
+    "carrying_consignments",
     "certificate",
     "certificates",
     "change_deadlines",
@@ -186,7 +185,6 @@ __all__ = [
     "consignments",
     "consignments_for_system",
     "consignments_of",
-    "consignments_of_document",
     "count_overdue",
     "count_pending",
     "courier_bundle",
