@@ -43,7 +43,7 @@ class Before:
     same_bytes: Package | None  # the very bytes of the repeat, if they came before
     targets: tuple[ActTarget, ...]
     receivers: frozenset[str]
-    dead: tuple[Consignment, ...]  # of its package, to receivers that the repeat names again
+    dead: tuple[Consignment, ...]  # of its packages, to receivers that the repeat names again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class ActIntake:
         if scene.before is not None:
             return self._write_repeat(parcel, scene, scene.before, blob)
         package_id, uid = self._context.new_id(), scene.document_uid
-        written = act_rows(self._context, parcel, package_id, scene)
+        written = act_rows(self._context, parcel, package_id, package_id, scene)
         inserts = (
             *((blob,) if blob else ()),
             *rows.package_rows(parcel, package_id, uid),
@@ -116,12 +116,12 @@ class ActIntake:
         """What the first one left undone: receivers that it did not have, documents that came since, dead ways."""
         first, uid = before.package.package_id, before.package.document_uid
         answer = _answer(Outcome.REPEATED, first, uid)
-        written = act_rows(self._context, parcel, first, scene)
+        carried = before.same_bytes.package_id if before.same_bytes else self._context.new_id()
+        written = act_rows(self._context, parcel, first, carried, scene)
         opened, moves = reopen(self._context, parcel, before.dead, uid)
         fresh = scene.fresh(parcel)
         if not (fresh or moves or written.changes):
             return None, answer
-        carried = before.same_bytes.package_id if before.same_bytes else self._context.new_id()
         carrying = (blob, *rows.package_rows(parcel, carried, uid)) if blob else ()
         touched = [to.organ for to in fresh] + [consignment.receiver_organ for consignment in before.dead]
         inserts = (
@@ -159,7 +159,9 @@ def read_scene(context: Context, parcel: Parcel, conn: Connection) -> Scene:
     targets = []
     for row in before.targets:
         named = Named(position=row.position, document_key=row.document_key, organs=organs.get(row.document_key))
-        if row.document_uid is None and row.effect is ActEffect.UNKNOWN:
+        # A replacement under a DocumentId that was not known is that document now, not its own predecessor.
+        itself = act.kind is ActKind.REPLACE and row.document_key == parcel.document_key
+        if row.document_uid is None and row.effect is ActEffect.UNKNOWN and not itself:
             named = find_named(conn, registry, parcel.from_organ, named)
         elif row.document_uid is not None and scene.fresh(parcel):
             named = replace(named, document=queries.document(conn, row.document_uid))
@@ -172,15 +174,17 @@ def _before(conn: Connection, parcel: Parcel, act: Act) -> Before:
     if package is None:
         raise LookupError(act.package_id)  # a foreign key forbids it
     addressed = {to.organ for to in parcel.destinations}
+    receivers = queries.act_receivers(conn, act.act_id)
+    packages = {act.package_id, *(one.package_id for one in receivers if one.package_id)}
     return Before(
         act=act,
         package=package,
         same_bytes=queries.package_by_bytes(conn, parcel.from_organ, parcel.spooled.sha256_hex),
         targets=queries.act_targets(conn, act.act_id),
-        receivers=frozenset(one.receiver_organ for one in queries.act_receivers(conn, act.act_id)),
+        receivers=frozenset(one.receiver_organ for one in receivers),
         dead=tuple(
             c
-            for c in queries.consignments(conn, act.package_id)
+            for c in queries.consignments_of(conn, sorted(packages))
             if c.receiver_organ in addressed and c.state is TransportState.DEAD
         ),
     )
@@ -215,8 +219,11 @@ def check_act(parcel: Parcel, scene: Scene) -> None:
                 raise WrongState(Code.CODE_CHANGED, change, at="MessageHeader/Code")
 
 
-def act_rows(context: Context, parcel: Parcel, package_id: str, scene: Scene) -> Written:
-    """The act, whom it concerns, and what it does; of a repeat only what the first one left undone."""
+def act_rows(context: Context, parcel: Parcel, package_id: str, carried_by: str, scene: Scene) -> Written:
+    """The act, whom it concerns, and what it does; of a repeat only what the first one left undone.
+
+    package_id: the act's first package. carried_by: the one that goes to the receivers that it had not reached.
+    """
     before = scene.before
     act = before.act if before else _act(context, parcel, package_id)
     inserts: list[Row] = [] if before else [act]
@@ -255,7 +262,7 @@ def act_rows(context: Context, parcel: Parcel, package_id: str, scene: Scene) ->
                 ActTargetFound(act_id=act.act_id, position=named.position, document_uid=uid, effect=effects.effect)
             )
         inserts += [
-            ActReceiver(act_id=act.act_id, position=named.position, receiver_organ=organ)
+            ActReceiver(act_id=act.act_id, position=named.position, receiver_organ=organ, package_id=carried_by)
             for organ in sorted(concerned(doing, named) & fresh)
         ]
         inserts += effects.inserts

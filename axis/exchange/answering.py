@@ -5,6 +5,7 @@ receiver keeps it, and what it has reported since the recall counts after all.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context, EventAbout
@@ -39,7 +40,7 @@ def open_request(context: Context, report: Report, matched: Match | None, packag
         document_uid=document.document_uid if document else None,
         effect=ActEffect.NOTHING if document else ActEffect.UNKNOWN,
     )
-    asked = ActReceiver(act_id=act.act_id, position=0, receiver_organ=receiver)
+    asked = ActReceiver(act_id=act.act_id, position=0, receiver_organ=receiver, package_id=package_id)
     inserts: tuple[Row, ...] = (act, target, asked)
     system_id = context.directory.current.route(receiver)
     if system_id is not None:
@@ -88,7 +89,7 @@ async def _move(context: Context, report: Report, found: OpenFound, becomes: Del
     )
     if becomes is DeliveryState.RECALL_DECLINED:
         events = await context.store.read(lambda c: queries.status_events(c, document.document_uid))
-        return (*_caught_up(delivery, events), moved)
+        return (_caught_up(delivery, events), moved)
     if delivery.state is DeliveryState.RECALLED:
         return (moved,)  # the document as a whole stays what it is
     uid = document.document_uid
@@ -103,15 +104,18 @@ async def _move(context: Context, report: Report, found: OpenFound, becomes: Del
     return (moved, *taken_back.changes, DocumentRevised.of(now, document_state(states)))
 
 
-def _caught_up(delivery: Delivery, events: Iterable[StatusEvent]) -> tuple[Change, ...]:
-    """What the receiver has reported since the recall counts after all: the two had crossed."""
-    code, at = delivery.status_code, delivery.status_at
+def _caught_up(delivery: Delivery, events: Iterable[StatusEvent]) -> DeliveryStatus:
+    """What the receiver has reported since the recall counts after all: the two had crossed.
+
+    Guarded by the delivery's version even when nothing had come: a status that comes at this very moment must not be
+    kept as one that came too late.
+    """
+    caught_up = DeliveryStatus.untouched(delivery)
     for event in events:
         since = delivery.state_at is None or event.received_at >= delivery.state_at
         if event.delivery_id != delivery.delivery_id or event.effect != Effect.AFTER_CLOSE or not since:
             continue
+        code = caught_up.status_code
         if judge(StatusCode(code) if code else None, StatusCode(event.status_code)).changes_delivery:
-            code, at = event.status_code, event.received_at
-    if code == delivery.status_code:
-        return ()
-    return (DeliveryStatus(delivery_id=delivery.delivery_id, version=delivery.version, status_code=code, status_at=at),)
+            caught_up = replace(caught_up, status_code=event.status_code, status_at=event.received_at)
+    return caught_up

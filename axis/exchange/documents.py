@@ -112,10 +112,10 @@ class DocumentIntake:
         return await self._make(parcel, around)
 
     async def _repeat(self, parcel: Parcel, document: Document, around: Surroundings) -> tuple[Hot | None, Accepted]:
-        hot = await repeat(self._context, parcel, document)
+        hot, carried = await repeat(self._context, parcel, document)
         if around.scene is not None:
-            acting = act_rows(self._context, parcel, document.package_id, around.scene)
-            if acting.changes:
+            acting = act_rows(self._context, parcel, document.package_id, carried, around.scene)
+            if acting.inserts or acting.changes:
                 uid, touched = document.document_uid, [to.organ for to in around.scene.fresh(parcel)]
                 leaf = rows.repeated_leaf(parcel, document.package_id, uid, touched)
                 hot = hot or Hot(inserts=(leaf,))
@@ -147,7 +147,7 @@ class DocumentIntake:
             document_uid=document_uid,
             deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
         )
-        acting = act_rows(context, parcel, package_id, around.scene) if around.scene else Written()
+        acting = act_rows(context, parcel, package_id, package_id, around.scene) if around.scene else Written()
         inserts = (
             blob,
             document,

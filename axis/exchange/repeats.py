@@ -6,7 +6,7 @@ the sender has taken back, removed or replaced stays so. Repeats of recalls and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import Connection
@@ -33,8 +33,8 @@ class Known:
     reopen: tuple[Consignment, ...]
 
 
-async def repeat(context: Context, parcel: Parcel, document: Document) -> Hot | None:
-    """What a repeat still has to write; None when the first one left nothing undone.
+async def repeat(context: Context, parcel: Parcel, document: Document) -> tuple[Hot | None, str]:
+    """What a repeat still has to write (None: the first one left nothing undone), and its package for new receivers.
 
     Raises WrongState(DOCUMENT_CLOSED) when it names further receivers of a document that was taken back or replaced.
     """
@@ -42,16 +42,20 @@ async def repeat(context: Context, parcel: Parcel, document: Document) -> Hot | 
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
     if fresh and document.state in (DocumentState.RECALLED, DocumentState.REPLACED):
         raise WrongState(Code.DOCUMENT_CLOSED, f"{document.state}: {', '.join(to.organ for to in fresh)}", at="To")
-    shipped = await _ship_to_fresh(context, parcel, document, known) if fresh else ()
+    carried = document.package_id
+    shipped: tuple[Row, ...] = ()
+    if fresh:
+        carried = known.same_bytes.package_id if known.same_bytes else context.new_id()
+        shipped = await _ship_to_fresh(context, parcel, document, known, carried)
     reopened_rows, changes = reopen(context, parcel, known.reopen, document.document_uid)
     changes += _flag(parcel, document)
     if fresh:
         changes += (_with_more(document),)
     if not (shipped or changes):
-        return None
+        return None, carried
     touched = [to.organ for to in fresh] + [consignment.receiver_organ for consignment in known.reopen]
     leaf = rows.repeated_leaf(parcel, document.package_id, document.document_uid, touched)
-    return Hot(inserts=(*shipped, *reopened_rows, leaf), changes=changes)
+    return Hot(inserts=(*shipped, *reopened_rows, leaf), changes=changes), carried
 
 
 def _look(conn: Connection, parcel: Parcel, document: Document) -> Known:
@@ -65,7 +69,7 @@ def _look(conn: Connection, parcel: Parcel, document: Document) -> Known:
         receivers=frozenset(delivery.receiver_organ for delivery in deliveries),
         reopen=tuple(
             c
-            for c in queries.consignments_of_document(conn, uid)
+            for c in queries.carrying_consignments(conn, uid)
             if c.receiver_organ in addressed
             and c.delivery_id not in frozen
             and (c.state is TransportState.DEAD or (c.delivery_id in refused and _was_delivered(c)))
@@ -92,33 +96,31 @@ def _refusal_was_read(conn: Connection, delivery: Delivery) -> bool:
     return bool(consignments) and all(c.state is TransportState.ACKNOWLEDGED for c in consignments)
 
 
-async def _ship_to_fresh(context: Context, parcel: Parcel, document: Document, known: Known) -> tuple[Row, ...]:
-    blob = None if known.same_bytes else await context.store.blobs.record(parcel.spooled, parcel.at)
-    return await context.work_out(
-        len(parcel.destinations), partial(_fresh_rows, context, parcel, document, known, blob)
-    )
-
-
-def _fresh_rows(
-    context: Context, parcel: Parcel, document: Document, known: Known, blob: Blob | None
+async def _ship_to_fresh(
+    context: Context, parcel: Parcel, document: Document, known: Known, carried: str
 ) -> tuple[Row, ...]:
-    """blob: None when these very bytes are stored already."""
+    blob = None if known.same_bytes else await context.store.blobs.record(parcel.spooled, parcel.at)
     fresh = tuple(to for to in parcel.destinations if to.organ not in known.receivers)
-    uid = document.document_uid
-    package_id = known.same_bytes.package_id if known.same_bytes else context.new_id()
-    inserts: tuple[Row, ...] = ()
-    if blob is not None:
-        inserts = (blob, *rows.package_rows(parcel, package_id, uid))
-    deliveries = rows.delivery_rows(context, parcel, uid, fresh)
     shipment = Shipment(
-        package_id=package_id,
+        package_id=carried,
         urgency=parcel.urgency,
         at=parcel.at,
         to=fresh,
-        document_uid=uid,
-        deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
+        document_uid=document.document_uid,
+        deliveries={},
     )
-    return *inserts, *deliveries, *rows.shipment_rows(context, shipment)
+    return await context.work_out(len(fresh), partial(_fresh_rows, context, parcel, document, shipment, blob))
+
+
+def _fresh_rows(
+    context: Context, parcel: Parcel, document: Document, shipment: Shipment, blob: Blob | None
+) -> tuple[Row, ...]:
+    """blob: None when these very bytes are stored already."""
+    uid = document.document_uid
+    carrying = (blob, *rows.package_rows(parcel, shipment.package_id, uid)) if blob else ()
+    deliveries = rows.delivery_rows(context, parcel, uid, shipment.to)
+    found = {delivery.receiver_organ: delivery.delivery_id for delivery in deliveries}
+    return *carrying, *deliveries, *rows.shipment_rows(context, replace(shipment, deliveries=found))
 
 
 def reopen(

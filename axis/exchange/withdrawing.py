@@ -15,7 +15,7 @@ from axis.exchange.context import Context
 from axis.exchange.parcel import partner_of
 from axis.store import queries
 from axis.store.hot import ActAnswered, Change, ConsignmentMoved, ConsignmentRaised, QueueDone, QueueRaised
-from axis.store.records import Consignment, QueueRow
+from axis.store.records import ActReceiver, Consignment, QueueRow
 from axis.terms import Answer, TransportState
 
 _TO_PUSH = (TransportState.QUEUED, TransportState.RETRYING)
@@ -28,7 +28,7 @@ class Waiting:
     consignments: tuple[Consignment, ...] = ()
     siblings: tuple[Consignment, ...] = ()  # all consignments of the same packages, these included
     pushes: tuple[QueueRow, ...] = ()  # of the same packages
-    open_answers: tuple[queries.OpenAnswer, ...] = ()  # that such an update still waits for
+    open_answers: tuple[ActReceiver, ...] = ()  # that such an update still waits for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

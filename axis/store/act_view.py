@@ -76,7 +76,7 @@ def acts_of(conn: Connection, document_uid: str) -> tuple[ActView, ...]:
     ).all()
     acts = [_read_act(row[: len(_ACT)]) for row in rows]
     places = [(act.act_id, row.position) for act, row in zip(acts, rows, strict=True)]
-    answers, counts = _answers(conn, acts, places), _answer_counts(conn, places)
+    answers, counts = _answers(conn, places), _answer_counts(conn, places)
     changes = _changes(conn, [act.act_id for act in acts])
     views = []
     for act, row, place in zip(acts, rows, places, strict=True):
@@ -135,11 +135,8 @@ def _answer_counts(conn: Connection, places: Sequence[tuple[str, int]]) -> dict[
     return counts
 
 
-def _answers(
-    conn: Connection, acts: Sequence[Act], places: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], tuple[AnswerView, ...]]:
+def _answers(conn: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[AnswerView, ...]]:
     r, c, o = s.act_receiver.c, s.consignment.c, s.organ.c
-    package_of = {act.act_id: act.package_id for act in acts}
     number = func.row_number().over(partition_by=(r.act_id, r.position), order_by=r.receiver_organ).label("number")
     first = select(*_ANSWER, number).where(tuple_(r.act_id, r.position).in_(places)).subquery().c
     rows = conn.execute(
@@ -149,9 +146,10 @@ def _answers(
         .order_by(first.act_id, first.receiver_organ)
     ).all()
     receivers = {row.receiver_organ for row in rows}
+    packages = {row.package_id for row in rows}
     travels = {
         (travel.consignment.package_id, travel.consignment.receiver_organ): travel
-        for travel in travels_of(conn, and_(c.package_id.in_(package_of.values()), c.receiver_organ.in_(receivers)))
+        for travel in travels_of(conn, and_(c.package_id.in_(packages), c.receiver_organ.in_(receivers)))
     }
     return grouped(
         (
@@ -159,7 +157,7 @@ def _answers(
             AnswerView(
                 answer=_read_answer(row[: len(_ANSWER)]),
                 name=row.organ_name,
-                travel=travels.get((package_of[row.act_id], row.receiver_organ)),
+                travel=travels.get((row.package_id, row.receiver_organ)),
             ),
         )
         for row in rows

@@ -299,6 +299,7 @@ class ActReceiver:
     receiver_organ: str
     answer: Answer | None = None
     answered_at: datetime | None = None
+    package_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

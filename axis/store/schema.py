@@ -366,6 +366,7 @@ act_receiver = Table(
     Column("receiver_organ", String(128), primary_key=True),
     Column("answer", String(9)),  # terms.Answer; NULL: open
     Column("answered_at", UtcMicros),
+    Column("package_id", String(26), ForeignKey("package.package_id"), index=True),  # that brings the act to it
 )
 
 # What an update changed in the header.

@@ -181,7 +181,16 @@ class Archive:
         for organ, answer in answers.items():
             at = None if answer is None else self.clock.at
             given = None if answer is None else Answer(answer)
-            rows.append(ActReceiver(act_id=act_id, position=0, receiver_organ=organ, answer=given, answered_at=at))
+            rows.append(
+                ActReceiver(
+                    act_id=act_id,
+                    position=0,
+                    receiver_organ=organ,
+                    answer=given,
+                    answered_at=at,
+                    package_id=package_id,
+                )
+            )
             if not known:
                 rows.append(self._consignment(package_id, delivery_id, To(organ)))
         await self.store.submit(Hot(inserts=tuple(rows)))

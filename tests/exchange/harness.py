@@ -183,12 +183,25 @@ async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
     """A node's exchange on an empty store; the demo city's unless the plan says otherwise."""
     clock = HeldClock()
     key = NodeKey.create(folder / "node.key")
+    await set_up(store, key, clock, plan)
+    return await open_node(store, folder, plan, clock)
+
+
+async def set_up(store: Store, key: NodeKey, clock: HeldClock, plan: Plan) -> None:
+    """Register and connect whom the plan names, in an empty store."""
     await store.write(lambda c: registry.import_organs(c, plan.organs, clock.now(), "test"))
     for system_id, serves in plan.systems.items():
         await add_system(store, key, clock, system_id, serves)
-    directory = await DirectoryCache.load(store, key, clock)
+
+
+async def open_node(
+    store: Store, folder: Path, plan: Plan = Plan(), clock: HeldClock | None = None, policy: Policy | None = None
+) -> Node:
+    """A node's exchange on a store that has been set up, as when its process starts."""
+    clock = clock or HeldClock()
+    directory = await DirectoryCache.load(store, NodeKey.load(folder / "node.key"), clock)
     router = Router(plan.prefixes, plan.uplinks)
-    context = Context(store=store, clock=clock, directory=directory, router=router, policy=Policy())
+    context = Context(store=store, clock=clock, directory=directory, router=router, policy=policy or Policy())
     judges = Judges(store, directory, folder / "trust", Rules())
     await judges.refresh()
     return Node(store, clock, directory, context, judges, Exchange(context, judges, check_intake=lambda: None))

@@ -396,6 +396,19 @@ async def test_recalls_and_hand_overs_at_once_end_in_one_truth(node: Node) -> No
         assert await state_of(node, sent) == "recalled"
 
 
+async def test_a_status_in_the_moment_in_which_the_receiver_declines_is_never_lost(node: Node) -> None:
+    for number in range(8):
+        package = a_document("H24.15", number=str(number))
+        sent = await node.send("dms-yte", package)
+        await node.send("dms-yte", an_act(package, "1"))
+        await asyncio.gather(
+            node.send("dms-xd", a_status(package, "05", "H24.15")),
+            node.send("dms-xd", a_status(package, "16", "H24.15")),
+        )
+        assert await node.closed(sent) == {"H24.15": "recall_declined"}
+        assert await node.statuses(sent) == {"H24.15": "05"}
+
+
 async def test_recalls_of_several_receivers_at_once_leave_no_document_open(node: Node) -> None:
     package = a_document("H24.15", "H24.88")
     sent = await node.send("dms-yte", package)

@@ -19,7 +19,7 @@ from axis.edxml.model import (
 from axis.errors import Code, WrongState
 from axis.exchange.context import ReceiverTypes
 from axis.exchange.service import Exchange
-from axis.exchange.values import Accepted, Outcome
+from axis.exchange.values import Accepted, Acknowledgement, Outcome
 from axis.store import queries
 from tests.exchange.harness import Node, a_document, a_file, a_status, an_act
 
@@ -209,6 +209,44 @@ async def test_a_recall_takes_a_waiting_update_back_too_and_nobody_has_to_answer
     assert await node.listed("dms-xd") == [recall.package_id]
     await node.send("dms-xd", a_status(package, "15", "H24.15"))
     assert await node.answers(recall) == {(0, "H24.15"): "agreed"}
+
+
+async def test_what_a_repeat_of_an_update_brought_is_taken_back_with_the_rest(node: Node) -> None:
+    package = a_document("H24.15")
+    await node.send("dms-yte", package)
+    await node.take("dms-xd")
+    update = await node.send("dms-yte", an_update(package, subject="Mới"))
+    await node.send("dms-yte", an_update(package, "H24.15", "H24.88", subject="Mới"))
+    recall = await node.send("dms-yte", an_act(package, "1", "H24.15", "H24.88"))
+    assert await node.answers(update) == {(0, "H24.15"): "withdrawn", (0, "H24.88"): "withdrawn"}
+    await node.send("dms-phuong", a_status(package, "15", "H24.88"))
+    assert await node.answers(recall) == {(0, "H24.15"): None, (0, "H24.88"): "agreed"}
+
+
+async def test_a_repeat_of_a_document_opens_only_what_carries_it(node: Node) -> None:
+    package = a_document("H24.15")
+    await node.send("dms-yte", package)
+    await node.take("dms-xd")
+    update = await node.send("dms-yte", an_update(package, subject="Mới"))
+    for _ in range(10):
+        await node.exchange.acknowledge("dms-xd", update.package_id, Acknowledgement.FAIL)
+        node.clock.advance(hours=4)
+    assert await node.states(update) == {"H24.15": "dead"}
+    await node.send("dms-yte", package)
+    assert await node.states(update) == {"H24.15": "dead"}
+    await node.send("dms-yte", an_update(package, subject="Mới"))
+    assert await node.states(update) == {"H24.15": "queued"}
+
+
+async def test_a_status_about_a_replacement_is_never_about_what_it_replaced(node: Node) -> None:
+    old = a_document("H24.15", "H24.88", number="1")
+    sent = await node.send("dms-yte", old)
+    new = a_replacement(a_document("H24.15", number="2"), (old, ("H24.15",)))
+    await node.send("dms-yte", new)
+    with pytest.raises(WrongState) as refused:
+        await node.send("dms-phuong", a_status(new, "03", "H24.88"))
+    assert refused.value.code is Code.STATUS_UNMATCHED
+    assert await node.statuses(sent) == {"H24.15": None, "H24.88": None}
 
 
 async def test_an_update_is_answered_and_its_answer_moves_nothing(node: Node) -> None:

@@ -6,7 +6,7 @@ from axis.store import queries
 from axis.store.hot import ActAnswered, Hot
 from axis.store.queries import OpenAct
 from axis.store.store import Store
-from axis.terms import Answer, PackageKind
+from axis.terms import Answer, BusinessType, PackageKind
 from tests.store import made
 from tests.store.made import NOW
 
@@ -59,13 +59,16 @@ async def test_deliveries_and_consignments_of_a_document_over_all_its_packages(s
     late = made.delivery(uid, "H24.11.3")
     sent = made.consignment(repeat.package_id, "H24.11.3", delivery_id=late.delivery_id)
     await store.submit(new.hot)
-    await store.submit(Hot(inserts=(again, repeat, late, sent)))
+    recall = made.blob(b"a recall of it")
+    act = made.package(recall.sha256_hex, document_uid=uid, business_type=BusinessType.RECALL)
+    of_act = made.consignment(act.package_id, "H24.88", delivery_id=new.deliveries[1].delivery_id)
+    await store.submit(Hot(inserts=(again, repeat, late, sent, recall, act, of_act)))
     await store.submit(made.accepted("H24.15").hot)
     assert await store.read(lambda c: queries.deliveries(c, uid)) == (*new.deliveries, late)
     assert await store.read(lambda c: queries.delivery(c, uid, "H24.88")) == new.deliveries[1]
     assert await store.read(lambda c: queries.delivery(c, uid, "H24.11")) is None
     assert await store.read(lambda c: queries.consignments(c, repeat.package_id)) == (sent,)
-    assert await store.read(lambda c: queries.consignments_of_document(c, uid)) == (*new.consignments, sent)
+    assert await store.read(lambda c: queries.carrying_consignments(c, uid)) == (*new.consignments, sent)
 
 
 async def test_acts_are_found_by_identity_package_and_target_and_answered_oldest_first(store: Store) -> None:

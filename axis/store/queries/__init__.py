@@ -10,7 +10,6 @@ use inside `Store.read`; a "write unit" inside `Store.write`.
 from axis.store.queries.acts import (
     NOT_HANDED_OVER,
     OpenAct,
-    OpenAnswer,
     act_by_identity,
     act_of_package,
     act_receivers,
@@ -65,8 +64,8 @@ from axis.store.queries.events import (
 )
 from axis.store.queries.intake import (
     attachments,
+    carrying_consignments,
     consignments,
-    consignments_of_document,
     deliveries,
     delivery,
     document,
@@ -204,7 +203,6 @@ __all__ = [
     "Mark",
     "Now",
     "OpenAct",
-    "OpenAnswer",
     "OwedLine",
     "PendingItem",
     "PendingKey",
@@ -224,6 +222,7 @@ __all__ = [
     "attachments",
     "backlog",
     "brought_deliveries",
+    "carrying_consignments",
     "certificate",
     "certificates",
     "change_deadlines",
@@ -235,7 +234,6 @@ __all__ = [
     "consignments",
     "consignments_for_system",
     "consignments_of",
-    "consignments_of_document",
     "count_overdue",
     "count_pending",
     "courier_bundle",

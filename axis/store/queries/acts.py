@@ -32,7 +32,12 @@ named = union_all(
             _document.edition == 1,
         ),
     )
-    .where(_target.document_uid.is_(None), _target.effect == ActEffect.UNKNOWN.value),
+    .join(schema.package, _package.package_id == _act.package_id)
+    .where(
+        _target.document_uid.is_(None),
+        _target.effect == ActEffect.UNKNOWN.value,
+        _package.document_uid.is_distinct_from(_document.document_uid),  # a replacement is not its own predecessor
+    ),
 ).subquery("named")
 """Which documents each act names: those that were known when it came, and those that came later."""
 
@@ -68,6 +73,7 @@ _open_by_name = _open.join(
 _targets_of_acts = Query(
     Document,
     _act.from_organ == bindparam("from_organ"),
+    _act.kind != ActKind.REPLACE.value,  # its DocumentId is that of a document of its own
     _package.document_id == bindparam("document_id"),
     order=(_act.received_at.desc(), _act.act_id.desc(), named.c.position),
     joined=schema.package.join(schema.act, _act.package_id == _package.package_id)
@@ -98,11 +104,11 @@ _consignments_of = Query(
     _consignment.package_id.in_(bindparam("package_ids", expanding=True)),
     order=(_consignment.consignment_id,),
 )
-_open_answers_of = (
-    select(_act.package_id, _receiver.act_id, _receiver.position, _receiver.receiver_organ)
-    .select_from(schema.act)
-    .join(schema.act_receiver, _receiver.act_id == _act.act_id)
-    .where(_act.package_id.in_(bindparam("package_ids", expanding=True)), _receiver.answer.is_(None))
+_open_answers_of = Query(
+    ActReceiver,
+    _receiver.package_id.in_(bindparam("package_ids", expanding=True)),
+    _receiver.answer.is_(None),
+    order=(_receiver.act_id, _receiver.position, _receiver.receiver_organ),
 )
 _pushes_of = Query(
     QueueRow,
@@ -110,16 +116,6 @@ _pushes_of = Query(
     _queue.task == "send",
     order=(_queue.queue_id,),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAnswer:
-    """An answer that the act of a package still waits for."""
-
-    package_id: str
-    act_id: str
-    position: int
-    receiver_organ: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +198,9 @@ def pushes_of(conn: Connection, package_ids: Sequence[str]) -> tuple[QueueRow, .
     return _pushes_of.all(conn, package_ids=list(package_ids)) if package_ids else ()
 
 
-def open_answers_of(conn: Connection, package_ids: Sequence[str]) -> tuple[OpenAnswer, ...]:
-    """The answers that the acts of several packages still wait for."""
-    if not package_ids:
-        return ()
-    rows = conn.execute(_open_answers_of, {"package_ids": list(package_ids)})
-    return tuple(OpenAnswer(**row) for row in rows.mappings())
+def open_answers_of(conn: Connection, package_ids: Sequence[str]) -> tuple[ActReceiver, ...]:
+    """The answers that the acts brought by several packages still wait for."""
+    return _open_answers_of.all(conn, package_ids=list(package_ids)) if package_ids else ()
 
 
 def _read_open(conn: Connection, statement: object, **parameters: str) -> OpenAct | None:

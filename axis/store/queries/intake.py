@@ -12,6 +12,7 @@ from axis.store.records import (
     StatusEvent,
 )
 from axis.store.rows import Query
+from axis.terms import BusinessType
 
 _document, _package, _delivery = schema.document.c, schema.package.c, schema.delivery.c
 _consignment, _attachment, _event = schema.consignment.c, schema.attachment.c, schema.status_event.c
@@ -48,9 +49,14 @@ _first_consignment = (
     .order_by(_consignment.consignment_id)
     .limit(1)
 )
-_consignments_of_document = Query(
+_carrying_consignments = Query(
     Consignment,
-    _consignment.package_id.in_(select(_package.package_id).where(is_given(_package.document_uid))),
+    _consignment.package_id.in_(
+        select(_package.package_id).where(
+            is_given(_package.document_uid),
+            _package.business_type.in_([BusinessType.NEW.value, BusinessType.REPLACE.value]),
+        )
+    ),
     order=(_consignment.consignment_id,),
 )
 _events = Query(StatusEvent, is_given(_event.document_uid), order=(_event.event_id,))
@@ -135,9 +141,9 @@ def consignments(conn: Connection, package_id: str) -> tuple[Consignment, ...]:
     return _consignments.all(conn, package_id=package_id)
 
 
-def consignments_of_document(conn: Connection, document_uid: str) -> tuple[Consignment, ...]:
-    """The consignments of every package that carries or acts on a document (its statuses' too)."""
-    return _consignments_of_document.all(conn, document_uid=document_uid)
+def carrying_consignments(conn: Connection, document_uid: str) -> tuple[Consignment, ...]:
+    """The consignments of every package that carries a document itself; acts on it and statuses are others."""
+    return _carrying_consignments.all(conn, document_uid=document_uid)
 
 
 def status_events(conn: Connection, document_uid: str) -> tuple[StatusEvent, ...]:
