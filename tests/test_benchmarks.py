@@ -24,6 +24,10 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     for database in ("sqlite", "postgresql"):
         assert figures[f"intake_{database}"]["packages"] > 0
         assert figures[f"listed_{database}"]["packages"] == 50
+    assert {(one["database"], one["deliveries"] > 10_000) for one in figures["kpi"]} == {
+        ("sqlite", True),
+        ("postgresql", True),
+    }
     assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
     assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
     assert figures["loop"]["callbacks"] > 0
