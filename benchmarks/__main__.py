@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, large, parsing, shapes, signatures
+from benchmarks import facts, kpi, large, parsing, shapes, signatures
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -58,6 +58,10 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
     figures |= _signatures(folder, seconds)
+    size = kpi.QUICK if quick else kpi.FULL
+    figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)
+    with _postgres() as url:
+        figures["kpi"] += kpi.measure(folder / "kpi-postgres", url, size)
     size_bytes = 20_000_000 if quick else 500_000_000
     watched = _watched(folder / "watched", seconds, size_bytes)
     if watched["broken"]:

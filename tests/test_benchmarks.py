@@ -31,6 +31,10 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     )  # a verdict for less than its cryptography is none
     for level in ("off", "require"):
         assert figures[f"signed_intake_{level}"]["packages"] > 0
+    assert {(one["database"], one["deliveries"] > 10_000) for one in figures["kpi"]} == {
+        ("sqlite", True),
+        ("postgresql", True),
+    }
     assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
     assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
     assert figures["loop"]["callbacks"] > 0

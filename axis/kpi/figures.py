@@ -48,6 +48,9 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in COUNTS})
 
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: getattr(self, name) - getattr(other, name) for name in COUNTS})
+
 
 COUNTS = tuple(one.name for one in fields(Counts))
 
@@ -112,18 +115,45 @@ def bounds(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def spans(first: date, last: date) -> tuple[str, ...]:
-    """The fewest spans that make up the days from first to last: whole months, and days at the edges."""
-    found: list[str] = []
-    day = first
-    while day <= last:
-        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        if day.day == 1 and following - timedelta(days=1) <= last:
-            found.append(f"{day:%Y-%m}")
-            day = following
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """What a period is made of: the figures of some spans, less those of others."""
+
+    added: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+
+
+def spans(first: date, last: date) -> Spans:
+    """The fewest spans for the days from first to last.
+
+    Whole months; of a month of which more than half lies within, the month less its other days; else days.
+    """
+    added: list[str] = []
+    taken: list[str] = []
+    start = first.replace(day=1)
+    while start <= last:
+        following = (start + timedelta(days=32)).replace(day=1)
+        days = [start + timedelta(days=number) for number in range((following - start).days)]
+        within = [day.isoformat() for day in days if first <= day <= last]
+        others = [day.isoformat() for day in days if not first <= day <= last]
+        if len(others) < len(within):
+            added.append(f"{start:%Y-%m}")
+            taken += others
         else:
-            found.append(day.isoformat())
-            day += timedelta(days=1)
+            added += within
+        start = following
+    return Spans(added=tuple(added), taken=tuple(taken))
+
+
+def months(first: date, last: date) -> tuple[str, ...]:
+    """The whole months among the days from first to last."""
+    found = []
+    start = first.replace(day=1)
+    while start <= last:
+        following = (start + timedelta(days=32)).replace(day=1)
+        if first <= start and following - timedelta(days=1) <= last:
+            found.append(f"{start:%Y-%m}")
+        start = following
     return tuple(found)
 
 

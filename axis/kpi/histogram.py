@@ -51,9 +51,18 @@ class Histogram:
             counts[bucket] = count
         return cls(int.from_bytes(counts.tobytes(), "little"))
 
+    @classmethod
+    def summed(cls, added: Iterable[bytes], taken: Iterable[bytes] = ()) -> "Histogram":
+        """What was written as `added`, less what was written as `taken`: faster than one by one."""
+        more, less = _summed(added), _summed(taken)
+        if less.lanes:
+            left = (max(one - other, 0) for one, other in zip(more.counts(), less.counts(), strict=True))
+            return cls(int.from_bytes(array("I", left).tobytes(), "little"))
+        return more
+
     def to_bytes(self) -> bytes:
         """As it is stored: pairs of bucket and count, or every lane when many are occupied."""
-        pairs = [(bucket, count) for bucket, count in enumerate(self._counts()) if count]
+        pairs = [(bucket, count) for bucket, count in enumerate(self.counts()) if count]
         if len(pairs) > _FEW:
             return self.lanes.to_bytes(_BYTES, "little")
         return b"".join(_PAIR.pack(*pair) for pair in pairs)
@@ -64,20 +73,36 @@ class Histogram:
     @property
     def count(self) -> int:
         """How many durations there are."""
-        return sum(self._counts())
+        return sum(self.counts())
 
     def quantiles(self, *shares: float) -> tuple[timedelta | None, ...]:
         """The durations below or at which these shares lie (nearest rank); None when there are no durations."""
-        reached = list(accumulate(self._counts()))
+        reached = list(accumulate(self.counts()))
         total = reached[-1]
         if not total:
             return (None,) * len(shares)
         return tuple(_middle(bisect_left(reached, max(1, math.ceil(share * total)))) for share in shares)
 
-    def _counts(self) -> "array[int]":
+    def counts(self) -> "array[int]":
+        """How many durations, by bucket."""
         counts = array("I")
         counts.frombytes(self.lanes.to_bytes(_BYTES, "little"))
         return counts
+
+
+def _summed(written: Iterable[bytes]) -> Histogram:
+    lanes, pairs = 0, bytearray()
+    for data in written:
+        if len(data) == _BYTES:
+            lanes += int.from_bytes(data, "little")
+        else:
+            pairs += data
+    if pairs:
+        counts = array("I", bytes(_BYTES))
+        for bucket, count in _PAIR.iter_unpack(pairs):
+            counts[bucket] += count
+        lanes += int.from_bytes(counts.tobytes(), "little")
+    return Histogram(lanes)
 
 
 def _bucket(seconds: float) -> int:

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 TURN = "figures"
 _LOOK_S = 15.0  # a day that changes all the time is made anew so often
-_CELLS = 100  # made in one round
+_CELLS = 100  # made in one round, and written with their months in one unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +93,8 @@ class FiguresKeeper:
 
     async def _round(self, turn: Turn) -> int:
         marked, figures = await self._store.read(self._made)
-        for start in range(0, len(figures), _CELLS):
-            portion = dict(list(figures.items())[start : start + _CELLS])
-            last = start + _CELLS >= len(figures)
-            await self._store.write(partial(_record, turn, portion, marked if last else ()))
+        # In one unit: a report that takes days off their month must never see one without the other.
+        await self._store.write(partial(_record, turn, figures, marked))
         return len(marked)
 
     def _made(self, conn: Connection) -> tuple[tuple[DirtyCell, ...], dict[Cell, Figures]]:

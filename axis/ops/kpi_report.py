@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from axis.delivery.directory import Directory
-from axis.kpi.figures import NOTHING, Figures, spans, total
+from axis.kpi.figures import NOTHING, Figures, Spans, months, spans, total
 from axis.kpi.histogram import Histogram
 from axis.organ.model import Organ, OrganKind
 from axis.store import queries
@@ -56,14 +56,14 @@ class Period:
     last: date
 
     @property
-    def spans(self) -> tuple[str, ...]:
+    def spans(self) -> Spans:
         """The roll-ups that make it up."""
         return spans(self.first, self.last)
 
     @property
     def months(self) -> tuple[str, ...]:
         """The whole months in it."""
-        return tuple(span for span in self.spans if len(span) == len("2026-11"))
+        return months(self.first, self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

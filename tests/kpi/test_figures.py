@@ -1,12 +1,13 @@
 """Spans of days, and figures that add up."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axis.kpi.figures import Cell, Counts, Figures, Times, bounds, day_of, day_of_number, spans, total
+from axis.kpi.figures import Cell, Counts, Figures, Spans, Times, bounds, day_of, day_of_number, months, spans, total
 from axis.kpi.histogram import Histogram
 from axis.terms import Side
 
@@ -14,31 +15,46 @@ DAYS = st.dates(date(2024, 1, 1), date(2028, 12, 31))
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "found"),
+    ("first", "last", "added", "taken"),
     [
-        ("2026-11-24", "2026-11-24", ("2026-11-24",)),
-        ("2026-11-01", "2026-11-30", ("2026-11",)),
-        ("2026-11-30", "2027-01-02", ("2026-11-30", "2026-12", "2027-01-01", "2027-01-02")),
-        ("2026-11-24", "2026-11-23", ()),
+        ("2026-11-24", "2026-11-24", ("2026-11-24",), ()),
+        ("2026-11-01", "2026-11-30", ("2026-11",), ()),
+        ("2026-11-30", "2027-01-02", ("2026-11-30", "2026-12", "2027-01-01", "2027-01-02"), ()),
+        ("2026-11-02", "2026-12-30", ("2026-11", "2026-12"), ("2026-11-01", "2026-12-31")),
+        ("2026-11-24", "2026-11-23", (), ()),
     ],
 )
-def test_a_period_is_made_of_months_and_days(first: str, last: str, found: tuple[str, ...]) -> None:
-    assert spans(date.fromisoformat(first), date.fromisoformat(last)) == found
+def test_a_period_is_made_of_months_and_days(
+    first: str, last: str, added: tuple[str, ...], taken: tuple[str, ...]
+) -> None:
+    assert spans(date.fromisoformat(first), date.fromisoformat(last)) == Spans(added=added, taken=taken)
+
+
+def test_only_whole_months_are_months() -> None:
+    assert months(date(2026, 10, 2), date(2027, 1, 30)) == ("2026-11", "2026-12")
+    assert months(date(2026, 11, 1), date(2026, 11, 30)) == ("2026-11",)
+    assert months(date(2026, 11, 1), date(2026, 11, 29)) == ()
+
+
+def _days(written: tuple[str, ...]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for span in written:
+        day = date.fromisoformat(span if len(span) == 10 else f"{span}-01")
+        while day.isoformat().startswith(span):
+            found[day.isoformat()] += 1
+            day += timedelta(days=1)
+    return found
 
 
 @given(DAYS, st.integers(0, 800))
 def test_spans_cover_every_day_once(first: date, length: int) -> None:
-    last = first + timedelta(days=length)
-    covered: list[str] = []
-    for span in spans(first, last):
-        if len(span) == 10:
-            covered.append(span)
-            continue
-        day = date.fromisoformat(f"{span}-01")
-        while f"{day:%Y-%m}" == span:
-            covered.append(day.isoformat())
-            day += timedelta(days=1)
-    assert covered == [(first + timedelta(days=n)).isoformat() for n in range(length + 1)]
+    made = spans(first, first + timedelta(days=length))
+    covered = _days(made.added)
+    covered.subtract(_days(made.taken))
+    days = {(first + timedelta(days=number)).isoformat() for number in range(length + 1)}
+    assert {day for day, times in covered.items() if times} == days
+    assert set(covered.values()) <= {0, 1}
+    assert len(made.added) + len(made.taken) <= 2 * 15 + len(months(first, first + timedelta(days=length))) + 2
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=2000)))

@@ -45,6 +45,16 @@ def test_a_sum_is_the_histogram_of_all(one: list[timedelta], other: list[timedel
     assert (Histogram.of(one) + Histogram.of(other)).count == len(one) + len(other)
 
 
+@given(st.lists(LISTS, max_size=4), st.lists(LISTS, max_size=4))
+def test_what_is_summed_as_written_is_the_sum(kept: list[list[timedelta]], taken: list[list[timedelta]]) -> None:
+    def written(parts: list[list[timedelta]]) -> list[bytes]:
+        return [Histogram.of(part).to_bytes() for part in parts]
+
+    every = [duration for part in kept for duration in part]
+    assert Histogram.summed(written(kept)) == Histogram.of(every)
+    assert Histogram.summed(written(kept + taken), written(taken)) == Histogram.of(every)
+
+
 @given(st.lists(st.timedeltas(timedelta(days=-2), timedelta(days=9000)), max_size=300))
 def test_what_was_written_is_read_again(durations: list[timedelta]) -> None:
     histogram = Histogram.of(durations)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from axis.kpi.figures import COUNTS, TIMES, Cell, Counts, Figures, Times, bounds, day_of_number
+from axis.kpi.figures import COUNTS, TIMES, Cell, Counts, Figures, Spans, Times, bounds, day_of_number
 from axis.kpi.histogram import Histogram
 from axis.kpi.received import SIGNED, UNSIGNED, Fact
 from axis.store import schema
@@ -288,32 +288,53 @@ def stored_cells(conn: Connection) -> tuple[Cell, ...]:
     return tuple(sorted(_cell(*row) for row in conn.execute(select(_kpi.span, _kpi.organ_id, _kpi.side))))
 
 
-def totals(conn: Connection, spans: Sequence[str]) -> dict[tuple[str, Side], Figures]:
-    """The figures of every organisation over some spans together."""
-    within = _kpi.span.in_(spans)
-    sums = select(_kpi.organ_id, _kpi.side, *(func.sum(_kpi[name]) for name in COUNTS)).where(within)
-    times: dict[tuple[str, str], list[int]] = {}
-    for organ_id, side, *blobs in conn.execute(
-        select(_kpi.organ_id, _kpi.side, *(_kpi[name] for name in TIMES)).where(
-            within, _kpi.side == Side.RECEIVED.value
-        )
-    ):
-        lanes = times.setdefault((organ_id, side), [0] * len(TIMES))
-        for number, blob in enumerate(blobs):
-            if blob:
-                lanes[number] += Histogram.from_bytes(blob).lanes
+def totals(conn: Connection, spans: Spans) -> dict[tuple[str, Side], Figures]:
+    """The figures of every organisation over a period."""
+    counts = _sums(conn, spans.added)
+    for key, taken in _sums(conn, spans.taken).items():
+        counts[key] = counts.get(key, Counts()) - taken
+    added, taken_blobs = _blobs(conn, spans.added), _blobs(conn, spans.taken)
+    nothing: tuple[list[bytes], ...] = tuple([] for _ in TIMES)
     return {
-        (organ_id, Side(side)): Figures(
-            counts=Counts(**{name: int(value) for name, value in zip(COUNTS, values, strict=True)}),
+        (organ_id, side): Figures(
+            counts=one,
             times=Times(
                 **{
-                    name: Histogram(lanes)
-                    for name, lanes in zip(TIMES, times.get((organ_id, side), [0] * len(TIMES)), strict=True)
+                    name: Histogram.summed(more, less)
+                    for name, more, less in zip(
+                        TIMES, added.get(organ_id, nothing), taken_blobs.get(organ_id, nothing), strict=True
+                    )
                 }
-            ),
+            )
+            if side is Side.RECEIVED
+            else Times(),
         )
+        for (organ_id, side), one in counts.items()
+    }
+
+
+def _sums(conn: Connection, spans: Sequence[str]) -> dict[tuple[str, Side], Counts]:
+    if not spans:
+        return {}
+    sums = select(_kpi.organ_id, _kpi.side, *(func.sum(_kpi[name]) for name in COUNTS)).where(_kpi.span.in_(spans))
+    return {
+        (organ_id, Side(side)): Counts(**{name: int(value) for name, value in zip(COUNTS, values, strict=True)})
         for organ_id, side, *values in conn.execute(sums.group_by(_kpi.organ_id, _kpi.side))
     }
+
+
+def _blobs(conn: Connection, spans: Sequence[str]) -> dict[str, tuple[list[bytes], ...]]:
+    """The histograms of what organisations received, as they are written, by kind."""
+    found: dict[str, tuple[list[bytes], ...]] = {}
+    if not spans:
+        return found
+    received = and_(_kpi.span.in_(spans), _kpi.side == Side.RECEIVED.value)
+    for organ_id, *blobs in conn.execute(select(_kpi.organ_id, *(_kpi[name] for name in TIMES)).where(received)):
+        lists = found.setdefault(organ_id, tuple([] for _ in TIMES))
+        for written, blob in zip(lists, blobs, strict=True):
+            if blob:
+                written.append(blob)
+    return found
 
 
 def present(conn: Connection, first: date, last: date) -> Now:
