@@ -119,6 +119,7 @@ class Code(StrEnum):
     # The node and its partners
     DISK_FULL = "disk_full"
     OVERLOADED = "overloaded"
+    DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
     KEY_UNAVAILABLE = "key_unavailable"
     TIMESTAMP_MISSING = "timestamp_missing"

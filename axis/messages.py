@@ -526,6 +526,12 @@ _NODE: dict[Code, Sentences] = {
         "The node is overloaded; the package was not received.",
         "Send it again after the time stated.",
     ),
+    Code.DAYS_DIFFER: _say(
+        "Số liệu trao đổi của một ngày không khớp với bên đối tác.",
+        "Đề nghị chạy axis reconcile với đối tác và ngày được nêu để xem danh sách và gửi lại.",
+        "A partner does not have what this node believes was exchanged on a day.",
+        "Run axis reconcile for the partner and day named here, look at the list, and send again.",
+    ),
     Code.DATABASE_OLD: _say(
         "Phiên bản cơ sở dữ liệu không khớp với phiên bản phần mềm.",
         "Hãy sao lưu dữ liệu rồi chạy lệnh `axis migrate`.",

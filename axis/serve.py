@@ -33,6 +33,7 @@ from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.reconciling import ReconcilePolicy, Reconciling
 from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
@@ -42,6 +43,7 @@ from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.figures import FiguresKeeper
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.reconciling import Nightly
 from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
@@ -147,10 +149,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         outbox = Outbox(context, partners, _outbox_policy(settings))
         inboxes = Inboxes(context, exchange, partners, partial(_inbox_policy, settings))
         loops += [outbox.run(), inboxes.run(outbox.may_call)]
-        loops.append(Schedule(store, clock, _jobs(settings, store, clock, partners)).run())
+        reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
+        nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
+        jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
+        loops.append(Schedule(store, clock, jobs).run())
         await _start_loops(stack, loops)
         parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
-        port = await _listen(stack, settings, _application(parts, disk, partners, outbox))
+        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -174,6 +179,24 @@ async def _serve(settings: Settings) -> None:
     log.info("node_stopping")
     await node.stop()
     log.info("node_stopped")
+
+
+@asynccontextmanager
+async def open_reconciling(settings: Settings) -> AsyncIterator[Reconciling]:
+    """Compare days beside a node that runs, or without it. Raises as `start_node`."""
+    async with working(settings) as works:
+        partners = await _partners(settings, works.directory, works.context.clock)
+        policy = ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute)
+        try:
+            yield Reconciling(works.context, partners, policy)
+        finally:
+            await partners.close()
+
+
+def _comparing(settings: Settings, nightly: Nightly) -> Job:
+    """Days are compared once a night among the nodes of one database."""
+    at = timedelta(hours=settings.reconcile.hour)
+    return Job(name="reconciliation", run=nightly.run, every=timedelta(days=1), at=at, again=timedelta(hours=1))
 
 
 def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
@@ -307,7 +330,10 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, outbox: Outbox) -> web.Application:
+def _application(
+    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly]
+) -> web.Application:
+    outbox, nightly = told
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -338,6 +364,7 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, outbox:
                 if line.is_uplink
             ),
             *([signing_key] if settings.signing.has_key else []),
+            Check(name="reconciliation", run=nightly.check, vital=False),
         ],
     )
     app = build_app(web_parts)

@@ -216,6 +216,13 @@ class Exchange(Section):
         return delays
 
 
+class Reconcile(Section):
+    """Comparing what was exchanged with each uplink, every night."""
+
+    hour: float = Field(2.5, ge=0, lt=24, description="When, in hours after midnight in Vietnam.")
+    days: int = Field(3, gt=0, le=31, description="How many of the last days are compared.")
+
+
 class Trust(Section):
     """Signatures: who is trusted, and by which rules files are judged. Policies of senders: `axis policy`."""
 
@@ -476,6 +483,7 @@ class Settings(BaseSettings):
     vxp: Vxp = Vxp()
     api: Api = Api()
     exchange: Exchange = Exchange()
+    reconcile: Reconcile = Reconcile()
     trust: Trust = Trust()
     signing: Signing = Signing()
     calendar: WorkingTime = WorkingTime()

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, large, parsing, shapes
+from benchmarks import facts, large, parsing, shapes, signatures
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -57,6 +57,7 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     with _postgres() as url, node(folder / "postgres", database_url=url) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
+    figures |= _signatures(folder, seconds)
     size_bytes = 20_000_000 if quick else 500_000_000
     watched = _watched(folder / "watched", seconds, size_bytes)
     if watched["broken"]:
@@ -66,6 +67,19 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     figures |= watched
     figures["fsync_per_s_after"] = facts.fsync_per_s(folder, 1.0)
     figures["load_average"] = facts.load()
+    return figures
+
+
+def _signatures(folder: Path, seconds: float) -> dict[str, object]:
+    """Verdicts on one core; and signed packages taken in by nodes that do not look, and that require signatures."""
+    figures: dict[str, object] = {"signatures": [asdict(one) for one in signatures.measure(seconds)]}
+    pki = signatures.make_signing_pki(folder / "pki")
+    for level in ("off", "require"):
+        with node(folder / f"signed-{level}", signatures=level, trust__folder=str(pki.trust)) as running:
+            _load(running, "signed", str(pki.folder), _CONNECTIONS, 0.2, 1)  # chains and pages are loaded once
+            figures[f"signed_intake_{level}"] = _load(
+                running, "signed", str(pki.folder), _CONNECTIONS, seconds, 100_000
+            )
     return figures
 
 

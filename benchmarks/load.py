@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from adapters.vxp.wire import SERVICE_TYPE, Operation, write_file_hash, write_headers, write_timestamp
 from axis.clock import SystemClock
@@ -18,6 +19,7 @@ from benchmarks.running import HOST
 from tests.nodes import secret_of
 
 _OK = b'"status":"OK"'
+_SIGNED_PER_S = 200  # more than a node takes in; each is signed beforehand
 _SENDER, _RECEIVER, _RECEIVING_ORGAN = "dms-yte", "dms-phuong", "H24.88"
 """Who looks into his list is not who gets the load: a list shows two hundred items, and the oldest first."""
 
@@ -107,6 +109,20 @@ async def intake(port: int, size_bytes: int, connections: int, seconds: float, f
     parts = template(size_bytes)
     budget = min(int(seconds * 4_000), 400_000_000 // size_bytes)  # what may lie ready in memory
     ready = deque(sending(numbered(parts, first + number)) for number in range(budget))
+    return await _send_all(port, ready, connections, seconds)
+
+
+async def signed(port: int, folder: str, connections: int, seconds: float, first: int) -> Rate:
+    """The same with packages whose envelope and PDF are signed, from the authorities' folder."""
+    from benchmarks.signatures import signed_packages  # noqa: PLC0415 - of this function only
+
+    count = int(seconds * _SIGNED_PER_S)
+    # In a thread: signing a PDF runs a loop of its own.
+    ready = await asyncio.to_thread(lambda: deque(map(sending, signed_packages(Path(folder), count, first))))
+    return await _send_all(port, ready, connections, seconds)
+
+
+async def _send_all(port: int, ready: deque[bytes], connections: int, seconds: float) -> Rate:
     opened = [await Connection.open(port) for _ in range(connections)]
     times: list[float] = []
     end = time.perf_counter() + seconds
@@ -168,11 +184,11 @@ def _ms(ordered: Sequence[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2)
 
 
-def _arguments(words: Sequence[str]) -> Iterator[int | float]:
+def _arguments(words: Sequence[str]) -> Iterator[int | float | str]:
     for word in words:
-        yield float(word) if "." in word else int(word)
+        yield word if "/" in word else float(word) if "." in word else int(word)
 
 
 if __name__ == "__main__":
-    measure = {"intake": intake, "listed": listed}[sys.argv[1]]
+    measure = {"intake": intake, "signed": signed, "listed": listed}[sys.argv[1]]
     print(json.dumps(asdict(asyncio.run(measure(*_arguments(sys.argv[2:]))))))  # type: ignore[arg-type, operator]

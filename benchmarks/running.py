@@ -91,14 +91,24 @@ class Running:
 
 
 @contextmanager
-def node(folder: Path, *, database_url: str | None = None, watched: bool = False, **more: object) -> Iterator[Running]:
-    """A fresh node, stopped at the end. watched: with a probe on its loop, and an uplink that leads nowhere."""
+def node(
+    folder: Path,
+    *,
+    database_url: str | None = None,
+    watched: bool = False,
+    signatures: str = "report",
+    **more: object,
+) -> Iterator[Running]:
+    """A fresh node, stopped at the end.
+
+    watched: with a probe on its loop, and an uplink that leads nowhere. signatures: how much they matter.
+    """
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
     settings = {"log.format": "json", **{name.replace("__", "."): value for name, value in more.items()}}
     above = Above(endpoint=f"http://{HOST}:9/vxp", system_id="city") if watched else None
-    plan = Blueprint(port=port, database_url=database_url, above=above, more=settings)
+    plan = Blueprint(port=port, database_url=database_url, above=above, signatures=signatures, more=settings)
     asyncio.run(lay_out(folder, plan))
     module = "benchmarks.probe" if watched else "axis.cli.main"
     environment = {**os.environ, FILE_VARIABLE: str(folder / "probe.json")}

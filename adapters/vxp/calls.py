@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import hdrs
@@ -87,6 +88,10 @@ class Call:
     request_id: str = ""  # "": the one bound in this task, else a new one
 
 
+class NoSuchOperation(PeerUnreachable):
+    """There is nothing at the address: the partner is another, is being changed, or does not know the operation."""
+
+
 class VxpCalls:
     """Makes calls to one endpoint as one system. Every method raises PeerRefused or PeerUnreachable."""
 
@@ -121,6 +126,8 @@ class VxpCalls:
         """Make a call; gives the response when it is one (status 200, no web page)."""
         response = await self._request(call)
         try:
+            if response.status == HTTPStatus.NOT_FOUND:
+                raise NoSuchOperation(f"HTTP {response.status}")
             if response.status != 200:  # noqa: PLR2004 - errors of the dialect come with 200 too
                 after = response.headers.get(hdrs.RETRY_AFTER, "")[:20]
                 raise PeerUnreachable(f"HTTP {response.status}" + (f", retry after {after}" if after else ""))

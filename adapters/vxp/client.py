@@ -8,8 +8,9 @@ be tried again); everything that is not an answer is PeerUnreachable.
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +18,14 @@ import aiohttp
 import structlog
 from aiohttp import hdrs
 
-from adapters.vxp.calls import JSON_TYPE, Call, Upload, VxpCalls, VxpClientOptions, chunks, read_whole
+from adapters.vxp import exchange_rows
+from adapters.vxp.calls import JSON_TYPE, Call, NoSuchOperation, Upload, VxpCalls, VxpClientOptions, chunks, read_whole
 from adapters.vxp.edoc_json import EdocReader
 from adapters.vxp.organs import organ_list, parents_are_listed
 from adapters.vxp.replies import Agency, ReceivedItem, SentItem, read_agency, read_received, read_reply, read_sent
 from adapters.vxp.wire import CRLF, MESSAGE_TYPES, SERVICE_TYPE, Operation, write_file_hash
 from axis.clock import Clock
+from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.values import Acknowledgement
@@ -197,6 +200,50 @@ class VxpClient:
         """How many packages of a kind wait for us."""
         operation = Operation.COUNT_EDOC if kind is PackageKind.DOCUMENT else Operation.COUNT_STATUS
         return (await self._calls.reply(Call(operation=operation))).count
+
+    # ── Comparing days (ours: axis.delivery.reconciler.Reconciler) ─────────────────────────────────────────────
+
+    async def day_digests(self, day: date) -> tuple[DayDigest, ...] | None:
+        """The partner's lists of a day in short; None: it does not know the operation."""
+        call = Call(operation=Operation.EXCHANGE_DIGEST, headers={"day": day.isoformat()})
+        try:
+            reply = await self._calls.reply(call)
+        except NoSuchOperation:
+            return None
+        except PeerRefused:
+            await self.health()  # credentials or a sick node are errors; else it refuses only what it does not know
+            return None
+        return tuple(exchange_rows.read_digest(row) for row in reply.rows)
+
+    async def day_items(self, day: date, direction: Direction) -> AsyncGenerator[Item]:
+        """The partner's list of a day in one direction."""
+        after = ""
+        while True:
+            headers = {"day": day.isoformat(), "direction": direction.value}
+            call = Call(
+                operation=Operation.EXCHANGE_ITEMS,
+                headers=headers | ({"after": after} if after else {}),
+                max_reply_bytes=exchange_rows.MAX_PAGE_BYTES,
+            )
+            reply = await self._calls.reply(call)
+            for row in reply.rows:
+                yield exchange_rows.read_item(row, direction)
+            if not reply.next or reply.next == after:
+                return
+            after = reply.next
+
+    async def find_items(self, items: Sequence[Item]) -> tuple[Found, ...]:
+        """What the partner knows of these items, in their order."""
+        body = json.dumps([exchange_rows.item_row(item) for item in items]).encode()
+        call = Call(operation=Operation.FIND_ITEMS, body=body, max_reply_bytes=exchange_rows.MAX_PAGE_BYTES)
+        found = {one.sha256_hex: one for one in map(exchange_rows.read_found, (await self._calls.reply(call)).rows)}
+        if missing := [item for item in items if item.sha256_hex not in found]:
+            raise PeerUnreachable(f"no answer about {len(missing)} of {len(items)} items")
+        return tuple(found[item.sha256_hex] for item in items)
+
+    async def list_again(self, ref: str) -> None:
+        """Ask for a package that we acknowledged, and lack, to be listed again."""
+        await self.update_status(ref, Acknowledgement.INITIAL)
 
     # ── Organisations ──────────────────────────────────────────────────────────────────────────────────────────
 

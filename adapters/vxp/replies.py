@@ -78,6 +78,7 @@ class Reply:
     doc_id: str
     count: int
     rows: tuple["ReplyRow", ...]
+    next: str = ""  # ours: where the following page of a list begins
 
 
 class ReplyRow:
@@ -89,6 +90,11 @@ class ReplyRow:
     def text(self, name: str) -> str:
         """A value as text; empty when it is missing, null, or no single value."""
         return _text(self._row.get(name.lower()))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts; whatever else stands there is left out."""
+        value = self._row.get(name.lower())
+        return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
     def time(self, name: str) -> datetime | None:
         """A value as a moment; None when it cannot be told."""
@@ -165,6 +171,7 @@ def read_reply(raw: bytes) -> Reply:
     return Reply(
         doc_id=_text(names.get("docid")),
         count=_number(_text(names.get("count"))),
+        next=_text(names.get("next")),
         rows=tuple(ReplyRow(row) for row in data if isinstance(row, dict)) if isinstance(data, list) else (),
     )
 

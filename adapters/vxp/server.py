@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 from aiohttp import hdrs, http_exceptions, web
 
-from adapters.vxp import rows
+from adapters.vxp import exchange_rows, rows
 from adapters.vxp.auth import Caller, authenticate
 from adapters.vxp.edoc_json import answer_bytes, write_answer
 from adapters.vxp.replies import Row, write_fail, write_list, write_ok
@@ -108,6 +108,9 @@ class VxpFront:
             Operation.UNITS: self._units,
             Operation.REGISTER_AGENCY: self._register_agency,
             Operation.DELETE_AGENCY: self._delete_agency,
+            Operation.EXCHANGE_DIGEST: self._exchange_digest,
+            Operation.EXCHANGE_ITEMS: self._exchange_items,
+            Operation.FIND_ITEMS: self._find_items,
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -301,12 +304,29 @@ class VxpFront:
         await self._exchange.close_organ(call.system_id, call.need("AgencyCode"))
         return _ok(write_ok())
 
-    async def _receive_json(self, request: web.Request) -> object:
+    # ── Comparing days (ours) ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _exchange_digest(self, call: _Call) -> web.StreamResponse:
+        digests = await self._exchange.day_digests(call.system_id, exchange_rows.read_day(call.need("day")))
+        return await _list(exchange_rows.digest_row(digest) for digest in digests)
+
+    async def _exchange_items(self, call: _Call) -> web.StreamResponse:
+        day, direction = exchange_rows.read_day(call.need("day")), exchange_rows.read_direction(call.need("direction"))
+        page = await self._exchange.day_page(call.system_id, day, direction, call.get("after"))
+        items = [exchange_rows.item_row(item) for item in page.items]
+        return _ok(write_ok(data=items, next=page.next or ""))
+
+    async def _find_items(self, call: _Call) -> web.StreamResponse:
+        items = exchange_rows.read_items(await self._receive_json(call.request, exchange_rows.MAX_FIND_BYTES))
+        found = await self._exchange.find_items(call.system_id, items)
+        return _ok(write_ok(data=[exchange_rows.found_row(one) for one in found]))
+
+    async def _receive_json(self, request: web.Request, limit_bytes: int = _MAX_JSON_BYTES) -> object:
         raw = bytearray()
         while chunk := await self._next_chunk(request):
             raw += chunk
-            if len(raw) > _MAX_JSON_BYTES:
-                raise Malformed(Code.TOO_LARGE, f"more than {_MAX_JSON_BYTES} bytes of JSON")
+            if len(raw) > limit_bytes:
+                raise Malformed(Code.TOO_LARGE, f"more than {limit_bytes} bytes of JSON")
         if not raw:
             raise Malformed(Code.EMPTY_BODY)
         try:
@@ -327,6 +347,7 @@ _METHODS: Mapping[str, frozenset[str]] = {
     Operation.UPDATE_STATUS: _WRITE_METHODS,
     Operation.REGISTER_AGENCY: _WRITE_METHODS,
     Operation.DELETE_AGENCY: _WRITE_METHODS,
+    Operation.FIND_ITEMS: _WRITE_METHODS,
 }
 
 

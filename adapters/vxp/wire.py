@@ -21,6 +21,7 @@ Assumed, where the wire does not tell:
 | `receiveStatus`, `status` in lists | the words of updateStatus |
 | `toCode` | the code in the package, also where a successor received it |
 | times in lists | `yyyy/MM/dd HH:mm:ss`, Asia/Ho_Chi_Minh |
+| `getExchangeDigest`, `getExchangeItems`, `findExchangeItems` | ours, not the vendor's: see `exchange_rows` |
 | organisations | `id` is the code, `pid` the parent's; `oldCode`, `code102` another; `version` of its last change |
 | getSynchronizeUnit by version | header `unitVersion`: only what changed after it; absent: all |
 | `pid` in others' lists | an `id` of the same list, or a code; nothing or 0: nobody is above |
@@ -72,6 +73,10 @@ class Operation(StrEnum):
     UNITS = "getSynchronizeUnit"  # all organisations, closed ones included
     REGISTER_AGENCY = "registerAgency"  # a new organisation below the caller's
     DELETE_AGENCY = "deleteAgency"  # close one
+    # Ours, between nodes of this program; other axes do not know them, and answer as they do to unknown operations.
+    EXCHANGE_DIGEST = "getExchangeDigest"  # a day's lists of what was exchanged with the caller, in short
+    EXCHANGE_ITEMS = "getExchangeItems"  # such a list, page by page
+    FIND_ITEMS = "findExchangeItems"  # what is known of single items
 
 
 # ── Words ──────────────────────────────────────────────────────────────────────────────────────────────────────

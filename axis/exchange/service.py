@@ -1,8 +1,10 @@
 """The exchange: the use cases behind one door. What a front may ask for, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 
 from axis.delivery.directory import CurrentDirectory
+from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
@@ -10,6 +12,7 @@ from axis.exchange.context import Context
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
 from axis.exchange.judges import Judges
+from axis.exchange.ledger import ItemPage, Ledger, Side
 from axis.exchange.values import Accepted, Acknowledgement, PackageContent, Source
 from axis.store import queries, registry
 from axis.store.spool import Spooled
@@ -30,6 +33,7 @@ class Exchange:
         self._check_intake = check_intake
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
+        self._ledger = Ledger(context)
         self._composer = composer or Composer()
         self._speaker = Speaker(context, self._composer, self._intake.accept)
 
@@ -96,6 +100,18 @@ class Exchange:
         if package is None or not self.directory.current.serves(system_id, package.from_organ):
             raise NotFound(Code.NOT_FOUND, package_id)
         return await self._context.store.read(lambda c: queries.sent_rows(c, package_id))
+
+    async def day_digests(self, system_id: str, day: date) -> tuple[DayDigest, ...]:
+        """What was exchanged with a system on a day, in short."""
+        return await self._ledger.digests(Side(partner_id=system_id, we_call=False), day)
+
+    async def day_page(self, system_id: str, day: date, direction: Direction, after: str | None) -> ItemPage:
+        """A page of what was exchanged with a system on a day."""
+        return await self._ledger.page(Side(partner_id=system_id, we_call=False), day, direction, after)
+
+    async def find_items(self, system_id: str, items: Sequence[Item]) -> tuple[Found, ...]:
+        """What is known here of items that a system asks about; nothing of what it has no part in."""
+        return await self._ledger.find(Side(partner_id=system_id, we_call=False), items)
 
     async def register_organ(self, system_id: str, row: registry.OrganRow) -> None:
         """Add an organisation below those that the system serves. Raises NotAllowed without that right."""

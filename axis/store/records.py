@@ -521,6 +521,23 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """What comparing a day with a partner has come to."""
+
+    partner_id: str
+    day: str
+    at: datetime
+    state: str
+    ours_up: int | None
+    theirs_up: int | None
+    ours_down: int | None
+    theirs_down: int | None
+    differing: int
+    findings: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """One line of the audit trail."""
 

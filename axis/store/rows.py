@@ -71,6 +71,7 @@ TABLES: dict[type, Table] = {
     records.Deadline: schema.deadline,
     records.Touch: schema.touched,
     records.JobRow: schema.job,
+    records.Reconciliation: schema.reconciliation,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,
     records.CourierParty: schema.courier_party,

@@ -313,6 +313,7 @@ package = Table(
     Column("received_at", UtcMicros, nullable=False),
     Column("findings", Text, nullable=False),  # JSON list of {code, at, message}
     UniqueConstraint("from_organ", "sha256_hex"),
+    Index("ix_package_source", "source_system", "received_at"),  # what somebody handed in on one day
 )
 
 attachment = Table(
@@ -440,6 +441,13 @@ consignment = Table(
         "visible_at",
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
+    ),
+    Index(
+        "ix_consignment_failed",
+        "state",
+        "consignment_id",
+        sqlite_where=text("state IN ('dead', 'retrying')"),
+        postgresql_where=text("state IN ('dead', 'retrying')"),
     ),
     Index(
         "ix_consignment_dead",
@@ -710,6 +718,23 @@ job = Table(
     Column("error", Text),  # why the last run failed
 )
 
+# What comparing a day with a partner has come to; the latest time counts.
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("partner_id", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),  # in Vietnam, ISO
+    Column("at", UtcMicros, nullable=False),
+    Column("state", String(8), nullable=False),  # agreed | differs | partly | failed
+    Column("ours_up", Integer),  # items on our list, and on theirs; NULL: not known
+    Column("theirs_up", Integer),
+    Column("ours_down", Integer),
+    Column("theirs_down", Integer),
+    Column("differing", Integer, nullable=False),
+    Column("findings", Text, nullable=False),  # JSON, the first of them
+    Column("error", Text),
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -785,4 +810,8 @@ leaf = Table(
     Column("data", LargeBinary, nullable=False),  # canonical JSON, exactly what was hashed
     Column("leaf_hash", LargeBinary, nullable=False),  # SHA-256 of 0x00 and data (RFC 6962)
     Column("seq", BigInteger, unique=True),  # position in the log; NULL until the sequencer numbers it
+    *(
+        Index(f"ix_leaf_{kind}", "at", sqlite_where=text(f"kind = '{kind}'"), postgresql_where=text(f"kind = '{kind}'"))
+        for kind in ("handed_over", "acknowledged")  # what was handed to somebody on one day
+    ),
 )

@@ -311,7 +311,8 @@ def check_organisation(
         return []
     code = organisations.code_of(leaf) or next((c for c in stated_codes(leaf) if c in senders | superiors), "")
     if not code:
-        return [check(CheckName.ORGANISATION, leaf.name, Reason.ORGANISATION_UNKNOWN, leaf.name)]
+        stated = " ".join((leaf.name, *(f"({code})" for code in stated_codes(leaf))))
+        return [check(CheckName.ORGANISATION, leaf.name, Reason.ORGANISATION_UNKNOWN, stated)]
     if code in superiors - senders:
         return [check(CheckName.ORGANISATION, leaf.name, Reason.SUPERIOR_SIGNED, f"{leaf.name} ({code})")]
     if code not in senders:

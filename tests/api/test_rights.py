@@ -42,6 +42,9 @@ EXPECTED = {
     "getDocument": expect(Scope.READ, others=404),
     "listDeliveries": expect(Scope.READ),
     "listEvents": expect(Scope.EVENTS),
+    "getExchangeDay": expect(Scope.RECONCILE),
+    "listExchangeItems": expect(Scope.RECONCILE),
+    "findExchangeItems": expect(Scope.RECONCILE, body={"items": []}),
 }
 
 
@@ -67,7 +70,11 @@ async def things(city: ApiCity) -> Things:
 def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
     """Method, path and the rest of a call of the operation, about the things."""
     operation = next(one for one in OPERATIONS if one.name == name)
-    path = operation.path.format(package_id=things.package_id, document_uid=things.document_uid, organ_id="H24.15")
+    path = operation.path.format(
+        package_id=things.package_id, document_uid=things.document_uid, organ_id="H24.15", day="2026-11-24"
+    )
+    if name == "listExchangeItems":
+        path += "?direction=up"
     if name == "sendPackage":
         return operation.method, path, {"data": things.raw}
     if name == "sendStatus":

@@ -80,3 +80,20 @@ async def test_a_running_node_tells_how_its_partners_fare(
         finally:
             await node.stop()
     assert (told["state"], told["places"], told["running"], told["problem"]) == ("closed", 2, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("list", "--state", "lost"), 2),
+        (("show", "01NOTHING"), 1),
+        (("retry", "01NOTHING", "--why", "x"), 1),
+        (("retry", "--why", "x"), 2),
+        (("retry", "01NOTHING", "--all", "--why", "x"), 2),
+        (("cancel", "01NOTHING", "--why", " "), 2),
+        (("cancel", "--all", "--yes", "--why", "x"), 0),
+    ],
+)
+def test_what_is_asked_of_dead_letters_must_make_sense(home: Home, arguments: tuple[str, ...], code: int) -> None:
+    assert home.axis("deliveries", *arguments).code == code
+    assert home.axis("deliveries", "list", "--json").json == []

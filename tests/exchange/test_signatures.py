@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from axis.store.records import Blob, Revocation, SignaturePolicy, Verdict
 from axis.store.store import Store
 from axis.trust.sealing import sign_envelope
 from tests.exchange.harness import ORGANS, Node, Plan, a_document, a_file, a_status, make_node
-from tests.trust import pki
+from tests.trust import papers, pki
 from tests.trust.papers import paper, signed_twice
 
 
@@ -209,6 +210,37 @@ async def test_files_that_must_be_signed_are_judged_at_intake(node: Node) -> Non
     (verdict,) = await verdicts(node, accepted)
     assert verdict.overall == "valid-with-warnings"
     assert await node.count("check_due") == 0
+
+
+async def test_a_separate_appendix_needs_the_agencys_signature_only(node: Node) -> None:
+    await policy(node, "report", "report")
+    both = await asyncio.to_thread(signed_twice)
+    agency = await asyncio.to_thread(papers.signed, "agency")
+    person = await asyncio.to_thread(papers.signed, "person")
+
+    async def said_of(*files: tuple[str, bytes]) -> list[tuple[str, set[str]]]:
+        """Each file's word, and what is missing of it."""
+        number = str(await node.count("package") + 1)
+        attached = tuple(a_file(content, name) for name, content in files)
+        accepted = await node.send("dms-yte", signed(a_document("H24.15", number=number, files=attached)))
+        node.clock.advance(seconds=1)
+        assert await checks(node).work()
+        parts = json.loads((await verdicts(node, accepted))[-1].content)["parts"]
+        reasons = [{check.get("reason", "") for check in part.get("checks", [])} for part in parts]
+        return [
+            (part["overall"], found & {"person_missing", "agency_missing"})
+            for part, found in zip(parts, reasons, strict=True)
+        ]
+
+    assert await said_of(("cong-van.pdf", both), ("phu-luc-1.pdf", agency), ("phu-luc-2.pdf", agency)) == [
+        ("valid", set()),
+        ("valid", set()),
+        ("valid", set()),
+    ]
+    assert await said_of(("cong-van.pdf", agency), ("phu-luc-1.pdf", person)) == [
+        ("valid-with-warnings", {"person_missing"}),
+        ("valid-with-warnings", {"agency_missing"}),
+    ]
 
 
 async def test_a_policy_holds_for_those_below_and_the_star_for_all_others(node: Node) -> None:

@@ -6,6 +6,7 @@ After "1 Trillion Dollar Refund" and "Shadow Attacks" (Mladenov, Mainka and othe
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from pyhanko.pdf_utils import generic
@@ -465,6 +466,18 @@ def test_a_timestamp_counts() -> None:
     found = verdict(papers.stamped("revoked"))
     assert found.signatures[0].proven_at is not None
     assert found.overall is Overall.INVALID  # stamped after the revocation
+
+
+def test_a_signing_time_seven_hours_ahead_is_said_and_nothing_else() -> None:
+    """Peer: signing software writes Vietnamese time as if it were UTC."""
+    for hours, expected in ((0, []), (7, ["time_seven_hours"]), (9, ["time_in_future"])):
+        signing = PdfSigning(at=pki.NOW + timedelta(hours=hours), field_name="Person")
+        found = verdict(sign_pdf(papers.paper(), pki.signer("person"), signing))
+        said = [reason for reason in reasons(found) if reason.startswith("time_") and reason != "time_unproven"]
+        assert said == expected
+        if hours == 7:
+            sentence = next(check.reason_vi for check in found.all_checks() if check.reason == "time_seven_hours")
+            assert "7 giờ" in sentence or "bảy giờ" in sentence
 
 
 def test_a_timestamp_about_other_data_is_wrong() -> None:

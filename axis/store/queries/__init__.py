@@ -2,9 +2,9 @@
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. kpi: figures. lists: what waits for a system, how a package fares. pages: what a system may see, page by
-page. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a package
+fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For
+use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -102,6 +102,24 @@ from axis.store.queries.kpi import (
     totals,
     write_figures,
 )
+from axis.store.queries.ledger import (
+    Carried,
+    Exchanged,
+    HandedLeaf,
+    LedgerPage,
+    addressed_codes,
+    exchanged,
+    exchanged_by_bytes,
+    handed_leaves,
+    is_over,
+    keep_reconciliation,
+    peer_refs,
+    push_again,
+    received_from,
+    reconciliation,
+    reconciliations,
+)
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -165,9 +183,11 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
+    "FAILED",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
+    "Carried",
     "DeadlineChanges",
     "DeliveriesAsked",
     "DeliveryKey",
@@ -176,6 +196,11 @@ __all__ = [
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
+    "Exchanged",
+    "HandedLeaf",
+    "LedgerPage",
+    "Letter",
+    "LettersAsked",
     "Mark",
     "Now",
     "OpenAct",
@@ -195,6 +220,7 @@ __all__ = [
     "act_receivers",
     "act_targets",
     "acts_on",
+    "addressed_codes",
     "attachments",
     "backlog",
     "brought_deliveries",
@@ -235,10 +261,13 @@ __all__ = [
     "event_of_package",
     "events_after",
     "every_cell",
+    "exchanged",
+    "exchanged_by_bytes",
     "figures_of",
     "forget_dirty",
     "forget_events",
     "forget_touched",
+    "handed_leaves",
     "has_check_due",
     "has_deadline_to_tell",
     "has_need_due",
@@ -246,13 +275,17 @@ __all__ = [
     "has_unplaced_events",
     "heads",
     "hold_job",
+    "is_over",
     "issued_of",
     "job_row",
+    "keep_reconciliation",
     "keep_revocation",
     "keep_time_proof",
     "last_event_of_delivery",
     "last_packed",
     "late",
+    "letter",
+    "letters",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
@@ -268,16 +301,21 @@ __all__ = [
     "owing",
     "package",
     "package_by_bytes",
+    "peer_refs",
     "pending",
     "pending_page",
     "place_events",
     "present",
     "push",
+    "push_again",
     "pushes_of",
     "put_off_need",
     "queue_row",
     "received_facts",
+    "received_from",
     "recheck",
+    "reconciliation",
+    "reconciliations",
     "record_events",
     "renew",
     "revocation_version",

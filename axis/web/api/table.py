@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from axis.web.api import documents, events, organs, packages, statuses
+from axis.web.api import documents, events, organs, packages, reconciliation, statuses
 from axis.web.api.call import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -11,4 +11,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *statuses.OPERATIONS,
     *documents.OPERATIONS,
     *events.OPERATIONS,
+    *reconciliation.OPERATIONS,
 )
