@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from axis.organ.codes import canonical_form, is_within
-from axis.organ.model import Organ
+from axis.organ.model import Alias, Organ
 from axis.organ.registry import Registry
 
 AT = datetime(2025, 7, 1, tzinfo=UTC)
@@ -140,3 +140,24 @@ def test_an_old_code_leads_to_the_successor() -> None:
     assert resolved is not None
     assert (resolved.organ.organ_id, resolved.succeeded) == ("H24.88", True)
     assert city.canonical("000.00.30.H24") == "H24.88"
+
+
+def test_a_code_that_has_ended_or_not_begun_leads_nowhere_and_nothing_is_inferred_in_its_place() -> None:
+    organs = [organ("H24.11"), organ("H24.99")]
+    ended = Alias(alias="000.00.11.H24", organ_id="H24.99", valid_until="2025-07-01")
+    assert Registry.on("2025-06-30", organs, [ended]).canonical("000.00.11.H24") == "H24.99"
+    for day in ("2025-07-01", "2026-01-01"):
+        assert Registry.on(day, organs, [ended]).find("000.00.11.H24") is None
+    begins = Alias(alias="000.00.31.H24", organ_id="H24.11", valid_from="2025-07-01")
+    early, late = (Registry.on(day, organs, [begins]) for day in ("2025-06-30", "2025-07-01"))
+    assert early.find("000.00.31.H24") is None
+    assert late.canonical("000.00.31.H24") == "H24.11"
+    assert (early.aliases_of("H24.11"), late.aliases_of("H24.11")) == ((), ("000.00.31.H24",))
+    for registry in (early, late):
+        assert registry.find("000.00.11.H24") is None  # its old code is another, whenever that holds
+
+
+def test_those_below_an_organisation_are_told(city: Registry) -> None:
+    assert [one.organ_id for one in city.children_of("H24.11")] == ["H24.11.3"]
+    assert [one.organ_id for one in city.children_of(None)] == ["H24"]
+    assert city.children_of("H24.11.3") == ()
