@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
+from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_names, load_adapter, make_peer
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
@@ -132,12 +132,14 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
-        partners = await _partners(settings, directory, clock)
+        partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
         loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
         loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
-        await _start_loops(stack, loops)
-        parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
+        parts = FrontParts(
+            exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
+        )
+        await _start_loops(stack, [*loops, *adapter_loops(parts)])
         port = await _listen(stack, settings, _application(parts, disk, partners))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
@@ -206,14 +208,16 @@ def _backoff(settings: Settings) -> Backoff:
     return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
 
 
-async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
+async def _partners(works: Works, settings: Settings, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
+    node = NodeParts(settings=settings, key=works.key, scratch=works.store.temporary)
+    parts, directory = PeerParts(clock=clock, node=node), works.directory
     uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
-        await make_peer(uplink, clock).close()  # what is wrong with it is told before the node listens
-    partners = Partners(directory, uplinks, partial(make_peer, clock=clock))
+        await make_peer(uplink, parts).close()  # what is wrong with it is told before the node listens
+    partners = Partners(directory, uplinks, partial(make_peer, parts=parts))
     await partners.refresh()
     return partners
 

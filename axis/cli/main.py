@@ -14,6 +14,7 @@ from axis.cli import (
     courier,
     deadlines,
     demo,
+    mail,
     node,
     organs,
     packages,
@@ -45,6 +46,7 @@ for part in (
     calendar.app,
     courier.app,
     deadlines.app,
+    mail.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -2,9 +2,9 @@
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. lists: what waits for a system, how a package fares. pages: what a system may see, page by page. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+node at a time. lists: what waits for a system, how a package fares. mail: bounces, notices. pages: what a system may
+see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write
+unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -91,6 +91,7 @@ from axis.store.queries.lists import (
     pending,
     sent_rows,
 )
+from axis.store.queries.mail import has_bounce, note_told, told_until
 from axis.store.queries.pages import (
     ActLine,
     DeliveriesAsked,
@@ -210,6 +211,7 @@ __all__ = [
     "events_after",
     "forget_events",
     "forget_touched",
+    "has_bounce",
     "has_check_due",
     "has_deadline_to_tell",
     "has_due",
@@ -227,6 +229,7 @@ __all__ = [
     "next_due",
     "next_same_code_no",
     "note_needs",
+    "note_told",
     "oldest_open_act",
     "oldest_open_act_by_name",
     "open_answers_of",
@@ -255,6 +258,7 @@ __all__ = [
     "status_events",
     "targets_of_acts",
     "time_proof",
+    "told_until",
     "touched",
     "tracked",
     "tracked_of_documents",
