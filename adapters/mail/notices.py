@@ -97,7 +97,7 @@ class Notices:
         envelope = Envelope(
             return_path=self._office.sender.address,
             to=address,
-            size_bytes=await asyncio.to_thread(lambda: letter.size_bytes),
+            size_bytes=letter.size_bytes,
         )
         try:
             await deliver(self._office.server, envelope, letter.chunks())

@@ -2,8 +2,8 @@
 
 A link needs no account: its token proves what it is about. Looking changes nothing, for programs open links before
 people do; only the form's POST speaks, and the moment in it (which only this node can have written) makes a form that
-is sent twice one statement. The pages hold no script, load nothing, tell nobody where the visitor came from, and are not
-kept.
+is sent twice one statement. The pages hold no script, load nothing, tell nobody where the visitor came from, and are
+not kept.
 """
 
 import hashlib
@@ -129,7 +129,7 @@ class Pages:
         said = Said(code=chosen, reason=reason, at=at)
         await self._mailboxes.say(subject.package_id, subject.organ_id, said)
         log.info("mail_confirmed", package_id=subject.package_id, organ=subject.organ_id, code=chosen)
-        raise web.HTTPSeeOther(request.path)  # so that loading the page again says nothing again
+        raise web.HTTPSeeOther(request.path, headers=_HEADERS)  # so that loading the page again says nothing again
 
     async def list_files(self, request: web.Request) -> web.StreamResponse:
         """The package and its files, to be downloaded."""

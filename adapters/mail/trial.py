@@ -30,8 +30,8 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Check mail.smtp_host, mail.smtp_port, the firewall, and mail.smtp_security.",
     ),
     Step.SECURE: (
-        "Máy chủ thư không mã hóa được như đã chọn: kiểm tra mail.smtp_security, và mail.tls_ca_file nếu dùng CA nội bộ.",
-        "The server does not encrypt as chosen: check mail.smtp_security, and mail.tls_ca_file for an authority of your own.",
+        "Máy chủ thư không mã hóa như đã chọn: kiểm tra mail.smtp_security, và mail.tls_ca_file nếu dùng CA nội bộ.",
+        "The server does not encrypt as chosen: check mail.smtp_security, and mail.tls_ca_file for your own authority.",
     ),
     Step.LOG_IN: (
         "Kiểm tra mail.smtp_user và mật khẩu (mail.smtp_password_file hoặc AXIS_SECRET_SMTP).",

@@ -71,7 +71,7 @@ def mailbox(
 
 
 @mail_app.command("test")
-def test(
+def try_out(
     to: Annotated[str, typer.Option("--to", help="Where the test mail goes.")],
     wait: Annotated[
         float, typer.Option("--wait", min=0, max=600, help="Seconds to wait until it is in the mailbox of bounces.")
