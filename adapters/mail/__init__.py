@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from adapters.base import FrontParts, PeerParts
-    from adapters.mail.peer import MailPeer
+    from adapters.mail.mailing import MailPeer
     from axis.delivery.partner import Partner
 
 
@@ -61,7 +61,7 @@ def peer(partner: "Partner", parts: "PeerParts") -> "MailPeer":
     """An organisation's mailbox. Raises Malformed(BAD_SETTINGS) without an address or a mail server."""
     from adapters.base import read_options  # noqa: PLC0415 - see above
     from adapters.mail.office import office_of  # noqa: PLC0415
-    from adapters.mail.peer import MailPeer  # noqa: PLC0415
+    from adapters.mail.mailing import MailPeer  # noqa: PLC0415
     from axis.errors import Code, Malformed  # noqa: PLC0415
 
     chosen = read_options(partner, PeerOptions)

@@ -19,7 +19,8 @@ from axis.ids import SystemId
 from axis.ops.access import Connecting, open_access
 from axis.serve import Node, start_node
 from axis.settings import Settings
-from axis.store import queries
+from axis.store import queries, registry
+from axis.store.registry import OrganRow
 from axis.terms import Origin
 from tests.exchange.harness import a_document, a_file, an_act
 from tests.mail.servers import HOST, PostOffice, post_office
@@ -46,7 +47,7 @@ class World:
 
     async def mails(self, count: int) -> list[EmailMessage]:
         async with asyncio.timeout(40):
-            while len(self.office.mails) < count:
+            while len(self.office.mails) < count:  # noqa: ASYNC110 - the server runs in a node
                 await asyncio.sleep(0.05)
         return [self.office.read(number) for number in range(count)]
 
@@ -266,9 +267,6 @@ async def test_a_recall_comes_as_a_mail_of_its_own(tmp_path: Path) -> None:
 
 async def test_a_mailbox_serves_its_units_too_each_with_a_mail(tmp_path: Path) -> None:
     async with world(tmp_path / "node") as here:
-        from axis.store import registry
-        from axis.store.registry import OrganRow
-
         row = OrganRow(code="H24.88.1", name="Trạm Y tế phường", parent=CODE)
         await here.node.store.write(lambda c: registry.import_organs(c, [row], CLOCK.now(), "test"))
         await asyncio.sleep(1.0)
