@@ -60,8 +60,8 @@ def loops(parts: "FrontParts") -> "list[Coroutine[None, None, None]]":
 def peer(partner: "Partner", parts: "PeerParts") -> "MailPeer":
     """An organisation's mailbox. Raises Malformed(BAD_SETTINGS) without an address or a mail server."""
     from adapters.base import read_options  # noqa: PLC0415 - see above
-    from adapters.mail.office import office_of  # noqa: PLC0415
     from adapters.mail.mailing import MailPeer  # noqa: PLC0415
+    from adapters.mail.office import office_of  # noqa: PLC0415
     from axis.errors import Code, Malformed  # noqa: PLC0415
 
     chosen = read_options(partner, PeerOptions)

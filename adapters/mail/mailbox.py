@@ -69,9 +69,17 @@ class Mailbox:
     def __init__(self, account: ImapAccount) -> None:
         self._account = account
         self._client: IMAPClient | None = None
+        self._left = False  # nobody waits any more for the visit to begin
 
     async def __aenter__(self) -> Self:
-        self._client = await asyncio.to_thread(_guarded, self._open)
+        try:
+            await asyncio.to_thread(_guarded, self._open)
+        except asyncio.CancelledError:
+            # The thread goes on without us: it closes what it opens, and what it has opened is closed here.
+            self._left = True
+            if self._client is not None:
+                _drop(self._client)
+            raise
         return self
 
     async def __aexit__(
@@ -94,7 +102,7 @@ class Mailbox:
         assert self._client is not None  # noqa: S101 - entered
         return self._client
 
-    def _open(self) -> IMAPClient:
+    def _open(self) -> None:
         account = self._account
         context = None if account.security == "none" else account.tls_context()
         client = IMAPClient(
@@ -104,7 +112,9 @@ class Mailbox:
             ssl_context=context,
             timeout=SocketTimeout(connect=account.timeout_s, read=account.timeout_s),
         )
+        self._client = client
         try:
+            self._check_wanted()
             if account.security == "starttls":
                 client.starttls(context)
             client.login(account.user, account.password)
@@ -112,7 +122,10 @@ class Mailbox:
         except BaseException:
             _drop(client)
             raise
-        return client
+
+    def _check_wanted(self) -> None:
+        if self._left:
+            raise PeerUnreachable("the visit was called off")
 
     def _close(self) -> None:
         if self._client is not None:

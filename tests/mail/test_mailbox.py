@@ -108,5 +108,16 @@ async def test_a_server_that_falls_silent(server: Dovecot) -> None:
                 pass
 
 
+async def test_a_visit_that_is_called_off_while_it_begins_leaves_no_connection(server: Dovecot) -> None:
+    """What stays open makes the test fail: an unclosed socket is a warning, and warnings are errors."""
+    for pause_s in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1):
+        task = asyncio.create_task(Mailbox(server.account("tls")).__aenter__())
+        await asyncio.sleep(pause_s)
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(result, Mailbox):  # it was quicker
+            await result.__aexit__(None, None, None)
+
+
 def test_the_server_of_these_tests_is_not_run_by_root(server: Dovecot) -> None:
     assert server.mail.stat().st_uid != 0 or os.geteuid() != 0
