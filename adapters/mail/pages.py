@@ -230,6 +230,9 @@ class Pages:
             "choices": [(code.value, _WORDS[code], _MEANINGS[code]) for code in self._open_choices(at_hand)],
             "wants_reason": any(code in _WITH_REASON for code in at_hand.choices),
             "most_characters": REASON_CHARACTERS,
+            "reason_label": (
+                "Lý do (phải có khi từ chối)" if StatusCode.REFUSED in at_hand.choices else "Lý do (khi không đồng ý)"
+            ),
             "at": self._stamp(subject, now),
             "files_link": self._files_link(subject),
         }

@@ -148,8 +148,8 @@ def _party(party: Party) -> str:
 
 def _signer(header: DocumentHeader) -> str:
     signer = header.signer
-    position = " ".join(part for part in (signer.competence, signer.position) if part)
-    return ", ".join(part for part in (signer.full_name, position) if part)
+    position = ", ".join(part for part in (signer.competence, signer.position) if part)
+    return " – ".join(part for part in (signer.full_name, position) if part)
 
 
 def _day(text: str | None) -> str | None:
@@ -167,11 +167,11 @@ def _file(attachment: Attachment) -> FileLine:
 def size_text(size_bytes: int) -> str:
     """A size as people read it."""
     if size_bytes < _KB:
-        return f"{size_bytes} B"
+        return f"{size_bytes}\u00a0B"
     value, unit = size_bytes / _KB, "KB"
     if value >= _KB:
         value, unit = value / _KB, "MB"
-    return f"{value:.1f} {unit}".replace(".", ",")
+    return f"{value:.1f}\u00a0{unit}".replace(".", ",")
 
 
 def moment_text(at: datetime) -> str:
