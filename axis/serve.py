@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -19,8 +20,10 @@ from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapt
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
+from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
+from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed
 from axis.exchange.checks import Checks, ChecksPolicy
@@ -30,18 +33,23 @@ from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
+from axis.ops.figures import FiguresKeeper
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
+from axis.ops.schedule import Job, Schedule
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
+from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
 from axis.store.store import Store
 from axis.web.api.call import ApiParts
@@ -56,6 +64,7 @@ _MOST_ASK_S = 14_400.0
 _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
+_NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -132,15 +141,18 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
+        loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
         partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
-        loops.append(Outbox(context, partners, _outbox_policy(settings)).run())
-        loops.append(Inboxes(context, exchange, partners, partial(_inbox_policy, settings)).run())
+        outbox = Outbox(context, partners, _outbox_policy(settings))
+        inboxes = Inboxes(context, exchange, partners, partial(_inbox_policy, settings))
+        loops += [outbox.run(), inboxes.run(outbox.may_call)]
+        loops.append(Schedule(store, clock, _jobs(settings, store, clock, partners)).run())
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
         )
         await _start_loops(stack, [*loops, *adapter_loops(parts)])
-        port = await _listen(stack, settings, _application(parts, disk, partners))
+        port = await _listen(stack, settings, _application(parts, disk, partners, outbox))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -164,6 +176,23 @@ async def _serve(settings: Settings) -> None:
     log.info("node_stopping")
     await node.stop()
     log.info("node_stopped")
+
+
+def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
+    """What runs at set times. Raises Malformed(BAD_SETTINGS) when an uplink's registry cannot be followed."""
+    follower = RegistryFollower(store, clock, tuple(map(canonical_form, settings.node.prefixes)))
+    jobs = []
+    for uplink in settings.uplink:
+        if not uplink.follow_registry:
+            continue
+        line = partners.line(uplink.id)
+        if line is None or not isinstance(line.peer, RegistrySource):
+            detail = f"adapter {uplink.adapter} lists no organisations"
+            raise Malformed(Code.BAD_SETTINGS, detail, at=f"uplink.{uplink.id}.follow_registry")
+        wish = SyncWish(uplink_id=uplink.id, level=uplink.follow_level)
+        run = partial(follower.keep_up, wish, line.peer)
+        jobs.append(Job(name=f"registry {uplink.id}"[:64], run=run, every=timedelta(days=1), at=_NIGHTLY))
+    return jobs
 
 
 def _watermark(settings: Settings) -> Watermark:
@@ -212,7 +241,7 @@ async def _partners(works: Works, settings: Settings, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
     node = NodeParts(settings=settings, key=works.key, scratch=works.store.temporary)
     parts, directory = PeerParts(clock=clock, node=node), works.directory
-    uplinks = [_uplink_partner(uplink) for uplink in settings.uplink]
+    uplinks = [uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
@@ -222,7 +251,8 @@ async def _partners(works: Works, settings: Settings, clock: Clock) -> Partners:
     return partners
 
 
-def _uplink_partner(uplink: Uplink) -> Partner:
+def uplink_partner(uplink: Uplink) -> Partner:
+    """An uplink of the settings, as a partner. Raises Malformed(BAD_SETTINGS) without a secret."""
     return Partner(
         partner_id=uplink.id,
         adapter=uplink.adapter,
@@ -242,7 +272,18 @@ def _outbox_policy(settings: Settings) -> OutboxPolicy:
         delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter
     )
     return OutboxPolicy(
-        backoff=_backoff(settings), lease_s=chosen.lease_s, ask=ask, asks_per_minute=chosen.ask_per_minute
+        sending=SendingPolicy(backoff=_backoff(settings), ask=ask),
+        circuit=CircuitPolicy(
+            failures=chosen.partner_failures,
+            open_s=chosen.partner_pause_s,
+            most_open_s=chosen.partner_most_pause_s,
+            first_places=min(chosen.partner_first_places, chosen.partner_most_places),
+            most_places=chosen.partner_most_places,
+        ),
+        places=chosen.push_places,
+        lease_s=chosen.lease_s,
+        delayed_after_s=chosen.delayed_after_s,
+        asks_per_minute=chosen.ask_per_minute,
     )
 
 
@@ -270,7 +311,7 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
-def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.Application:
+def _application(parts: FrontParts, disk: DiskWatch, partners: Partners, outbox: Outbox) -> web.Application:
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -293,6 +334,7 @@ def _application(parts: FrontParts, disk: DiskWatch, partners: Partners) -> web.
             *api_routes(api),
             *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
         ],
+        partners=outbox.told,
         extra_checks=[
             *(
                 Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)

@@ -185,6 +185,21 @@ class Exchange(Section):
     lease_s: float = Field(
         300.0, gt=0, description="How long a claimed push is left alone; then another worker takes it."
     )
+    delayed_after_s: float = Field(
+        7_200.0,
+        gt=0,
+        description="A sender's system is told of a package that still waits to be pushed after this long.",
+    )
+    push_places: int = Field(200, gt=0, le=5_000, description="Pushes under way at once, to all partners together.")
+    partner_first_places: int = Field(2, gt=0, description="Pushes at once to one partner, to begin with.")
+    partner_most_places: int = Field(20, gt=0, description="Most pushes at once to one partner, while it answers.")
+    partner_failures: int = Field(
+        5, gt=0, description="Times in a row that a partner cannot be reached, after which it is left alone."
+    )
+    partner_pause_s: float = Field(
+        30.0, gt=0, description="How long it is left alone at first; doubled each time that it fails again."
+    )
+    partner_most_pause_s: float = Field(600.0, gt=0, description="Longest such pause.")
     poll_interval_s: float = Field(5.0, gt=0, description="Between two looks at an uplink's list.")
     ask_first_s: float = Field(
         60.0, gt=0, description="Wait before asking an uplink whether a package was acknowledged."
@@ -369,6 +384,17 @@ class Deadlines(Section):
         return texts
 
 
+class Kpi(Section):
+    """What figures are compared with. Figures: `axis report kpi`."""
+
+    online_ministry_percent: float = Field(
+        80.0, ge=0, le=100, description="Work processed online that is asked of ministries, in percent."
+    )
+    online_province_percent: float = Field(60.0, ge=0, le=100, description="… of a province and its departments.")
+    online_district_percent: float = Field(30.0, ge=0, le=100, description="… of districts, wards and communes.")
+    connected_percent: float = Field(100.0, ge=0, le=100, description="Organisations that are connected, in percent.")
+
+
 class Disk(Section):
     """The watermark under which intake stops while deliveries go on."""
 
@@ -407,6 +433,11 @@ class Uplink(Section):
     fetch: Literal["getEdoc", "downloadEdoc"] = Field(
         "getEdoc", description="Operation that fetches a package: base64 in JSON, or the file itself."
     )
+    follow_registry: bool = Field(
+        default=False,
+        description="Whether its registry of organisations is followed, each night at 02:30 (`axis org sync`).",
+    )
+    follow_level: int | None = Field(None, ge=1, le=4, description="Down to which level; left out: all of it.")
 
     @property
     def secret_variable(self) -> str:
@@ -530,6 +561,7 @@ class Settings(BaseSettings):
     signing: Signing = Signing()
     calendar: WorkingTime = WorkingTime()
     deadlines: Deadlines = Deadlines()
+    kpi: Kpi = Kpi()
     disk: Disk = Disk()
     log: Log = Log()
     mail: Mail = Mail()

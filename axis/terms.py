@@ -149,6 +149,13 @@ class DeadlineStage(StrEnum):
     OVERDUE = "overdue"  # the time is over, and both sides were told
 
 
+class Side(StrEnum):
+    """Which side of a delivery an organisation is on."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
 class EventKind(StrEnum):
     """What a connected system is told of, besides the packages that wait for it (`system_event`, REST events)."""
 

@@ -303,7 +303,7 @@ def test_the_examples_defaults_are_the_defaults(tmp_path: Path) -> None:
     for name in set(Settings.model_fields) - {"uplink"}:
         assert getattr(plain, name) == getattr(spoken, name), name
     ours, theirs = plain.uplink[0].model_dump(), spoken.uplink[0].model_dump()
-    assert ours | {"poll_interval_s": 5.0} == theirs
+    assert ours | {"poll_interval_s": 5.0, "follow_level": 2} == theirs
 
 
 def test_every_setting_has_an_effect() -> None:

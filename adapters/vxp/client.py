@@ -19,12 +19,14 @@ from aiohttp import hdrs
 
 from adapters.vxp.calls import JSON_TYPE, Call, Upload, VxpCalls, VxpClientOptions, chunks, read_whole
 from adapters.vxp.edoc_json import EdocReader
+from adapters.vxp.organs import organ_list, parents_are_listed
 from adapters.vxp.replies import Agency, ReceivedItem, SentItem, read_agency, read_received, read_reply, read_sent
 from adapters.vxp.wire import CRLF, MESSAGE_TYPES, SERVICE_TYPE, Operation, write_file_hash
 from axis.clock import Clock
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.values import Acknowledgement
+from axis.organ.sync import OrganList
 from axis.terms import PackageKind
 
 log = structlog.get_logger(__name__)
@@ -35,11 +37,12 @@ Write = Callable[[bytes], object]
 _FILE_BYTES = 256 << 10
 _MAX_AGENCIES_BYTES = 32 << 20  # all organisations of a country
 _MAX_REFUSAL_BYTES = 64 << 10  # of JSON in the place of a file
+_MAX_LEVEL = 4  # of organisations
 _MAX_REF = 300  # characters of somebody's docId
 
 
 class VxpClient:
-    """Calls one VXP endpoint as one system. Implements `axis.delivery.peer.Peer`.
+    """Calls one VXP endpoint as one system. Implements `Peer` and `RegistrySource` of `axis.delivery.peer`.
 
     Every call raises PeerRefused or PeerUnreachable.
     """
@@ -205,9 +208,25 @@ class VxpClient:
         """Open organisations of one level."""
         return await self._agencies(Operation.AGENCIES_QD20, {} if level is None else {"level": str(level)})
 
-    async def units(self) -> tuple[Agency, ...]:
-        """All organisations, closed ones included."""
-        return await self._agencies(Operation.UNITS)
+    async def units(self, since: int = 0) -> tuple[Agency, ...]:
+        """All organisations that changed after a version, closed ones included; 0: all.
+
+        Assumed: the header's name; an axis that does not know it lists them all.
+        """
+        return await self._agencies(Operation.UNITS, {"unitVersion": str(since)} if since else {})
+
+    async def organs(self, *, since: int = 0, level: int | None = None) -> OrganList:
+        """The axis's registry, as `axis.delivery.peer.RegistrySource` wants it."""
+        units = await self.units(since)
+        if since and not parents_are_listed(units):
+            units = await self.units()  # an id names a parent that did not change itself
+        leveled: dict[int, tuple[Agency, ...]] = {}
+        for number in range(1, (level or _MAX_LEVEL) + 1):
+            try:
+                leveled[number] = await self.agencies_qd20(number)
+            except PeerRefused as e:
+                log.warning("level_not_listed", level=number, peer_code=e.peer_code)
+        return organ_list(units, leveled)
 
     async def _agencies(self, operation: Operation, headers: dict[str, str] | None = None) -> tuple[Agency, ...]:
         call = Call(operation=operation, headers=headers or {}, max_reply_bytes=_MAX_AGENCIES_BYTES)

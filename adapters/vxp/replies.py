@@ -143,6 +143,8 @@ class Agency:
     other_code: str  # oldCode or code102
     deleted: bool
     modified_at: datetime | None
+    version: int = 0  # of its last change; 0: not told
+    is_agency: bool | None = None
 
 
 def read_reply(raw: bytes) -> Reply:
@@ -206,6 +208,8 @@ def read_agency(row: ReplyRow) -> Agency:
         other_code=row.text("oldCode") or row.text("code102"),
         deleted=row.truth("deleted"),
         modified_at=row.time("modifyDate"),
+        version=_number(row.text("version")),
+        is_agency=row.truth("isAgency") if row.text("isAgency") else None,
     )
 
 

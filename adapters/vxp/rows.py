@@ -7,7 +7,7 @@ from adapters.vxp.wire import MESSAGE_TYPES, SERVICE_TYPE, STATE_WORDS, write_it
 from axis.delivery.directory import Directory
 from axis.errors import Code, Malformed
 from axis.exchange.values import Acknowledgement
-from axis.organ.model import Organ
+from axis.organ.model import Organ, OrganKind
 from axis.store.queries import PendingItem, SentRow
 from axis.store.registry import OrganRow
 from axis.terms import Answer, DeliveryState, Place, TransportState
@@ -37,6 +37,7 @@ _ANSWERS = {
     Answer.WITHDRAWN: "không cần trả lời",
 }
 _MAX_FIELD = 500  # characters of a registered value
+_MAX_VERSION_DIGITS = 18
 _OLD_FORM_DOTS = 3  # 000.00.15.H24
 
 
@@ -134,23 +135,34 @@ def agency_qd20_rows(directory: Directory, level: int | None) -> Iterator[Row]:
             }
 
 
-def unit_rows(directory: Directory) -> Iterator[Row]:
-    """Rows of getSynchronizeUnit: all organisations.
+def read_since(text: str | None) -> int:
+    """The version after which getSynchronizeUnit is asked for changes; 0: for all. Raises Malformed(BAD_REQUEST)."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_VERSION_DIGITS):
+        raise Malformed(Code.BAD_REQUEST, "a version is a number", at="unitVersion")
+    return int(text)
+
+
+def unit_rows(directory: Directory, since: int) -> Iterator[Row]:
+    """Rows of getSynchronizeUnit: all organisations that changed after a version.
 
     Peer: the vendor client reads version as a number, deleted and isAgency as truth values.
     """
     for organ in directory.organs():
+        if since and organ.version <= since:
+            continue
         yield {
             "id": organ.organ_id,
             "pid": organ.parent_id or "",
             "code": organ.organ_id,
             "name": organ.name,
             "mail": organ.email or "",
-            "version": directory.version,
+            "version": organ.version,
             "centerCode": _last(directory, organ),
             "deleted": organ.is_closed,
             "modifyDate": write_list_time(organ.closed_at or organ.created_at),
-            "isAgency": True,
+            "isAgency": organ.kind != OrganKind.UNIT,
         }
 
 

@@ -288,8 +288,9 @@ class VxpFront:
         level = rows.read_level(call.get("level"))
         return await _list(rows.agency_qd20_rows(self._exchange.directory.current, level))
 
-    async def _units(self, _: _Call) -> web.StreamResponse:
-        return await _list(rows.unit_rows(self._exchange.directory.current))
+    async def _units(self, call: _Call) -> web.StreamResponse:
+        since = rows.read_since(call.get("unitVersion"))
+        return await _list(rows.unit_rows(self._exchange.directory.current, since))
 
     async def _register_agency(self, call: _Call) -> web.StreamResponse:
         row = rows.read_registration(await self._receive_json(call.request))

@@ -21,7 +21,9 @@ Assumed, where the wire does not tell:
 | `receiveStatus`, `status` in lists | the words of updateStatus |
 | `toCode` | the code in the package, also where a successor received it |
 | times in lists | `yyyy/MM/dd HH:mm:ss`, Asia/Ho_Chi_Minh |
-| organisations | `id` is the code, `pid` the parent's; `oldCode`, `code102` another code; `version` the registry's |
+| organisations | `id` is the code, `pid` the parent's; `oldCode`, `code102` another; `version` of its last change |
+| getSynchronizeUnit by version | header `unitVersion`: only what changed after it; absent: all |
+| `pid` in others' lists | an `id` of the same list, or a code; nothing or 0: nobody is above |
 | errors | HTTP 200 with status FAIL, but 503 while busy and 404 for an unknown operation, with the same JSON |
 """
 

@@ -8,6 +8,7 @@ from axis.errors import Code, NotFound
 from axis.organ.codes import sort_key, to_old_form, to_present_form
 from axis.organ.model import Alias, FormerName, Organ, OrganKind
 from axis.organ.registry import Registry
+from axis.organ.sync import Difference
 from axis.store.registry import RegistrySnapshot
 from axis.store.routes import Route
 
@@ -24,6 +25,7 @@ _KINDS = {
     OrganKind.ENTERPRISE: "doanh nghiệp",
     OrganKind.OTHER: "khác",
 }
+_SHOWN = 12  # organisations that one succeeds
 Branch = tuple[str, "list[Branch]"]
 
 
@@ -110,7 +112,7 @@ class OrganBook:
             "email": organ.email or "",
             "status": self._status(organ),
             "successors": " → ".join(f"{one.organ_id} {one.name}" for one in self._successors(organ)),
-            "succeeds": _lines(f"{one.organ_id} {one.name}" for one in self._succeeds(organ)),
+            "succeeds": _some([f"{one.organ_id} {one.name}" for one in self._succeeds(organ)]),
             "above": _lines(self._named(code) for code in list(self.registry.lineage(organ.organ_id))[1:]),
             "below": f"{sum(not one.is_closed for one in below)} active, {sum(one.is_closed for one in below)} closed",
             "system": "" if route is None else _reached(organ.organ_id, route),
@@ -163,8 +165,43 @@ class OrganBook:
         return f"closed since {to_local(organ.closed_at):%Y-%m-%d}" + ("" if organ.successor_id else ", no successor")
 
 
+def difference_rows(found: Difference) -> list[tuple[str, ...]]:
+    """The difference to another axis's registry, for people."""
+    return [(item.verdict, item.code, item.name, item.detail) for item in found.items]
+
+
+def difference_value(found: Difference, *, applied: bool) -> dict[str, Any]:
+    """The difference to another axis's registry, for programs."""
+    items = [
+        {
+            "verdict": item.verdict,
+            "code": item.code,
+            "name": item.name,
+            "detail": item.detail,
+            "applied": applied and not item.verdict.is_for_a_person,
+        }
+        for item in found.items
+    ]
+    return {"items": items, "same": found.same, "own": found.own}
+
+
+def tell(found: Difference, *, applied: bool) -> tuple[str, str]:
+    """What came of following another axis's registry, in both languages."""
+    person = sum(item.verdict.is_for_a_person for item in found.items)
+    others = len(found.items) - person
+    done_vi, done_en = ("Đã cập nhật", "taken over") if applied else ("Sẽ cập nhật", "to be taken over")
+    rest_vi = f"cần người xem xét: {person}; giống nhau: {found.same}; cây của ta, không đụng đến: {found.own}"
+    rest_en = f"{person} for a person to look at, {found.same} the same, {found.own} of our own tree left alone"
+    return f"{done_vi}: {others}; {rest_vi}.", f"{others} {done_en}, {rest_en}."
+
+
 def _by_code(organs: "Iterator[Organ] | Registry | tuple[Organ, ...]") -> list[Organ]:
     return sorted(organs, key=lambda organ: (sort_key(organ.organ_id), organ.organ_id))
+
+
+def _some(lines: list[str]) -> str:
+    more = len(lines) - _SHOWN
+    return "\n".join(lines[:_SHOWN] + ([f"and {more} more: --json shows all"] if more > 0 else []))
 
 
 def _reached(organ_id: str, route: Route) -> str:

@@ -20,6 +20,8 @@ from axis.clock import SystemClock, today
 if TYPE_CHECKING:
     from axis.cli.organ_view import OrganBook
     from axis.ops.access import Access
+    from axis.ops.registry_sync import SyncWish
+    from axis.organ.sync import Difference
 
 app = typer.Typer()
 org_app = typer.Typer(no_args_is_help=True, help="Organisations: import, export, list, show, close.")
@@ -219,6 +221,64 @@ def remove_alias(
 
     with_access(config, change)
     say(f"Từ hôm nay {alias} không còn là mã của {code}.", f"From today on {alias} is no code of {code}.")
+
+
+@org_app.command("sync")
+def sync(
+    uplink: Annotated[str, typer.Argument(help="The axis whose registry to follow, by its id in the settings.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference and change nothing.")] = False,
+    level: Annotated[
+        int | None, typer.Option(min=1, max=4, help="Only down to this level.", show_default=False)
+    ] = None,
+    ours: Annotated[bool, typer.Option("--ours", help="Take over what it says of our own tree too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Look at all of it, not only at what changed since.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Follow another axis's registry: what differs there is taken over, what contradicts ours is listed.
+
+    Nobody is erased; nobody is closed who is served here, awaits packages or has active units below.
+    """
+    from axis.cli.organ_view import difference_rows, difference_value, tell
+    from axis.ops.registry_sync import SyncWish
+    from axis.organ.sync import Difference
+
+    wish = SyncWish(uplink_id=uplink, level=level, ours=ours, full=full or dry_run, dry_run=dry_run)
+
+    async def follow(access: "Access") -> Difference:
+        return await _follow(access, wish)
+
+    found = with_access(config, follow)
+    if json:
+        print_json(difference_value(found, applied=not dry_run))
+        return
+    if found.items:
+        print_table(f"Khác biệt với {uplink}", ("what", "code", "name", "detail"), difference_rows(found))
+    say(*tell(found, applied=not dry_run))
+
+
+async def _follow(access: "Access", wish: "SyncWish") -> "Difference":
+    from adapters.base import make_peer
+    from axis.delivery.peer import RegistrySource
+    from axis.errors import Code, Malformed, NotFound
+    from axis.ops.registry_sync import RegistryFollower
+    from axis.organ.codes import canonical_form
+    from axis.serve import uplink_partner
+
+    settings = access.settings
+    found = next((one for one in settings.uplink if one.id == wish.uplink_id), None)
+    if found is None:
+        known = ", ".join(one.id for one in settings.uplink) or "none"
+        raise NotFound(Code.NOT_FOUND, f"no uplink {wish.uplink_id}; there are: {known}", at="uplink")
+    clock = SystemClock()
+    peer = make_peer(uplink_partner(found), clock)
+    try:
+        if not isinstance(peer, RegistrySource):
+            raise Malformed(Code.BAD_REQUEST, f"adapter {found.adapter} lists no organisations", at="uplink")
+        prefixes = tuple(map(canonical_form, settings.node.prefixes))
+        return await RegistryFollower(access.store, clock, prefixes).follow(wish, peer)
+    finally:
+        await peer.close()
 
 
 async def _canonical(access: "Access", code: str, at: str = "code") -> str:

@@ -1,7 +1,6 @@
 """`axis inspect`, `send` and `status`: one package, one document."""
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,19 +16,14 @@ from axis.cli.options import (
     print_table,
     say,
     say_error,
-    with_access,
 )
-from axis.errors import Code, Malformed, NotFound, PeerUnreachable
+from axis.errors import Code, Malformed, PeerUnreachable
 from axis.messages import sentence
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from adapters.vxp.calls import VxpClientOptions
     from axis.edxml.model import Package
     from axis.settings import Settings
-    from axis.store.document_view import DocumentDetail, ReceiverView
-    from axis.store.records import Document
 
 app = typer.Typer()
 
@@ -247,144 +241,15 @@ def status(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show where a document is: per receiver how it travelled, its status, and when. Exit code 1 when unknown."""
-    from axis.ops.access import Access
+    """Show where a document is: per receiver how it travelled, its status, and when. Exit code 1 when unknown.
 
-    async def find(access: Access) -> "list[DocumentDetail]":
-        return await access.store.read(lambda conn: _find(conn, document_id))
+    All that was done with it: `axis documents show`.
+    """
+    from axis.cli.document_view import document_json, read_documents, show_receivers
 
-    found = with_access(config, find)
-    if not found:
-        raise NotFound(Code.NOT_FOUND, document_id)
+    found = read_documents(config, document_id)
     if json:
-        print_json({"documents": [_document(detail) for detail in found]})
+        print_json({"documents": [document_json(detail) for detail in found]})
         return
     for detail in found:
-        _show_document(detail)
-
-
-def _find(conn: "Connection", text: str) -> "list[DocumentDetail]":
-    """All documents that the text can mean: DocumentIds are unique per sender only, and may have editions."""
-    from axis.store import queries
-    from axis.text import comparison_form
-
-    uids = [found.document_uid for found in queries.documents_by_document_id(conn, comparison_form(text))]
-    if queries.document(conn, text) is not None:
-        uids.append(text)
-    if (package := queries.package(conn, text)) is not None and package.document_uid is not None:
-        uids.append(package.document_uid)
-    return [_detail(conn, uid) for uid in dict.fromkeys(uids)]
-
-
-def _detail(conn: "Connection", document_uid: str) -> "DocumentDetail":
-    """A document with all its receivers: the view gives them page by page."""
-    from dataclasses import replace
-
-    from axis.store.document_view import ReceiverPage, read_document
-    from axis.store.views import Scope
-
-    detail = read_document(conn, Scope.ALL, document_uid, ReceiverPage(rows=_PAGE))
-    if detail is None:
-        raise NotFound(Code.NOT_FOUND, document_uid)
-    receivers, more = detail.receivers, detail.has_more_receivers
-    while more:
-        page = ReceiverPage(rows=_PAGE, after=receivers[-1].delivery.receiver_organ)
-        rest = read_document(conn, Scope.ALL, document_uid, page)
-        if rest is None:
-            break
-        receivers, more = receivers + rest.receivers, rest.has_more_receivers
-    return replace(detail, receivers=receivers)
-
-
-def _document(detail: "DocumentDetail") -> dict[str, Any]:
-    document = detail.document
-    return {
-        "document_uid": document.document_uid,
-        "document_id": document.document_id,
-        "code": document.code,
-        "subject": document.subject,
-        "from": document.from_organ,
-        "edition": document.edition,
-        "received_at": _iso(document.received_at),
-        "sent_due_at": _iso(document.sent_due_at),
-        "sent_late": _sent_late(document),
-        "receivers": [_receiver(view) for view in detail.receivers],
-        "acts": [
-            {
-                "kind": view.act.kind,
-                "reason": view.act.reason,
-                "received_at": _iso(view.act.received_at),
-                "agreed": view.agreed,
-                "declined": view.declined,
-                "waiting": view.waiting,
-            }
-            for view in detail.acts
-        ],
-    }
-
-
-def _sent_late(document: "Document") -> bool | None:
-    """Whether it was sent after its time; None when that cannot be said."""
-    return None if document.sent_due_at is None else document.received_at > document.sent_due_at
-
-
-def _receiver(view: "ReceiverView") -> dict[str, Any]:
-    delivery = view.delivery
-    first = view.travels[0].consignment if view.travels else None
-    return {
-        "organ": delivery.receiver_organ,
-        "name": view.name or delivery.receiver_name,
-        "addressed_as": delivery.addressed_as,
-        "place": str(delivery.place),
-        "transport": str(first.state) if first else None,
-        "handed_over_at": _iso(first.handed_over_at) if first else None,
-        "acknowledged_at": _iso(first.acknowledged_at) if first else None,
-        "last_error": first.last_error if first else None,
-        "status": delivery.status_code,
-        "status_at": _iso(delivery.status_at),
-        "statuses": [
-            {
-                "code": one.event.status_code,
-                "at": _iso(one.event.received_at),
-                "description": one.event.description,
-                "effect": one.event.effect,
-            }
-            for one in view.events
-        ],
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
-
-
-def _show_document(detail: "DocumentDetail") -> None:
-    from axis.clock import to_local
-    from axis.terms import StatusCode
-    from axis.web.console.words import STATUS, TRANSPORT
-
-    document = detail.document
-    print_fields(
-        {
-            "DocumentId": document.document_id,
-            "Số, ký hiệu": document.code or "-",
-            "Trích yếu": document.subject or "-",
-            "Nơi gửi": f"{document.from_organ} {detail.sender_name or document.sender_name or ''}",
-            "Trục nhận lúc": f"{to_local(document.received_at):%d/%m/%Y %H:%M:%S}"
-            + (" (gửi trễ hạn)" if _sent_late(document) else ""),
-        }
-    )
-    rows = []
-    for view in detail.receivers:
-        delivery = view.delivery
-        state = TRANSPORT[view.travels[0].consignment.state].word if view.travels else "Trục khác chuyển"
-        code = StatusCode(delivery.status_code) if delivery.status_code else None
-        rows.append(
-            (
-                f"{delivery.receiver_organ} {view.name or delivery.receiver_name or ''}",
-                state,
-                f"{code} {STATUS[code].word}" if code else "-",
-                f"{to_local(delivery.status_at):%d/%m/%Y %H:%M:%S}" if delivery.status_at else "",
-            )
-        )
-    print_table("Nơi nhận", ("Cơ quan", "Truyền", "Trạng thái xử lý", "Lúc"), rows)
+        show_receivers(detail)

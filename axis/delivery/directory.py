@@ -98,6 +98,10 @@ class Directory:
         """The systems that we push to, but for disabled ones: what waits for those stays."""
         return tuple(partner for system_id, partner in self._partners.items() if self._systems[system_id].enabled)
 
+    def enabled_systems(self) -> tuple[str, ...]:
+        """The systems that are let in, by id."""
+        return tuple(system_id for system_id, system in self._systems.items() if system.enabled)
+
     def serves(self, system_id: str, organ_id: str) -> bool:
         """Whether a system may act for an organisation: as its primary, or beside it for a time."""
         found = self._routes.get(organ_id)

@@ -9,8 +9,9 @@ Errors: PeerRefused (it understood and said no), PeerUnreachable (anything else,
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from axis.organ.sync import OrganList
 from axis.terms import PackageKind, Urgency
 
 
@@ -74,6 +75,21 @@ class ReceiverState:
     organ_code: str
     acknowledged: bool
     words: str = ""  # the partner's own words, for people
+
+
+@runtime_checkable
+class RegistrySource(Protocol):
+    """A partner that lists organisations. Not part of `Peer`: few dialects can.
+
+    Errors as of `Peer`.
+    """
+
+    async def organs(self, *, since: int = 0, level: int | None = None) -> OrganList:
+        """What changed in its registry after version `since` (0: all of it), down to a level (None: every level).
+
+        It may list more than was asked for.
+        """
+        ...
 
 
 class Peer(Protocol):

@@ -35,6 +35,7 @@ class LeafKind(StrEnum):
     ACT_APPLIED = "act_applied"
     ACT_ANSWERED = "act_answered"
     TIME_PROVEN = "time_proven"
+    DELIVERY_CHANGED = "delivery_changed"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -58,6 +59,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     LeafKind.STATUS_RECORDED: frozenset(
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
+    LeafKind.DELIVERY_CHANGED: frozenset({"package_id", "receivers", "was", "becomes", "reason", "actor"}),
     LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
     LeafKind.COURIER_TAKEN: frozenset(
         {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}

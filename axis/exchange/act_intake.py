@@ -102,7 +102,7 @@ class ActIntake:
             *((blob,) if blob else ()),
             *rows.package_rows(parcel, package_id, uid),
             *written.inserts,
-            *self._ship(parcel, scene, package_id, written),
+            *self._ship(parcel, scene, (package_id, uid), written),
             rows.accepted_leaf(parcel, package_id, uid),
         )
         return Hot(inserts=inserts, changes=written.changes), _answer(Outcome.ACCEPTED, package_id, uid)
@@ -114,7 +114,7 @@ class ActIntake:
         first, uid = before.package.package_id, before.package.document_uid
         answer = _answer(Outcome.REPEATED, first, uid)
         written = act_rows(self._context, parcel, first, scene)
-        opened, moves = reopen(self._context, parcel, before.dead)
+        opened, moves = reopen(self._context, parcel, before.dead, uid)
         fresh = scene.fresh(parcel)
         if not (fresh or moves or written.changes):
             return None, answer
@@ -124,19 +124,22 @@ class ActIntake:
         inserts = (
             *carrying,
             *written.inserts,
-            *self._ship(parcel, scene, carried, written),
+            *self._ship(parcel, scene, (carried, uid), written),
             *opened,
             rows.repeated_leaf(parcel, first, uid, touched),
         )
         return Hot(inserts=inserts, changes=(*moves, *written.changes)), answer
 
-    def _ship(self, parcel: Parcel, scene: Scene, package_id: str, written: Written) -> tuple[Row, ...]:
+    def _ship(self, parcel: Parcel, scene: Scene, carried: tuple[str, str | None], written: Written) -> tuple[Row, ...]:
+        """carried: the package, and the document that it acts on."""
+        package_id, uid = carried
         shipment = Shipment(
             package_id=package_id,
             urgency=parcel.urgency,
             at=parcel.at,
             to=scene.fresh(parcel),
             deliveries=written.deliveries,
+            document_uid=uid,
         )
         return rows.shipment_rows(self._context, shipment)
 

@@ -144,6 +144,7 @@ class DocumentIntake:
             urgency=parcel.urgency,
             at=parcel.at,
             to=parcel.destinations,
+            document_uid=document_uid,
             deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
         )
         acting = act_rows(context, parcel, package_id, around.scene) if around.scene else Written()

@@ -1,7 +1,8 @@
 """Packages go out to the systems that fetch them: listed, handed over, acknowledged.
 
 One item is package × receiving system: acknowledging it acknowledges every receiver of the package that the system
-serves at that moment. A package moves with its receiver when the receiver changes its system.
+serves at that moment. A package moves with its receiver when the receiver changes its system. The former system, while
+it stands beside the new one, may fetch again and acknowledge what it was handed; nothing else, and its list is empty.
 
 A receiver whose consignment was cancelled is no longer listed. When its system gets the bytes all the same, for another
 of its receivers or because it had begun to fetch them, that is what is recorded.
@@ -45,10 +46,11 @@ class HandOver:
 
     async def open_package(self, system_id: str, package_id: str) -> PackageContent:
         """The package for a system that serves a receiver of it now. Raises NotFound otherwise."""
-        store = self._context.store
+        store, now = self._context.store, self._context.clock.now()
 
         def look(conn: Connection) -> tuple[tuple[Consignment, ...], Package | None]:
-            return queries.consignments_for_system(conn, package_id, system_id), queries.package(conn, package_id)
+            found = queries.consignments_for_system(conn, package_id, system_id, now)
+            return found, queries.package(conn, package_id)
 
         consignments, package = await store.read(look)
         if package is None or all(c.state is TransportState.CANCELLED for c in consignments):
@@ -74,7 +76,8 @@ class HandOver:
         await self._context.settle(partial(self._decide_acknowledgement, system_id, package_id, word))
 
     async def _consignments(self, system_id: str, package_id: str) -> tuple[Consignment, ...]:
-        found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id))
+        now = self._context.clock.now()
+        found = await self._context.store.read(lambda c: queries.consignments_for_system(c, package_id, system_id, now))
         if not found:
             raise NotFound(Code.NOT_FOUND, package_id)
         return found
@@ -89,7 +92,7 @@ class HandOver:
         self, system_id: str, package_id: str, ref: str | None, consignments: Sequence[Consignment]
     ) -> Hot | None:
         first = [c for c in consignments if c.state in _BEFORE_HAND_OVER]
-        changes = self._moves(consignments, TransportState.HANDED_OVER)
+        changes = self._moves(consignments, TransportState.HANDED_OVER, system_id)
         leaf = (
             make_leaf(
                 LeafKind.HANDED_OVER,
@@ -182,10 +185,12 @@ class HandOver:
             audit = (self._context.audit("consignment_dead", system_id, fields),)
         return audit, tuple(changes)
 
-    def _moves(self, consignments: Iterable[Consignment], becomes: TransportState) -> tuple[Change, ...]:
+    def _moves(
+        self, consignments: Iterable[Consignment], becomes: TransportState, handed_to: str | None = None
+    ) -> tuple[Change, ...]:
         now = self._context.clock.now()
         return tuple(
-            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now)
+            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=becomes, at=now, handed_to=handed_to)
             for c in consignments
         )
 

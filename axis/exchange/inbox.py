@@ -104,12 +104,12 @@ class Inboxes:
         self._partners = partners
         self._policy_of = policy_of
 
-    async def run(self) -> None:
-        """Keep one loop for each partner, for ever."""
+    async def run(self, may_call: Callable[[str], bool]) -> None:
+        """Keep one loop for each partner, for ever. may_call: whether it may be called now."""
         running: dict[Line, asyncio.Task[None]] = {}
         try:
             while True:
-                lines = [line for line in self._partners.lines() if line.peer.polls]
+                lines = [line for line in self._partners.lines() if line.peer.polls and may_call(line.partner_id)]
                 for line in [line for line in running if line not in lines]:
                     running.pop(line).cancel()
                 for line in lines:

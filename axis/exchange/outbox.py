@@ -1,8 +1,12 @@
-"""Packages go out to partners: claimed, pushed, recorded, and asked after until the receivers have them.
+"""The delivery loop: packages go out to all partners, by one dispatcher.
 
 A partner is an uplink, or a system that we push to. Stored first, forwarded after. Each step commits by itself: claim
-(with a lease and a fence) → Peer.send → record. A crash between the last two sends the package again; the partner finds
-the repeat. "Handed over" says that the partner has it, never that a receiver has.
+(lease, fence) → Peer.send → record. A crash between the last two sends the package again; the partner finds the repeat.
+"Handed over" says that the partner has it, never that a receiver has.
+
+How much a partner is asked at once, and whether it is left alone for a while, `delivery.circuit` says; who gets the
+places when not everybody can, `delivery.shares`. Both live in memory only: the rows and their times are the truth. A
+row of a partner that is left alone is not claimed, so that it loses no try.
 
 Accepting a package puts its pushes into the queue by the configuration as it was known then. Whenever the configuration
 changes, and now and then, what waits for a partner without a push gets one; a push that nothing waits for ends when
@@ -10,46 +14,66 @@ it is claimed. So a receiver that changes its system takes along what is pending
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
-from axis.delivery.backoff import Backoff
-from axis.delivery.peer import Outgoing, ReceiverState, Recipient, Sent
-from axis.errors import AxisError, PeerRefused, PeerUnreachable
-from axis.evidence.leaf import LeafKind, make_leaf
+from axis.delivery.circuit import Circuit, CircuitPolicy
+from axis.delivery.shares import Wish, share
+from axis.errors import AxisError
 from axis.exchange import parcel as rows
 from axis.exchange.context import Context
 from axis.exchange.partners import Line, Partners
-from axis.organ.codes import canonical_form
+from axis.exchange.sending import UNSENT, Reach, Sending, SendingPolicy, sender_events
+from axis.store import partners as stored
 from axis.store import queries
-from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueMoved
-from axis.store.records import Consignment, QueueRow, Row
-from axis.terms import TransportState, Urgency
+from axis.store.hot import Hot, QueueDelayed, Stale
+from axis.store.records import Downtime, PartnerState, QueueRow, Row
+from axis.terms import EventKind
 
 log = structlog.get_logger(__name__)
 
 _MINUTE_S = 60
-_UNSENT = (TransportState.QUEUED, TransportState.RETRYING)
 _PLANNED_AT_ONCE = 200  # pushes that are made in one write
+_RENEWALS = 3  # in the time of one lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxPolicy:
     """How partners are pushed to."""
 
-    backoff: Backoff = field(default_factory=Backoff)
-    lease_s: float = 120  # longer than any single call to the partner may take
+    sending: SendingPolicy = field(default_factory=SendingPolicy)
+    circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
+    places: int = 200  # pushes at once, to all partners together
+    lease_s: float = 120.0  # renewed while the row is worked on: how soon a dead process's rows are taken up
     look_s: float = 1.0  # between looks at the queue when nothing rings
     plan_s: float = 60.0  # between looks for what waits without a push, when no configuration changes
-    concurrency: int = 4  # pushes to one partner at once
-    ask: Backoff = field(  # how often the partner is asked whether the receivers have a package
-        default_factory=lambda: Backoff(delays_s=(5, 30, 120, 600, 3600, 14400), give_up_s=5 * 86_400)
-    )
+    delayed_after_s: float = 7_200.0  # a sender is told that its package still waits
     asks_per_minute: int = 120  # to one partner
+
+
+@dataclass(slots=True, eq=False)
+class Traffic:
+    """What goes on with one partner in this process."""
+
+    circuit: Circuit
+    running: dict[str, QueueRow] = field(default_factory=dict)  # by queue_id
+    asks: list[float] = field(default_factory=list)  # when it was asked, in the last minute
+    probing: bool = False
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What the database says at one moment."""
+
+    due: tuple[str, ...]
+    paused: Mapping[str, Downtime]
+    down: frozenset[str]  # partners that are told to be down
 
 
 class Outbox:
@@ -59,10 +83,13 @@ class Outbox:
         self._context = context
         self._partners = partners
         self._policy = policy
-        self._running: dict[str, set[asyncio.Task[None]]] = {}  # by partner
-        self._asks: dict[str, list[float]] = {}
+        self._sending = Sending(context, policy.sending)
+        self._traffic: dict[str, Traffic] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._look = Look(due=(), paused={}, down=frozenset())
         self._planned_version: int | None = None
         self._planned_at_s = 0.0
+        self._renewed_at_s = 0.0
 
     async def run(self) -> None:
         """Push and ask for ever. A failure of one row never stops the others; one of the loop is logged and survived.
@@ -77,10 +104,9 @@ class Outbox:
                     task.add_done_callback(lambda _: bell.set())
                 await _wait(bell, self._policy.look_s)
         finally:
-            running = [task for tasks in self._running.values() for task in tasks]
-            for task in running:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def work(self) -> bool:
         """One round, to its end: what is due now. Returns whether there was anything."""
@@ -88,50 +114,182 @@ class Outbox:
         await asyncio.gather(*tasks)
         return bool(tasks)
 
+    def told(self) -> dict[str, dict[str, object]]:
+        """Every partner for people, as this process sees it."""
+        return {line.partner_id: self._told(line) for line in self._partners.lines()}
+
+    def may_call(self, partner_id: str) -> bool:
+        """Whether it is not the partner's planned downtime."""
+        return partner_id not in self._look.paused
+
+    def _told(self, line: Line) -> dict[str, object]:
+        traffic, paused = self._of(line.partner_id), self._look.paused.get(line.partner_id)
+        until = traffic.circuit.open_until
+        return {
+            "state": "paused" if paused else "open" if traffic.circuit.is_open else "closed",
+            "until": paused.ends_at.isoformat() if paused else until.isoformat() if until else None,
+            "problem": paused.reason if paused else traffic.last_error,
+            "running": len(traffic.running),
+            "places": traffic.circuit.places,
+            "failures": traffic.circuit.failures,
+        }
+
+    def _of(self, partner_id: str) -> Traffic:
+        return self._traffic.setdefault(partner_id, Traffic(Circuit.begin(self._policy.circuit)))
+
+    # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────────
+
     async def _start(self) -> list[asyncio.Task[None]]:
-        """Claim as much due work as there are places, pushes before questions, and begin it."""
-        started: list[asyncio.Task[None]] = []
+        """Claim as much due work as there are places, and begin it."""
         try:
             await self._partners.refresh()
             await self._plan_if_due()
-            for line in self._partners.lines():
-                for row in await self._claim_for(line):
-                    task = asyncio.create_task(self._run_row(line, row))
-                    self._running.setdefault(line.partner_id, set()).add(task)
-                    task.add_done_callback(self._running[line.partner_id].discard)
-                    started.append(task)
+            await self._renew_if_due()
+            now = self._context.clock.now()
+            self._look = await self._context.store.read(lambda c: _look(c, now))
+            started = self._probe(now)
+            await self._tell_late(now)
+            return started + await self._begin(now)
         except Exception:
             log.exception("outbox_failed")
-        return started
+            return []
 
-    async def _claim_for(self, line: Line) -> tuple[QueueRow, ...]:
-        places = self._policy.concurrency - len(self._running.get(line.partner_id, ()))
-        found = await self._claim(line.partner_id, "send", places)
-        return found + await self._claim(line.partner_id, "ask", min(places - len(found), self._allowed_asks(line)))
+    async def _begin(self, now: datetime) -> list[asyncio.Task[None]]:
+        wanting = {line: self._places(line) for line in self._partners.lines() if line.partner_id in self._look.due}
+        wanting = {line: places for line, places in wanting.items() if places > 0}
+        if not wanting:
+            return []
+        asks = {line: self._allowed_asks(line) for line in wanting}
+        wishes = await self._context.store.read(
+            lambda c: [_wish(c, line, n, asks[line], now, self._of(line.partner_id)) for line, n in wanting.items()]
+        )
+        running = sum(len(traffic.running) for traffic in self._traffic.values())
+        shares = share(wishes, self._policy.places, self._policy.places - running)
+        chosen = [row.queue_id for of_partner in shares.values() for row in of_partner]
+        if not chosen:
+            return []
+        until = now + timedelta(seconds=self._policy.lease_s)
+        claimed = await self._context.store.write(lambda c: queries.claim(c, chosen, now, until))
+        return [self._run(line, row) for row in claimed if (line := self._partners.line(row.partner_id)) is not None]
+
+    def _places(self, line: Line) -> int:
+        """How many more rows of a partner may be begun now."""
+        traffic = self._of(line.partner_id)
+        if line.partner_id in self._look.paused or traffic.circuit.is_open:
+            return 0
+        return traffic.circuit.places - len(traffic.running)
 
     def _allowed_asks(self, line: Line) -> int:
-        now = asyncio.get_running_loop().time()
-        recent = [at for at in self._asks.get(line.partner_id, ()) if now - at < _MINUTE_S]
-        self._asks[line.partner_id] = recent
-        return self._policy.asks_per_minute - len(recent)
+        now_s, traffic = asyncio.get_running_loop().time(), self._of(line.partner_id)
+        traffic.asks = [at for at in traffic.asks if now_s - at < _MINUTE_S]
+        return max(self._policy.asks_per_minute - len(traffic.asks), 0)
 
-    async def _claim(self, partner_id: str, task: str, limit: int) -> tuple[QueueRow, ...]:
-        if limit <= 0:
-            return ()
-        now = self._context.clock.now()
-        if not await self._context.store.read(lambda c: queries.has_due(c, partner_id, task, now)):
-            return ()
-        until = now + timedelta(seconds=self._policy.lease_s)
-        return await self._context.store.write(lambda c: queries.claim(c, partner_id, task, now, until, limit))
+    # ── doing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _run_row(self, line: Line, row: QueueRow) -> None:
+    def _run(self, line: Line, row: QueueRow) -> asyncio.Task[None]:
+        traffic = self._of(line.partner_id)
+        traffic.running[row.queue_id] = row
+        if row.task == "ask":
+            traffic.asks.append(asyncio.get_running_loop().time())
+        return self._spawn(self._run_row(line, row, traffic))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _run_row(self, line: Line, row: QueueRow, traffic: Traffic) -> None:
         try:
             with line.use():
-                await (self._send(line, row) if row.task == "send" else self._ask(line, row))
-        except Exception:
+                act = self._sending.send if row.task == "send" else self._sending.ask
+                tried = await act(line, row)
+            await self._note(line, tried.reach, tried.words)
+        except Exception as e:
             log.exception("outbox_row_failed", partner=line.partner_id, package_id=row.package_id)
+            await self._put_off(row, f"internal: {type(e).__name__}")
+        finally:
+            del traffic.running[row.queue_id]
 
-    # ── planning ───────────────────────────────────────────────────────────────────────────────────────────────
+    async def _put_off(self, row: QueueRow, words: str) -> None:
+        try:
+            await self._sending.put_off(row, words)
+        except Exception:  # then its lease ends, and it is tried again all the same
+            log.exception("outbox_row_stuck", partner=row.partner_id, package_id=row.package_id)
+
+    # ── partners that cannot be reached ────────────────────────────────────────────────────────────────────────
+
+    async def _note(self, line: Line, reach: Reach, error: str) -> None:
+        """What a try showed goes into the circuit; when it opens or closes, that is told once."""
+        traffic, now = self._of(line.partner_id), self._context.clock.now()
+        if reach is Reach.UNREACHED:
+            before = traffic.circuit
+            traffic.circuit = before.failed(self._policy.circuit, now)
+            traffic.last_error = error or "it could not be reached"
+            if traffic.circuit.is_open and not before.is_open:
+                log.warning("partner_left_alone", partner=line.partner_id, until=str(traffic.circuit.open_until))
+                await self._tell(line, stored.DOWN, now, traffic.last_error)
+        elif reach is Reach.REACHED:
+            traffic.circuit = traffic.circuit.succeeded(self._policy.circuit)
+            traffic.last_error = ""
+            if line.partner_id in self._look.down:
+                await self._tell(line, stored.UP, now, None)
+
+    def _probe(self, now: datetime) -> list[asyncio.Task[None]]:
+        """Ask those that were left alone for long enough whether they are back; no package pays for it."""
+        return [
+            self._spawn(self._ask_health(line, self._of(line.partner_id)))
+            for line in self._partners.lines()
+            if line.partner_id not in self._look.paused
+            and self._of(line.partner_id).circuit.may_probe(now)
+            and not self._of(line.partner_id).probing
+        ]
+
+    async def _ask_health(self, line: Line, traffic: Traffic) -> None:
+        traffic.probing = True
+        try:
+            with line.use() as peer:
+                await peer.health()
+        except Exception as e:  # noqa: BLE001 - whatever it is, it is not back
+            await self._note(line, Reach.UNREACHED, str(e) if isinstance(e, AxisError) else type(e).__name__)
+        else:
+            traffic.circuit = traffic.circuit.seems_back(self._policy.circuit)
+            if line.partner_id not in self._look.due:  # no package will show it
+                await self._note(line, Reach.REACHED, "")
+        finally:
+            traffic.probing = False
+
+    async def _tell(self, line: Line, word: str, at: datetime, error: str | None) -> None:
+        """Say it once, whichever of several processes notices first: in the audit trail, the log, and to systems."""
+        state = PartnerState(partner_id=line.partner_id, state=word, since=at, last_error=error)
+        kind = EventKind.PARTNER_DOWN if word == stored.DOWN else EventKind.PARTNER_UP
+        fields = {"partner": line.partner_id, "error": error}
+        systems = self._context.directory.current.enabled_systems() if line.is_uplink else (line.partner_id,)
+        events = tuple(self._context.event(system_id, kind, None, fields) for system_id in systems)
+        if await self._context.store.write(lambda c: stored.tell(c, state, events)):
+            log.warning(kind.value, partner=line.partner_id, error=error)
+
+    # ── what is late ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _tell_late(self, now: datetime) -> None:
+        """Senders learn, once, that a package still waits; it is tried on all the same."""
+        before = now - timedelta(seconds=self._policy.delayed_after_s)
+        for row in await self._context.store.read(lambda c: queries.late(c, before)):
+            push = await self._context.store.read(partial(_push_of, row))
+            told: tuple[Row, ...] = ()
+            if push is not None:
+                waiting = [c for c in push.consignments if c.state in UNSENT]
+                words = next((c.last_error for c in waiting if c.last_error), "")
+                receivers = [c.receiver_organ for c in waiting]
+                told = sender_events(self._context, EventKind.DELIVERY_DELAYED, push.package, receivers, words)
+            try:
+                await self._context.store.submit(
+                    Hot(inserts=told, changes=(QueueDelayed(queue_id=row.queue_id, at=now),))
+                )
+            except Stale:
+                continue  # another process told it, or the row is gone
+
+    # ── planning and leases ────────────────────────────────────────────────────────────────────────────────────
 
     async def _plan_if_due(self) -> None:
         """Give what waits for a partner its push. The lines' version: what was decided under an older one is here."""
@@ -140,239 +298,38 @@ class Outbox:
             return
         self._planned_version, self._planned_at_s = self._partners.version, now_s
         while missing := await self._context.store.read(lambda c: queries.missing_pushes(c, _PLANNED_AT_ONCE)):
-            pushes = tuple(
-                rows.push_row(self._context, push.package_id, push.partner_id, push.urgency, push.queued_at)
-                for push in missing
-            )
+            pushes = tuple(rows.push_row(self._context, push) for push in missing)
             await self._context.store.submit(Hot(inserts=pushes))
             log.info("pushes_planned", pushes=len(pushes))
 
-    # ── pushing ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _send(self, line: Line, row: QueueRow) -> None:
-        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
-        if push is None:
-            raise LookupError(row.package_id)  # a foreign key forbids it
-        waiting = [c for c in push.consignments if c.state in _UNSENT]
-        if not waiting:
-            await self._context.settle(partial(self._nothing_to_send, row, push.consignments))
+    async def _renew_if_due(self) -> None:
+        """Whoever is still at work keeps the rows: long uploads outlive a lease, dead processes do not."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._renewed_at_s < self._policy.lease_s / _RENEWALS:
             return
-        outgoing = await self._context.work_out(len(waiting), partial(self._outgoing, row, push, waiting))
-        content = partial(self._context.store.blobs.chunks, outgoing.sha256_hex)
-        with structlog.contextvars.bound_contextvars(request_id=outgoing.request_id):
-            try:
-                sent = await line.peer.send(outgoing, content)
-            except AxisError as e:
-                await self._record_failure(row, e)
-                return
-            ids = {c.consignment_id for c in waiting}
-            await self._context.settle(partial(self._sent, line, row, sent, ids))
-            log.info("package_handed_over", partner=line.partner_id, package_id=row.package_id, peer_ref=sent.ref)
-
-    def _outgoing(self, row: QueueRow, push: queries.Push, waiting: Sequence[Consignment]) -> Outgoing:
-        package, registry = push.package, self._context.directory.current.registry
-        addressed = {delivery.delivery_id: delivery for delivery in push.deliveries}
-        recipients = []
-        for consignment in waiting:
-            delivery = addressed.get(consignment.delivery_id or "")
-            organ = registry.find(consignment.receiver_organ)
-            recipients.append(
-                Recipient(
-                    organ_id=consignment.receiver_organ,
-                    name=organ.name if organ else delivery.receiver_name if delivery else None,
-                    email=organ.email if organ else None,
-                    addressed_as=delivery.addressed_as if delivery else consignment.receiver_organ,
-                )
-            )
-        sender = registry.find(package.from_organ)
-        return Outgoing(
-            package_id=package.package_id,
-            kind=package.kind,
-            size_bytes=package.size_bytes,
-            sha256_hex=package.sha256_hex,
-            from_organ=package.from_raw,
-            request_id=row.queue_id,
-            receivers=tuple(recipients),
-            document_id=package.document_id,
-            code=package.code,
-            subject=package.subject,
-            urgency=Urgency(package.urgency),
-            status_code=push.status_code,
-            from_name=sender.name if sender else push.sender_name,
-        )
-
-    async def _nothing_to_send(self, row: QueueRow, consignments: Sequence[Consignment]) -> tuple[Hot | None, None]:
-        """Cancelled, moved elsewhere, or sent by another claimer: the row asks on where it did, else it ends."""
-        if not await self._is_ours(row):
-            return None, None
-        if row.peer_ref and any(c.state is TransportState.HANDED_OVER for c in consignments):
-            return Hot(changes=(_asking(row, row.peer_ref, self._first_ask()),)), None
-        return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),)), None
-
-    async def _is_ours(self, row: QueueRow) -> bool:
-        """Whether nobody has claimed, renewed or removed the row since we claimed it."""
-        now = await self._context.store.read(lambda c: queries.queue_row(c, row.queue_id))
-        if now is None or now.fence != row.fence:
-            log.warning("lease_lost", partner=row.partner_id, package_id=row.package_id)
-            return False
-        return True
-
-    def _first_ask(self) -> datetime:
-        now = self._context.clock.now()
-        return self._policy.ask.next_try(now, 1, now) or now
-
-    async def _sent(self, line: Line, row: QueueRow, sent: Sent, ids: set[str]) -> tuple[Hot | None, None]:
-        """What was sent counts as handed over, even if the row was taken from us meanwhile: the partner has it."""
-        ours = await self._is_ours(row)
-        consignments = await self._context.store.read(lambda c: queries.consignments(c, row.package_id))
-        waiting = [c for c in consignments if _has_got(c, row.partner_id, ids)]
-        end: tuple[Change, ...] = ()
-        if ours and line.peer.tells_receivers and sent.ref and not sent.acknowledged:
-            end = (_asking(row, sent.ref, self._first_ask()),)
-        elif ours:
-            end = (QueueDone(queue_id=row.queue_id, fence=row.fence),)
-        write = partial(self._write_sent, row, sent, waiting, end)
-        return await self._context.work_out(len(waiting), write), None
-
-    def _write_sent(
-        self, row: QueueRow, sent: Sent, waiting: Sequence[Consignment], end: tuple[Change, ...]
-    ) -> Hot | None:
-        if not (waiting or end):
-            return None
-        now = self._context.clock.now()
-        receivers = [c.receiver_organ for c in waiting]
-        moves: list[Change] = []
-        leaves: list[Row] = []
-        if waiting:
-            fields = {"package_id": row.package_id, "receivers": receivers, "system": row.partner_id}
-            leaves.append(make_leaf(LeafKind.HANDED_OVER, now, {**fields, "peer_ref": sent.ref or None}))
-            moves += [_moved(c, c.state, TransportState.HANDED_OVER, now) for c in waiting]
-            if sent.acknowledged:
-                leaves.append(make_leaf(LeafKind.ACKNOWLEDGED, now, fields))
-                moves += [_moved(c, TransportState.HANDED_OVER, TransportState.ACKNOWLEDGED, now) for c in waiting]
-        return Hot(inserts=tuple(leaves), changes=(*moves, *end))
-
-    async def _record_failure(self, row: QueueRow, error: AxisError) -> None:
-        words = str(error)[:500]
-        final = isinstance(error, PeerRefused) and error.retry == "never"
-        log.warning("push_failed", partner=row.partner_id, package_id=row.package_id, error=words, final=final)
-        await self._context.settle(partial(self._failed, row, words, final=final))
-
-    async def _failed(self, row: QueueRow, words: str, *, final: bool) -> tuple[Hot | None, None]:
-        if not await self._is_ours(row):
-            return None, None
-        now = self._context.clock.now()
-        due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at)
-        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
-        waiting = [c for c in push.consignments if c.state in _UNSENT] if push else []
-        return await self._context.work_out(
-            len(waiting), partial(self._write_failed, row, words, due_at, waiting)
-        ), None
-
-    def _write_failed(self, row: QueueRow, words: str, due_at: datetime | None, waiting: Sequence[Consignment]) -> Hot:
-        failures: tuple[Change, ...] = tuple(
-            ConsignmentFailed(
-                consignment_id=c.consignment_id,
-                was=c.state,
-                becomes=TransportState.RETRYING if due_at else TransportState.DEAD,
-                visible_at=due_at,
-                last_error=words,
-            )
-            for c in waiting
-        )
-        if not waiting:  # withdrawn while the push was under way
-            return Hot(changes=(QueueDone(queue_id=row.queue_id, fence=row.fence),))
-        if due_at is None:
-            fields = {"package_id": row.package_id, "receivers": [c.receiver_organ for c in waiting], "error": words}
-            audit: tuple[Row, ...] = (self._context.audit("consignment_dead", row.partner_id, fields),)
-            done = QueueDone(queue_id=row.queue_id, fence=row.fence)
-            return Hot(inserts=audit, changes=(*failures, done))
-        return Hot(changes=(*failures, _later(row, due_at, row.attempts + 1)))
-
-    # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _ask(self, line: Line, row: QueueRow) -> None:
-        states: Sequence[ReceiverState] = ()
-        self._asks.setdefault(line.partner_id, []).append(asyncio.get_running_loop().time())
-        try:
-            if line.peer.tells_receivers:
-                states = await line.peer.receivers(row.peer_ref or "")
-        except (PeerRefused, PeerUnreachable) as e:
-            log.info("ask_failed", partner=line.partner_id, package_id=row.package_id, error=str(e)[:500])
-        await self._context.settle(partial(self._asked, row, states))
-
-    async def _asked(self, row: QueueRow, states: Sequence[ReceiverState]) -> tuple[Hot | None, None]:
-        if not await self._is_ours(row):
-            return None, None
-        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
-        ours = push.consignments if push else ()
-        return await self._context.work_out(len(ours), partial(self._write_asked, row, states, ours)), None
-
-    def _write_asked(self, row: QueueRow, states: Sequence[ReceiverState], ours: Sequence[Consignment]) -> Hot:
-        now = self._context.clock.now()
-        confirmed = self._confirmed(ours, states)
-        moves: tuple[Change, ...] = tuple(
-            ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.ACKNOWLEDGED, at=now)
-            for c in confirmed
-        )
-        leaves: tuple[Row, ...] = ()
-        if confirmed:
-            fields = {
-                "package_id": row.package_id,
-                "receivers": [c.receiver_organ for c in confirmed],
-                "system": row.partner_id,
-            }
-            leaves = (make_leaf(LeafKind.ACKNOWLEDGED, now, fields),)
-        done = {c.consignment_id for c in confirmed}
-        open_ones = [c for c in ours if c.state is TransportState.HANDED_OVER and c.consignment_id not in done]
-        end, audit = self._after_ask(row, now, [c.receiver_organ for c in open_ones])
-        return Hot(inserts=(*leaves, *audit), changes=(*moves, end))
-
-    def _confirmed(self, ours: Sequence[Consignment], states: Sequence[ReceiverState]) -> list[Consignment]:
-        registry = self._context.directory.current.registry
-        done = {registry.canonical(state.organ_code) for state in states if state.acknowledged}
-        done |= {canonical_form(state.organ_code) for state in states if state.acknowledged}
-        return [c for c in ours if c.state is TransportState.HANDED_OVER and c.receiver_organ in done]
-
-    def _after_ask(self, row: QueueRow, now: datetime, open_ones: list[str]) -> tuple[Change, tuple[Row, ...]]:
-        """Ask again later; stop when everybody has it, or when it has been too long, which somebody should look at."""
-        done = QueueDone(queue_id=row.queue_id, fence=row.fence)
-        if not open_ones:
-            return done, ()
-        due_at = self._policy.ask.next_try(now, row.attempts + 2, row.queued_at)
-        if due_at is None:
-            fields = {"package_id": row.package_id, "receivers": open_ones}
-            return done, (self._context.audit("never_acknowledged", row.partner_id, fields),)
-        return _later(row, due_at, row.attempts + 1), ()
+        self._renewed_at_s = now_s
+        held = [row for traffic in self._traffic.values() for row in traffic.running.values()]
+        if held:
+            until = self._context.clock.now() + timedelta(seconds=self._policy.lease_s)
+            await self._context.store.write(lambda c: queries.renew(c, held, until))
 
 
-def _has_got(consignment: Consignment, partner_id: str, sent_for: Collection[str]) -> bool:
-    """Whether the partner has a package for this receiver too, now that it was sent for some.
-
-    Also for one that was withdrawn meanwhile; and an uplink, which gets the package as a whole, for all of them.
-    """
-    if consignment.state is TransportState.CANCELLED:
-        return consignment.consignment_id in sent_for or consignment.uplink_id == partner_id
-    return consignment.consignment_id in sent_for and consignment.state in _UNSENT
+def _look(conn: Connection, now: datetime) -> Look:
+    down = frozenset(one.partner_id for one in stored.states(conn) if one.state == stored.DOWN)
+    return Look(due=queries.due_partners(conn, now), paused=stored.paused(conn, now), down=down)
 
 
-def _moved(consignment: Consignment, was: TransportState, becomes: TransportState, at: datetime) -> Change:
-    return ConsignmentMoved(consignment_id=consignment.consignment_id, was=was, becomes=becomes, at=at)
+def _wish(conn: Connection, line: Line, places: int, asks: int, now: datetime, traffic: Traffic) -> Wish[QueueRow]:  # noqa: PLR0913, PLR0917 - one question
+    """Pushes before questions."""
+    work: Sequence[QueueRow] = queries.heads(conn, line.partner_id, "send", now, places)
+    if (left := min(places - len(work), asks)) > 0:
+        work = (*work, *queries.heads(conn, line.partner_id, "ask", now, left))
+    urgencies = [row.urgency if row.task == "send" else -1 for row in work]
+    return Wish(partner_id=line.partner_id, work=work, urgencies=urgencies, running=len(traffic.running))
 
 
-def _asking(row: QueueRow, peer_ref: str, due_at: datetime) -> QueueMoved:
-    return QueueMoved(queue_id=row.queue_id, fence=row.fence, task="ask", peer_ref=peer_ref, due_at=due_at, attempts=0)
-
-
-def _later(row: QueueRow, due_at: datetime, attempts: int) -> QueueMoved:
-    return QueueMoved(
-        queue_id=row.queue_id,
-        fence=row.fence,
-        task=row.task,
-        peer_ref=row.peer_ref,
-        due_at=due_at,
-        attempts=attempts,
-    )
+def _push_of(row: QueueRow, conn: Connection) -> queries.PushContent | None:
+    return queries.push(conn, row.package_id, row.partner_id)
 
 
 async def _wait(bell: asyncio.Event, timeout_s: float) -> None:

@@ -18,6 +18,7 @@ from axis.exchange.particulars import particulars, particulars_json
 from axis.exchange.signing_day import sent_due_at, signed_on
 from axis.exchange.values import Source
 from axis.ids import PackageId
+from axis.store.queries import Push
 from axis.store.records import (
     Attachment,
     Consignment,
@@ -258,6 +259,8 @@ class Shipment:
     at: datetime
     to: tuple[Destination, ...]
     deliveries: Mapping[str, str]  # receiver's canonical code → delivery_id; a receiver may lack one
+    document_uid: str | None  # what the package carries or acts on
+    lane: str = ""  # of a status: who says it; statuses of one organisation keep their order, behind the document
 
 
 def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
@@ -279,7 +282,17 @@ def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
     )
     partners = dict.fromkeys(partner_of(context, destination.organ, destination.uplink_id) for destination in reached)
     return *consignments, *(
-        push_row(context, shipment.package_id, partner_id, shipment.urgency, shipment.at)
+        push_row(
+            context,
+            Push(
+                package_id=shipment.package_id,
+                partner_id=partner_id,
+                urgency=shipment.urgency,
+                document_uid=shipment.document_uid,
+                lane=shipment.lane,
+                queued_at=shipment.at,
+            ),
+        )
         for partner_id in partners
         if partner_id is not None
     )
@@ -290,17 +303,19 @@ def partner_of(context: Context, receiver: str, uplink_id: str | None) -> str | 
     return uplink_id or context.directory.current.pushed_by(receiver)
 
 
-def push_row(context: Context, package_id: str, partner_id: str, urgency: Urgency, at: datetime) -> QueueRow:
+def push_row(context: Context, push: Push) -> QueueRow:
     """A push of the package to a partner, due now: one, whatever the number of receivers there."""
     return QueueRow(
         queue_id=context.new_id(),
-        package_id=package_id,
-        partner_id=partner_id,
+        package_id=push.package_id,
+        partner_id=push.partner_id,
         task="send",
         peer_ref=None,
-        urgency=urgency,
-        queued_at=at,
-        due_at=at,
+        urgency=push.urgency,
+        document_uid=push.document_uid,
+        lane=push.lane,
+        queued_at=push.queued_at,
+        due_at=push.queued_at,
     )
 
 

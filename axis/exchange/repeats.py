@@ -17,6 +17,7 @@ from axis.exchange.context import Context
 from axis.exchange.parcel import Parcel, Shipment
 from axis.store import queries
 from axis.store.hot import Change, ConsignmentMoved, DocumentFlagged, DocumentRevised, Hot
+from axis.store.queries import Push
 from axis.store.records import Blob, Consignment, Delivery, Document, Package, Row
 from axis.terms import DocumentState, StatusCode, TransportState
 
@@ -42,7 +43,7 @@ async def repeat(context: Context, parcel: Parcel, document: Document) -> Hot | 
     if fresh and document.state in (DocumentState.RECALLED, DocumentState.REPLACED):
         raise WrongState(Code.DOCUMENT_CLOSED, f"{document.state}: {', '.join(to.organ for to in fresh)}", at="To")
     shipped = await _ship_to_fresh(context, parcel, document, known) if fresh else ()
-    reopened_rows, changes = reopen(context, parcel, known.reopen)
+    reopened_rows, changes = reopen(context, parcel, known.reopen, document.document_uid)
     changes += _flag(parcel, document)
     if fresh:
         changes += (_with_more(document),)
@@ -114,13 +115,14 @@ def _fresh_rows(
         urgency=parcel.urgency,
         at=parcel.at,
         to=fresh,
+        document_uid=uid,
         deliveries={delivery.receiver_organ: delivery.delivery_id for delivery in deliveries},
     )
     return *inserts, *deliveries, *rows.shipment_rows(context, shipment)
 
 
 def reopen(
-    context: Context, parcel: Parcel, consignments: Sequence[Consignment]
+    context: Context, parcel: Parcel, consignments: Sequence[Consignment], document_uid: str | None
 ) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
     """Queue consignments again, and push them where they are pushed."""
     changes = tuple(
@@ -134,7 +136,17 @@ def reopen(
     )
     pushes = {(c.package_id, rows.partner_of(context, c.receiver_organ, c.uplink_id)) for c in consignments}
     pushed = tuple(
-        rows.push_row(context, package_id, partner_id, parcel.urgency, parcel.at)
+        rows.push_row(
+            context,
+            Push(
+                package_id=package_id,
+                partner_id=partner_id,
+                urgency=parcel.urgency,
+                document_uid=document_uid,
+                lane="",
+                queued_at=parcel.at,
+            ),
+        )
         for package_id, partner_id in sorted((p, to) for p, to in pushes if to is not None)
     )
     return pushed, changes

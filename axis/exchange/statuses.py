@@ -107,7 +107,7 @@ class StatusIntake:
             *checked_rows(entry.checked, package_id, entry.at),
             *verdict.inserts,
             _event_row(self._context.new_id(), package_id, report, found, verdict),
-            *rows.shipment_rows(self._context, _shipment(report, package_id, destination)),
+            *rows.shipment_rows(self._context, _shipment(report, package_id, destination, document_uid)),
             _leaf(report, package_id, document_uid, verdict.effect),
             *(entry.composed.rows if entry.composed else ()),
         )
@@ -203,8 +203,16 @@ def _event_row(event_id: str, package_id: str, report: Report, found: Found, ver
     )
 
 
-def _shipment(report: Report, package_id: str, destination: Destination) -> Shipment:
-    return Shipment(package_id=package_id, urgency=Urgency.NORMAL, at=report.entry.at, to=(destination,), deliveries={})
+def _shipment(report: Report, package_id: str, destination: Destination, document_uid: str | None) -> Shipment:
+    return Shipment(
+        package_id=package_id,
+        urgency=Urgency.NORMAL,
+        at=report.entry.at,
+        to=(destination,),
+        deliveries={},
+        document_uid=document_uid,
+        lane=report.entry.from_organ,
+    )
 
 
 def _leaf(report: Report, package_id: str, document_uid: str | None, effect: Effect) -> Leaf:

@@ -1,4 +1,4 @@
-"""Keeps in step what follows from documents and deliveries: their time limits.
+"""Keeps in step what follows from documents and deliveries: their time limits, and which figures have to be made anew.
 
 Every change leaves a mark in its own transaction (`store.touches`). Here the marks are taken, the present state of what
 they name is read, and what follows from it is worked out anew and written, with the marks removed in the same
@@ -8,8 +8,8 @@ written over a newer one.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -19,13 +19,14 @@ from sqlalchemy import Connection
 from axis.calendar.deadlines import NO_DUES, Deadlines, Dues, unanswered
 from axis.clock import Clock
 from axis.edxml.dates import read_date
+from axis.kpi.figures import Cell, day_of
 from axis.ops.schedule import Turn
 from axis.store import queries
 from axis.store.hot import Stale
 from axis.store.queries import DeadlineChanges, DueDates, Mark, Tracked
 from axis.store.records import Deadline
 from axis.store.store import Store
-from axis.terms import DeadlineKind, DeadlineStage, Place, StatusCode, Urgency
+from axis.terms import DeadlineKind, DeadlineStage, Origin, Place, Side, StatusCode, Urgency
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,15 @@ class _Round:
     """What one round found."""
 
     marks: tuple[Mark, ...]
-    changes: tuple[DeadlineChanges, ...]  # portions, small enough for a unit each
+    portions: tuple["_Portion", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Portion:
+    """What is written in one unit."""
+
+    changes: DeadlineChanges = field(default_factory=DeadlineChanges)
+    cells: tuple[Cell, ...] = ()  # figures that have to be made anew
 
 
 class Following:
@@ -85,7 +94,7 @@ class Following:
         while owing := await self._store.read(partial(queries.owing, after=after, limit=_ROWS)):
             after = owing[-1]
             for portion in await self._store.read(partial(self._renewed, owing)):
-                renewed += len(portion.moved)
+                renewed += len(portion.changes.moved)
                 await self._store.write(partial(self._apply, turn, portion, ()))
         await turn.end()
         log.info("deadlines_renewed", changed=renewed)
@@ -93,7 +102,7 @@ class Following:
 
     async def _round(self, turn: Turn) -> int:
         found = await self._store.read(self._look)
-        *others, last = found.changes or (DeadlineChanges(),)
+        *others, last = found.portions or (_Portion(),)
         for portion in others:
             await self._store.write(partial(self._apply, turn, portion, ()))
         await self._store.write(partial(self._apply, turn, last, found.marks))
@@ -105,24 +114,26 @@ class Following:
         documents = sorted({mark.document_uid for mark in marks if mark.document_uid})
         deliveries = sorted({mark.delivery_id for mark in marks if mark.delivery_id})
         tracked = (*queries.tracked_of_documents(conn, documents), *queries.tracked(conn, deliveries))
-        return _Round(marks=marks, changes=self._follow(conn, tracked))
+        return _Round(marks=marks, portions=self._follow(conn, tracked))
 
-    def _renewed(self, delivery_ids: Sequence[str], conn: Connection) -> tuple[DeadlineChanges, ...]:
+    def _renewed(self, delivery_ids: Sequence[str], conn: Connection) -> tuple[_Portion, ...]:
         return self._follow(conn, queries.tracked(conn, delivery_ids))
 
-    def _follow(self, conn: Connection, tracked: Iterable[Tracked]) -> tuple[DeadlineChanges, ...]:
+    def _follow(self, conn: Connection, tracked: Iterable[Tracked]) -> tuple[_Portion, ...]:
         each = {one.delivery.delivery_id: one for one in tracked}
         known: dict[str, list[Deadline]] = {}
         for deadline in queries.deadlines_of(conn, list(each)):
             known.setdefault(deadline.delivery_id, []).append(deadline)
         now = self._clock.now()
         found = [follow(self._deadlines, one, known.get(delivery_id, ()), now) for delivery_id, one in each.items()]
-        return _portions([changes for changes in found if changes is not None])
+        cells = {cell for one in each.values() for cell in cells_of(one)}
+        return _portions([changes for changes in found if changes is not None], sorted(cells))
 
     @staticmethod
-    def _apply(turn: Turn, changes: DeadlineChanges, marks: Sequence[Mark], conn: Connection) -> None:
+    def _apply(turn: Turn, portion: _Portion, marks: Sequence[Mark], conn: Connection) -> None:
         turn.keep(conn)
-        queries.change_deadlines(conn, changes)
+        queries.change_deadlines(conn, portion.changes)
+        queries.mark_dirty(conn, portion.cells)
         if marks:
             queries.forget_touched(conn, [mark.touch_id for mark in marks])
 
@@ -156,6 +167,16 @@ def follow(deadlines: Deadlines, tracked: Tracked, known: Sequence[Deadline], no
     if not (made or moved or by_kind or due_dates):
         return None
     return DeadlineChanges(made=tuple(made), moved=tuple(moved), ended=tuple(by_kind.values()), due_dates=due_dates)
+
+
+def cells_of(tracked: Tracked) -> Iterator[Cell]:
+    """The figures to which a delivery adds: its sender's, if that is one of ours, and its receiver's."""
+    delivery, document = tracked.delivery, tracked.document
+    if document.origin is not Origin.UPLINK:
+        yield Cell(span=day_of(document.received_at).isoformat(), organ_id=document.from_organ, side=Side.SENT)
+    if delivery.place is Place.LOCAL:
+        day = day_of(delivery.created_at).isoformat()
+        yield Cell(span=day, organ_id=delivery.receiver_organ, side=Side.RECEIVED)
 
 
 def is_over(tracked: Tracked) -> bool:
@@ -208,17 +229,16 @@ def _timed(deadlines: Deadlines, deadline: Deadline, now: datetime) -> Deadline:
     return replace(deadline, stage=DeadlineStage.WAITING, next_at=remind_at)
 
 
-def _portions(changes: Sequence[DeadlineChanges]) -> tuple[DeadlineChanges, ...]:
+def _portions(changes: Sequence[DeadlineChanges], cells: Sequence[Cell]) -> tuple[_Portion, ...]:
     """The changes of many deliveries, put together into as few units as may be."""
-    portions = []
+    portions = [_Portion(cells=tuple(cells[start : start + _ROWS])) for start in range(0, len(cells), _ROWS)]
     for start in range(0, len(changes), _ROWS // 3):
         part = changes[start : start + _ROWS // 3]
-        portions.append(
-            DeadlineChanges(
-                made=tuple(one for changed in part for one in changed.made),
-                moved=tuple(one for changed in part for one in changed.moved),
-                ended=tuple(one for changed in part for one in changed.ended),
-                due_dates=tuple(one for changed in part for one in changed.due_dates),
-            )
+        together = DeadlineChanges(
+            made=tuple(one for changed in part for one in changed.made),
+            moved=tuple(one for changed in part for one in changed.moved),
+            ended=tuple(one for changed in part for one in changed.ended),
+            due_dates=tuple(one for changed in part for one in changed.due_dates),
         )
+        portions.append(_Portion(changes=together))
     return tuple(portions)

@@ -123,7 +123,7 @@ class Plan:
             self._forms[canonical_form(code)] = code
         self._taken[code] = None
         wanted = self._wanted(known, row)
-        if known.name not in (wanted.name, *(_plain(old.name) for old in row.former_names)):
+        if known.name not in (wanted.name, *(plain(old.name) for old in row.former_names)):
             self._leave_name(known)
         self.organs[code] = wanted
         for old in row.old_codes:
@@ -175,7 +175,7 @@ class Plan:
             name=_checked_name(known.organ_id, row.name) if row.name else known.name,
             parent_id=known.parent_id if row.parent is None else row.parent or None,
             level=known.level if row.level is None else row.level,
-            email=known.email if row.email is None else _plain(row.email) or None,
+            email=known.email if row.email is None else plain(row.email) or None,
             status=row.status or known.status,
             successor_id=successor,
             kind=row.kind or known.kind,
@@ -192,7 +192,7 @@ class Plan:
             return known.closed_at or self._occasion.at
         day = _checked_day(closed_on, known.organ_id, "closed_on")
         if day > self._occasion.day:
-            raise Malformed(Code.FIELD_INVALID, f"{known.organ_id}: closed after today", at="closed_on")
+            raise Malformed(Code.BAD_REQUEST, f"{known.organ_id}: closed after today", at="closed_on")
         if known.closed_at is not None and local_day(known.closed_at) == day:
             return known.closed_at
         return datetime.combine(date.fromisoformat(day), time(), VIETNAM).astimezone(UTC)
@@ -257,11 +257,11 @@ class Plan:
             name=_checked_name(organ_id, old.name),
             valid_from=_checked_day(old.valid_from, organ_id, "former_names"),
             valid_until=_checked_day(old.valid_until, organ_id, "former_names"),
-            source=_plain(old.source),
+            source=plain(old.source),
         )
         if not name.valid_from < name.valid_until <= self._occasion.day:
             detail = f"{organ_id}: a former name ends before it begins, or after today"
-            raise Malformed(Code.FIELD_INVALID, detail, at="former_names")
+            raise Malformed(Code.BAD_REQUEST, detail, at="former_names")
         known = self._names.get((organ_id, name.valid_until))
         if known is None:
             self._add_name(name)
@@ -350,7 +350,7 @@ def _period_told(old: OldCode, organ_id: str, known: Sequence[Alias]) -> Alias:
         valid_until=latest.valid_until if ends is None else ends,
     )
     if told.valid_until and told.valid_until <= told.valid_from:
-        raise Malformed(Code.FIELD_INVALID, f"{old.code} ends before it begins", at="old_code")
+        raise Malformed(Code.BAD_REQUEST, f"{old.code} ends before it begins", at="old_code")
     return told
 
 
@@ -372,7 +372,7 @@ def _looped(links: Mapping[str, str | None]) -> list[str]:
 def _checked_code(code: str, at: str) -> str:
     if not is_usable_code(code):
         detail = f"a code has 1 to {MAX_CODE_CHARS} characters, no spaces, and none of {''.join(sorted(_FORBIDDEN))}"
-        raise Malformed(Code.FIELD_INVALID, detail, at=at)
+        raise Malformed(Code.BAD_REQUEST, detail, at=at)
     return code
 
 
@@ -387,13 +387,13 @@ def is_usable_code(code: str) -> bool:
 
 
 def _checked_name(code: str, name: str) -> str:
-    plain = _plain(name)
-    if not plain:
-        raise Malformed(Code.FIELD_INVALID, f"{code} has no name", at="name")
-    return plain
+    line = plain(name)
+    if not line:
+        raise Malformed(Code.BAD_REQUEST, f"{code} has no name", at="name")
+    return line
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line of what can be printed, NFC."""
     printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
     return " ".join(printable.split())
@@ -402,7 +402,7 @@ def _plain(text: str) -> str:
 def _checked_day(text: str, code: str, at: str) -> str:
     """An ISO date, or "" as it is."""
     if text and not is_day(text):
-        raise Malformed(Code.FIELD_INVALID, f"{code}: {text!r} is no day like 2025-07-01", at=at)
+        raise Malformed(Code.BAD_REQUEST, f"{code}: {text!r} is no day like 2025-07-01", at=at)
     return text
 
 

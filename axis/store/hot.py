@@ -51,6 +51,7 @@ class ConsignmentMoved:
     was: TransportState
     becomes: TransportState
     at: datetime
+    handed_to: str | None = None  # the system that has fetched it; kept of the first time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +206,14 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDelayed:
+    """The sender of a queue row's package is told that it is delayed; guarded by its not having been told."""
+
+    queue_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDone:
     """The claimer of a queue row removes it; guarded by its fence."""
 
@@ -228,6 +237,7 @@ Change = (
     | CheckMoved
     | CheckDone
     | QueueMoved
+    | QueueDelayed
     | QueueDone
 )
 

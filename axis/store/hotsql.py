@@ -168,6 +168,7 @@ def _afresh(statement: _Insert) -> Insert:
             "due_at": new.due_at,
             "attempts": new.attempts,
             "lease_until": null(),
+            "delayed_at": null(),
             "fence": t.fence + _ONE,
         },
     )
@@ -223,6 +224,7 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.CheckMoved: _check_moved,
         hot.CheckDone: _check_done,
         hot.QueueMoved: _queue_moved,
+        hot.QueueDelayed: _queue_delayed,
         hot.QueueDone: _queue_done,
     }
     changes = {}
@@ -295,6 +297,7 @@ def _consignment_moved(p: _Parameters) -> Update:
             fetched=t.fetched + handed_over,
             failures=t.failures * (_ONE - afresh),
             visible_at=null(),
+            handed_to=func.coalesce(t.handed_to, p(t.handed_to, "handed_to")),
         )
     )
 
@@ -419,6 +422,15 @@ def _queue_moved(p: _Parameters) -> Update:
             attempts=p(t.attempts, "attempts"),
             lease_until=null(),
         )
+    )
+
+
+def _queue_delayed(p: _Parameters) -> Update:
+    t = schema.queue.c
+    return (
+        update(schema.queue)
+        .where(t.queue_id == p(t.queue_id, "queue_id"), t.delayed_at.is_(None))
+        .values(delayed_at=p(t.delayed_at, "at"))
     )
 
 

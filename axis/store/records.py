@@ -69,6 +69,16 @@ def holds(one: Service | RouteRule, at: datetime | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySync:
+    """How far we have followed the registry of another axis."""
+
+    uplink_id: str
+    level: int
+    version: int
+    synced_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """One secret of a system, encrypted with the node's key."""
 
@@ -229,6 +239,9 @@ class Delivery:
     state: DeliveryState = DeliveryState.OPEN
     state_at: datetime | None = None
     act_id: str | None = None
+    forwarded_from: str | None = None
+    returned_at: datetime | None = None
+    return_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +263,7 @@ class Consignment:
     failures: int = 0
     visible_at: datetime | None = None
     last_error: str | None = None
+    handed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,11 +449,36 @@ class QueueRow:
     task: str
     peer_ref: str | None
     urgency: int
+    document_uid: str | None = None
+    lane: str = ""
     queued_at: datetime
     due_at: datetime
     attempts: int = 0
     lease_until: datetime | None = None
     fence: int = 0
+    delayed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerState:
+    """What was last told of a partner."""
+
+    partner_id: str
+    state: str
+    since: datetime
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downtime:
+    """A partner is not called meanwhile."""
+
+    downtime_id: str
+    partner_id: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,7 +150,7 @@ def add_alias(conn: Connection, code: str, old: OldCode, at: datetime, actor: st
     """Let another code mean an organisation. Returns whether that is news.
 
     A code that meant it until some day means it again from today on, if nothing else is said.
-    Raises NotFound, Malformed(FIELD_INVALID), WrongState(ORGAN_EXISTS) when it means another one.
+    Raises NotFound, Malformed(BAD_REQUEST), WrongState(ORGAN_EXISTS) when it means another one.
     """
     plan = _begin(conn, at, actor)
     today = Occasion(at=at, actor=actor, version=0).day

@@ -29,6 +29,8 @@ from sqlalchemy import (
     text,
 )
 
+from axis.kpi.figures import COUNTS, TIMES
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -106,6 +108,16 @@ organ_alias = Table(
     Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
     Column("valid_from", String(10), primary_key=True),  # first day, ISO; empty: since ever
     Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
+)
+
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
 )
 
 # Names that organisations bore until a day; the present one stands in `organ`.
@@ -384,6 +396,9 @@ delivery = Table(
     Column("state", String(16), nullable=False, server_default="open"),  # terms.DeliveryState: what the sender did
     Column("state_at", UtcMicros),
     Column("act_id", String(26), ForeignKey("act.act_id")),  # the act that made the state what it is
+    Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
+    Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
+    Column("return_reason", Text),
     CheckConstraint(
         "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
     ),
@@ -410,6 +425,7 @@ consignment = Table(
     Column("failures", Integer, nullable=False),  # times the receiver said `fail`, or a push failed
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
+    Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
@@ -424,6 +440,19 @@ consignment = Table(
         "visible_at",
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
+    ),
+    Index(
+        "ix_consignment_failed",
+        "state",
+        "consignment_id",
+        sqlite_where=text("state IN ('dead', 'retrying')"),
+        postgresql_where=text("state IN ('dead', 'retrying')"),
+    ),
+    Index(
+        "ix_consignment_dead",
+        "delivery_id",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
     ),
 )
 
@@ -449,6 +478,7 @@ status_event = Table(
     Column("match_code_key", Text),
     Column("match_date", Text),
     Index("ix_status_event_document", "document_uid", "event_id"),
+    Index("ix_status_event_delivery_id", "delivery_id"),
     Index(
         "ix_status_event_orphan",
         "to_organ",
@@ -571,14 +601,41 @@ queue = Table(
     Column("task", String(4), nullable=False),  # send: push the package · ask: has the partner's receiver got it
     Column("peer_ref", Text),  # the partner's id for it, once sent
     Column("urgency", Integer, nullable=False),
+    Column("document_uid", String(26)),  # what the package carries or acts on; NULL: nothing that is known here
+    Column("lane", String(128), nullable=False),  # of a status: who says it; "": a document or an act on one
     Column("queued_at", UtcMicros, nullable=False),
-    Column("due_at", UtcMicros, nullable=False),
+    Column("due_at", UtcMicros, nullable=False),  # while somebody is at it: when the lease ends
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
+    Column("delayed_at", UtcMicros),  # when the sender was told that it is delayed
     UniqueConstraint("package_id", "partner_id"),
-    Index("ix_queue_order", "partner_id", "task", text("urgency DESC"), "queue_id", "due_at", "lease_until"),
-    Index("ix_queue_due", "partner_id", "task", "due_at", "lease_until"),
+    Index("ix_queue_order", "partner_id", "task", "urgency", "due_at", "queue_id"),
+    Index("ix_queue_due", "partner_id", "due_at"),
+    Index("ix_queue_lane", "partner_id", "document_uid", "lane", "queue_id"),
+    Index("ix_queue_late", "task", "delayed_at", "queued_at"),
+)
+
+# What is told of a partner, once: whoever changes the word here says so. Nothing is decided by it.
+partner = Table(
+    "partner",
+    metadata,
+    Column("partner_id", String(64), primary_key=True),
+    Column("state", String(4), nullable=False),  # up | down
+    Column("since", UtcMicros, nullable=False),
+    Column("last_error", Text),
+)
+
+downtime = Table(
+    "downtime",
+    metadata,
+    Column("downtime_id", String(26), primary_key=True),
+    Column("partner_id", String(64), nullable=False),
+    Column("starts_at", UtcMicros, nullable=False),
+    Column("ends_at", UtcMicros, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    CheckConstraint("ends_at > starts_at", name="window"),
 )
 
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at
@@ -613,6 +670,38 @@ touched = Table(
     Column("touch_id", _Serial, primary_key=True, autoincrement=True),
     Column("document_uid", String(26)),  # the document and all its deliveries, or
     Column("delivery_id", String(26)),  # one delivery
+)
+
+# Figures by organisation and side of deliveries: of a day, and of a month, the sum of its days (axis.kpi.figures).
+kpi = Table(
+    "kpi",
+    metadata,
+    Column("span", String(10), primary_key=True),  # 2026-11-24, or 2026-11
+    Column("organ_id", String(128), primary_key=True),
+    Column("side", String(8), primary_key=True),  # terms.Side
+    *(Column(name, Integer, nullable=False) for name in COUNTS),
+    *(Column(name, LargeBinary) for name in TIMES),  # axis.kpi.histogram; NULL: none
+    Index("ix_kpi_organ_id", "organ_id", "side", "span"),
+)
+
+# Days whose figures have to be made anew.
+kpi_dirty = Table(
+    "kpi_dirty",
+    metadata,
+    Column("span", String(10), primary_key=True),
+    Column("organ_id", String(128), primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("version", Integer, nullable=False),  # raised by every mark
+)
+
+# How many documents an organisation issued, on paper or not: entered by people.
+issued = Table(
+    "issued",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("month", String(7), primary_key=True),  # 2026-11
+    Column("documents", Integer, nullable=False),
+    CheckConstraint("documents >= 0", name="documents"),
 )
 
 # Work that runs on one node at a time: who has it, and when it ran last.

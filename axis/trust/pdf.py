@@ -57,7 +57,7 @@ from axis.trust.model import (
 )
 from axis.trust.occasion import Found, Occasion, conclude
 from axis.trust.paths import Judge, Use
-from axis.trust.reasons import Reason, check, passed
+from axis.trust.reasons import Reason, check, passed, shown
 from axis.trust.timestamps import TimestampFinding, check_times, verify_token
 from axis.trust.xmldsig import Flaw
 
@@ -86,6 +86,15 @@ _AFTERWARDS = StandardDiffPolicy(
             SigFieldModificationRule(),
         ]
     ),
+)
+_Words = tuple[str, str]  # Vietnamese, English
+_LEVELS: dict[ModificationLevel, _Words] = {
+    ModificationLevel.ANNOTATIONS: ("thêm hoặc sửa chú thích", "annotations were added or changed"),
+    ModificationLevel.OTHER: ("nội dung hoặc cấu trúc của tệp", "the file's content or structure"),
+}
+_FORBIDDEN: _Words = (
+    "bổ sung mà người ký trước không cho phép",
+    "an addition that an earlier signature does not allow",
 )
 _CERTIFICATIONS = {MDPPerm.NO_CHANGES: "none", MDPPerm.FILL_FORMS: "signing", MDPPerm.ANNOTATE: "annotations"}
 
@@ -136,6 +145,14 @@ class _Working:
     evidence: list[Evidence] = field(default_factory=list)
     verdict: SignatureVerdict | None = None
     end: int = 0
+
+    def changed(self, what: "_Words", detail: str = "") -> None:
+        """Note what was done to the file after signing; detail: technical, and a stranger's text."""
+        more = f": {shown(detail)}" if detail else ""
+        vi, en = what
+        self.checks.append(
+            check(CheckName.CHANGES, self.name, Reason.CHANGED_AFTER_SIGNING, what=vi + more, what_en=en + more)
+        )
 
     def fail(self, name: CheckName, reason: Reason, detail: str = "") -> None:
         """Note what is wrong."""
@@ -473,7 +490,7 @@ def _check_changes(found: _Field, signature: _Signature, working: _Working, file
         embedded.compute_integrity_info(diff_policy=_AFTERWARDS)  # type: ignore[no-untyped-call] # as above
         allowed = embedded.summarise_integrity_info()["docmdp_ok"]
     except Exception as e:  # noqa: BLE001 - the catch point for pyHanko, which raises on files made to confuse it
-        working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, _word(e))
+        working.changed(("cấu trúc tệp gây nhiễu", "the file's structure confuses"), _word(e))
         return
     coverage: object = embedded.coverage  # None until computed, say the types
     if coverage not in (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION):
@@ -482,28 +499,32 @@ def _check_changes(found: _Field, signature: _Signature, working: _Working, file
     working.checks.append(passed(CheckName.COVERAGE, found.name))
     result: object = embedded.diff_result
     if not isinstance(result, DiffResult):
-        working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, str(result))
-    elif result.modification_level.value > ModificationLevel.FORM_FILLING.value or not allowed:
-        working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, result.modification_level.name)
-    elif detail := _left_behind(signature, file):
-        working.fail(CheckName.CHANGES, Reason.CHANGED_AFTER_SIGNING, detail)
+        working.changed(_LEVELS[ModificationLevel.OTHER], str(result))
+    elif result.modification_level.value > ModificationLevel.FORM_FILLING.value:
+        working.changed(_LEVELS[result.modification_level])
+    elif not allowed:
+        working.changed(_FORBIDDEN)
+    elif (left := _left_behind(signature, file)) is not None:
+        working.changed(*left)
     else:
-        working.checks.append(passed(CheckName.CHANGES, result.modification_level.name))
+        nothing = result.modification_level is ModificationLevel.NONE
+        reason = Reason.NOTHING_FOLLOWED if nothing else Reason.ONLY_SIGNATURES_FOLLOWED
+        working.checks.append(check(CheckName.CHANGES, found.name, reason))
 
 
-def _left_behind(signature: _Signature, file: _File) -> str:
+def _left_behind(signature: _Signature, file: _File) -> tuple[_Words, str] | None:
     """Things that comparing revisions does not see: empty signature fields with a picture, bytes of no revision."""
     revision = signature.embedded.signed_revision
     for other in file.fields:
         if other.filled or other.reference is None:
             continue
         if file.reader.xrefs.get_introducing_revision(other.reference) > revision:
-            return f"empty signature field {other.name}"
+            return ("ô chữ ký trống được thêm vào", "an empty signature field was added"), other.name
     if revision == file.reader.xrefs.total_revisions - 1:
         file.stream.seek(signature.end)
         if file.stream.read(_READ_BYTES).strip(_WHITE):
-            return "bytes behind the signed revision"
-    return ""
+            return ("dữ liệu nằm sau phần đã ký", "bytes behind the signed revision"), ""
+    return None
 
 
 def _failed(working: _Working) -> bool:

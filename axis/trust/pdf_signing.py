@@ -1,7 +1,7 @@
 """Signs PDF files: PAdES, in a new revision, with an optional visible stamp.
 
-The stamp bears text only, in Times, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). The PDF
-standard's own fonts have no Vietnamese letters, and no font file travels with the node: marks are dropped (Đ → D).
+The stamp bears text only, as NĐ 30/2020 has it for separate appendices (number, symbol, moment). Its letters, those of
+Vietnamese included, travel with the file (`fonts`).
 
 pyHanko signs in an event loop of its own here: call it from a thread when a loop is running.
 
@@ -11,7 +11,6 @@ Norm: ETSI EN 319 142-1 (PAdES baseline B and T); NĐ 30/2020 Annex I.
 import asyncio
 import io
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +19,6 @@ from asn1crypto import keys as asn1_keys  # type: ignore[import-untyped] # it sh
 from asn1crypto import tsp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import utils
-from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.text import TextBoxStyle
@@ -32,13 +30,14 @@ from pyhanko.stamp import TextStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from axis.errors import Code, Malformed
+from axis.trust.fonts import StampFont, composed
 from axis.trust.paths import Judge
 from axis.trust.signers import KeySigner, Signer
 from axis.trust.timestamps import MAX_TOKEN_BYTES, Ask, TimestampRequest, accept_reply
 
 _RESERVED_BYTES = 16384  # of the signature's place: chain included
 _TOKEN_BYTES = 2 * MAX_TOKEN_BYTES  # in hexadecimal digits
-_LINE_POINTS = 12
+_FONT_POINTS, _LINE_POINTS = 10, 14  # marks above marks need room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,13 +193,6 @@ def _place(name: str, stamp: Stamp | None) -> fields.SigFieldSpec:
 def _style(stamp: Stamp | None) -> TextStampStyle | None:
     if stamp is None:
         return None
-    text = "\n".join(_plain(line) for line in stamp.lines).replace("%", "%%")
-    times = SimpleFontEngineFactory("Times-Roman", avg_width=0.5)
-    return TextStampStyle(stamp_text=text, border_width=0, text_box_style=TextBoxStyle(font=times, font_size=10))
-
-
-def _plain(line: str) -> str:
-    """A line in letters that every PDF viewer's Times has."""
-    folded = unicodedata.normalize("NFD", line.replace("Đ", "D").replace("đ", "d"))
-    letters = "".join(c for c in folded if not unicodedata.combining(c))
-    return letters.encode("latin-1", "replace").decode("latin-1")
+    text = composed("\n".join(stamp.lines))
+    style = TextBoxStyle(font=StampFont(text, _FONT_POINTS), font_size=_FONT_POINTS, leading=_LINE_POINTS)
+    return TextStampStyle(stamp_text=text.replace("%", "%%"), border_width=0, text_box_style=style)

@@ -75,6 +75,8 @@ class Reason(StrEnum):
     TIME_UNPROVEN = "time_unproven"
     # Files
     CHANGED_AFTER_SIGNING = "changed_after_signing"
+    NOTHING_FOLLOWED = "nothing_followed"
+    ONLY_SIGNATURES_FOLLOWED = "only_signatures_followed"
     PERSON_MISSING = "person_missing"
     AGENCY_MISSING = "agency_missing"
     SENDER_NOT_AMONG_SIGNERS = "sender_not_among_signers"
@@ -398,8 +400,18 @@ _TIME_AND_FILES: dict[Reason, Meaning] = {
     ),
     Reason.CHANGED_AFTER_SIGNING: _means(
         _F, _S.SIG_CONSTRAINTS_FAILURE,
-        "Tệp đã bị thay đổi sau khi ký ({detail}). Đề nghị không sử dụng bản này và yêu cầu gửi lại bản gốc.",
-        "The file was changed after signing ({detail}). Do not use this copy; ask for the original.",
+        "Tệp đã bị thay đổi sau khi ký ({what}). Đề nghị không sử dụng bản này và yêu cầu gửi lại bản gốc.",
+        "The file was changed after signing ({what_en}). Do not use this copy; ask for the original.",
+    ),
+    Reason.NOTHING_FOLLOWED: _means(
+        Outcome.PASSED, None,
+        "Tệp không có thay đổi nào sau chữ ký này.",
+        "Nothing was added or changed after this signature.",
+    ),
+    Reason.ONLY_SIGNATURES_FOLLOWED: _means(
+        Outcome.PASSED, None,
+        "Sau chữ ký này chỉ có thêm chữ ký khác, dấu thời gian hoặc dữ liệu kiểm tra, là những bổ sung được phép.",
+        "After this signature only other signatures, timestamps or validation data were added, which is allowed.",
     ),
     Reason.PERSON_MISSING: _means(
         _W, None,
@@ -424,10 +436,11 @@ MEANINGS: dict[Reason, Meaning] = {**_FORM, **_COVERAGE, **_CERTIFICATE, **_TIME
 def check(name: CheckName, subject: str, reason: Reason, detail: str = "", **facts: str) -> Check:
     """A check that ended with a reason. subject: what was looked at; detail and facts fill the sentences."""
     meaning = MEANINGS[reason]
-    words = {"detail": _shown(detail) or "-", "days": "", "days_en": "", "when": "", **facts}
+    said = shown(detail) or "-"
+    words = {"detail": said, "what": said, "what_en": said, "days": "", "days_en": "", "when": "", **facts}
     return Check(
         name=name,
-        input=_shown(subject),
+        input=shown(subject),
         outcome=meaning.outcome,
         reason=reason.value,
         reason_vi=meaning.vi.format_map(words),
@@ -438,7 +451,7 @@ def check(name: CheckName, subject: str, reason: Reason, detail: str = "", **fac
 
 def passed(name: CheckName, subject: str) -> Check:
     """A check that ended well."""
-    return Check(name=name, input=_shown(subject), outcome=Outcome.PASSED)
+    return Check(name=name, input=shown(subject), outcome=Outcome.PASSED)
 
 
 def span(earlier: datetime, later: datetime) -> dict[str, str]:
@@ -455,7 +468,7 @@ def span(earlier: datetime, later: datetime) -> dict[str, str]:
 _SHOWN_CHARS = 200
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A stranger's text in a sentence: one line, bounded."""
     if text.isprintable() and len(text) <= _SHOWN_CHARS and "  " not in text:
         return text.strip()

@@ -33,6 +33,7 @@ class WebParts:
     longest_request_s: float = 600.0
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
+    partners: Callable[[], Mapping[str, object]] = dict  # how each one fares, there too
 
     @property
     def clock(self) -> Clock:
@@ -57,7 +58,7 @@ def build_app(parts: WebParts) -> web.Application:
         "signature_checks_owed": lambda: store.read(owed_checks),
         "deadlines_overdue": lambda: store.read(count_overdue),
     }
-    health = Health(checks, parts.disk, parts.clock, owed=owed)
+    health = Health(checks, parts.disk, parts.clock, owed=owed, partners=parts.partners)
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

@@ -91,16 +91,18 @@ class Owed:
 class Health:
     """Answers for the whole node. timeout_s: a part that takes longer does not work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an answer is put together from
         self,
         checks: Sequence[Check],
         disk: DiskWatch,
         clock: Clock,
         *,
         owed: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]] | None = None,
+        partners: Callable[[], Mapping[str, object]] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """owed: what else is told, by name: how many things of a kind wait or are late."""
+        """owed: what else is told, by name: how many things wait or are late. partners: how each one fares."""
+        self._partners = partners
         self._owed = {name: Owed(count) for name, count in (owed or {}).items()}
         self._disk = disk
         self._clock = clock
@@ -123,6 +125,8 @@ class Health:
         answer: dict[str, Any] = {"ready": ready, "intake": self._intake(), "parts": self._told()}
         for name, owed in self._owed.items():
             answer[name] = await owed.told(self._timeout_s)
+        if self._partners is not None:
+            answer["partners"] = dict(self._partners())
         return web.json_response(answer, status=200 if ready else 503)
 
     async def close(self, _: web.Application) -> None:

@@ -1,14 +1,18 @@
 """A city whose node pushes to a post office."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from axis.delivery.backoff import Backoff
+from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Peer
 from axis.errors import Code, Malformed
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.sending import SendingPolicy
 from axis.store import systems
 from axis.store.systems import Pushing
 from tests.exchange.harness import UPLINK, Node
@@ -30,8 +34,20 @@ class City:
     def __post_init__(self) -> None:
         uplink = post_partner(UPLINK, self.office)
         self.partners = Partners(self.node.directory, [uplink], self._make)
-        policy = OutboxPolicy(backoff=Backoff(delays_s=(RETRY_S,), give_up_s=3600, jitter=0))
-        self.outbox = Outbox(self.node.context, self.partners, policy)
+        self.policy = OutboxPolicy(
+            sending=SendingPolicy(backoff=Backoff(delays_s=(RETRY_S,), give_up_s=3600, jitter=0)),
+            circuit=CircuitPolicy(failures=50),
+        )
+        self.outbox = self.another()
+
+    def another(self, **policy: float) -> Outbox:
+        """A loop with other rules, as of another process."""
+        return Outbox(self.node.context, self.partners, replace(self.policy, **policy))  # type: ignore[arg-type]
+
+    def limit(self, circuit: CircuitPolicy) -> None:
+        """From now on these are the rules for partners that cannot be reached."""
+        self.policy = replace(self.policy, circuit=circuit)
+        self.outbox = self.another()
 
     def _make(self, partner: Partner) -> Peer:
         if partner.partner_id in self.unusable:
@@ -71,6 +87,10 @@ class City:
         """Kinds of evidence, oldest first, verdicts left out."""
         query = "SELECT kind FROM leaf WHERE kind <> 'verdict_recorded' ORDER BY leaf_id"
         return list(await self.node.store.read(lambda c: c.exec_driver_sql(query).scalars().all()))
+
+    async def rows(self, query: str) -> Sequence[Any]:
+        """What a query finds."""
+        return await self.node.store.read(lambda c: c.exec_driver_sql(query).all())
 
     async def queued(self) -> list[tuple[str, str]]:
         """The queue: partner and task."""

@@ -11,6 +11,7 @@ from axis.delivery.partner import Partner
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.sending import SendingPolicy
 from axis.store.hot import Hot
 from tests.exchange.harness import UPLINK, Node, a_document
 
@@ -75,7 +76,7 @@ async def test_a_document_to_many_is_never_put_together_on_the_event_loop(
     node: Node, rows_made_here: list[int]
 ) -> None:
     line = Line()
-    policy = OutboxPolicy(backoff=Backoff(jitter=0), ask=Backoff(delays_s=(10,), jitter=0))
+    policy = OutboxPolicy(sending=SendingPolicy(backoff=Backoff(jitter=0), ask=Backoff(delays_s=(10,), jitter=0)))
     partners = Partners(node.directory, [Partner(partner_id=UPLINK, adapter="line")], lambda _: line)  # type: ignore[arg-type, return-value]
     outbox = Outbox(node.context, partners, policy)
     accepted = await node.send("dms-yte", a_document(*MANY))

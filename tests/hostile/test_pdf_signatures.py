@@ -13,7 +13,7 @@ from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields
 
-from axis.trust.model import Overall, SignerKind, Verdict
+from axis.trust.model import CheckName, Overall, SignerKind, Verdict
 from axis.trust.pdf import verify_pdf
 from axis.trust.pdf_signing import PdfSigning, sign_pdf
 from axis.trust.policy import Policy
@@ -50,6 +50,16 @@ def test_the_untouched_files_are_valid() -> None:
     found = verdict(papers.signed_twice())
     assert found.overall is Overall.VALID
     assert {s.signatory.kind for s in found.signatures if s.signatory} == {SignerKind.PERSON, SignerKind.AGENCY}
+    changes = [[c.reason for c in s.checks if c.name is CheckName.CHANGES] for s in found.signatures]
+    assert changes == [["only_signatures_followed"], ["nothing_followed"]]
+    assert_in_words(found)
+
+
+def assert_in_words(found: Verdict) -> None:
+    """No word of pyHanko's is shown to people."""
+    for check in found.all_checks():
+        text = f"{check.input} {check.reason_vi} {check.reason_en}"
+        assert not re.search(r"[A-Z]+_[A-Z]+|\bNONE\b|\bOTHER\b|ModificationLevel|DiffResult", text), text
 
 
 # --- universal forgery: the signature's own dictionary ----------------------------------------------------------------
@@ -271,6 +281,7 @@ def test_changes_after_signing_are_found(
     assert raw.startswith(base())
     found = fails(raw, "changed_after_signing")
     assert all(signature.changed_after_signing for signature in found.signatures)
+    assert_in_words(found)
 
 
 @pytest.mark.parametrize("subtype", ["/Stamp", "/Redact", "/Link", "/Square", "/Highlight"])

@@ -84,15 +84,15 @@ def one(known: Known, code: str) -> Organ:
             Code.ORGAN_CYCLE,
             "successor",
         ),
-        ([OrganRow(code="H24.21", name="", status="closed", closed_on=TOMORROW)], Code.FIELD_INVALID, "closed_on"),
-        ([OrganRow(code="H24.21", name="", status="closed", closed_on="hôm qua")], Code.FIELD_INVALID, "closed_on"),
+        ([OrganRow(code="H24.21", name="", status="closed", closed_on=TOMORROW)], Code.BAD_REQUEST, "closed_on"),
+        ([OrganRow(code="H24.21", name="", status="closed", closed_on="hôm qua")], Code.BAD_REQUEST, "closed_on"),
         # codes
         ([OrganRow(code="000.00.00.H24", name="once more")], Code.ORGAN_EXISTS, "code"),
-        ([OrganRow(code="H24 1", name="a")], Code.FIELD_INVALID, "code"),
-        ([OrganRow(code="", name="a")], Code.FIELD_INVALID, "code"),
-        ([OrganRow(code="H" * 129, name="a")], Code.FIELD_INVALID, "code"),
-        ([OrganRow(code="H24.90", name=" \t")], Code.FIELD_INVALID, "name"),
-        ([OrganRow(code="H24.88", name="", old_codes=("a;b",))], Code.FIELD_INVALID, "old_code"),
+        ([OrganRow(code="H24 1", name="a")], Code.BAD_REQUEST, "code"),
+        ([OrganRow(code="", name="a")], Code.BAD_REQUEST, "code"),
+        ([OrganRow(code="H" * 129, name="a")], Code.BAD_REQUEST, "code"),
+        ([OrganRow(code="H24.90", name=" \t")], Code.BAD_REQUEST, "name"),
+        ([OrganRow(code="H24.88", name="", old_codes=("a;b",))], Code.BAD_REQUEST, "old_code"),
         ([OrganRow(code="H24.88", name="", old_codes=("000.00.00.H24",))], Code.ORGAN_EXISTS, "old_code"),
         ([OrganRow(code="H24.88", name="", old_codes=("000.00.11.H24",))], Code.ORGAN_EXISTS, "old_code"),
         (
@@ -103,18 +103,18 @@ def one(known: Known, code: str) -> Organ:
                     old_codes=(OldCode(code="X", valid_from="2025-01-01", valid_until="2025-01-01"),),
                 )
             ],
-            Code.FIELD_INVALID,
+            Code.BAD_REQUEST,
             "old_code",
         ),
         (
             [OrganRow(code="H24.88", name="", old_codes=(OldCode(code="X", valid_from="1/1/2025"),))],
-            Code.FIELD_INVALID,
+            Code.BAD_REQUEST,
             "old_code",
         ),
         # names
         (
             [OrganRow(code="H24.88", name="", former_names=(OldName(name="A", valid_until=TOMORROW),))],
-            Code.FIELD_INVALID,
+            Code.BAD_REQUEST,
             "former_names",
         ),
         (

@@ -180,7 +180,7 @@ async def test_what_waits_moves_with_a_change_of_system(store: Store) -> None:
     package_id = new.package.package_id
 
     async def mine(system: str) -> tuple[str, ...]:
-        found = await store.read(lambda c: queries.consignments_for_system(c, package_id, system))
+        found = await store.read(lambda c: queries.consignments_for_system(c, package_id, system, NOW))
         return tuple(consignment.receiver_organ for consignment in found)
 
     assert (await mine("xd"), await mine("phuong")) == (("H24.15",), ("H24.88",))
@@ -197,7 +197,7 @@ async def test_what_goes_up_is_no_item_of_a_system_here(store: Store) -> None:
     up = made.consignment(new.package.package_id, "H24.88", place=Place.UPLINK, uplink_id="national")
     await store.submit(Hot(inserts=(*new.hot.inserts, up)))
     assert await pending(store, "phuong") == ()
-    assert await store.read(lambda c: queries.consignments_for_system(c, new.package.package_id, "phuong")) == ()
+    assert await store.read(lambda c: queries.consignments_for_system(c, new.package.package_id, "phuong", NOW)) == ()
 
 
 async def test_documents_and_statuses_are_counted_apart(store: Store) -> None:

@@ -93,6 +93,13 @@ async def test_a_job_has_one_holder_and_a_lost_one_may_not_record(store: Store) 
     assert await store.write(lambda c: queries.claim_job(c, "j", 3, now, lease)) == 3
 
 
+async def test_a_node_whose_clock_is_a_little_behind_takes_nothing_away(store: Store) -> None:
+    lease = timedelta(minutes=2)
+    await store.write(lambda c: queries.claim_job(c, "j", None, made.NOW, lease))
+    for behind in (timedelta(milliseconds=1), timedelta(minutes=1)):
+        assert await store.write(lambda c, b=behind: queries.claim_job(c, "j", None, made.NOW - b, lease)) is None
+
+
 async def test_a_slot_that_failed_may_be_claimed_again_and_so_may_one_of_a_clock_that_was_put_back(
     store: Store,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The queue of pushes to an uplink."""
+"""The queue of pushes to partners."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from axis.store import queries
 from axis.store.engine import StoreOptions
-from axis.store.hot import Hot, QueueDone, QueueMoved
+from axis.store.hot import Hot, QueueDelayed, QueueDone, QueueMoved, Stale
 from axis.store.queries import Backlog
 from axis.store.records import QueueRow
 from axis.store.schema import to_micros
@@ -17,7 +17,7 @@ from axis.store.store import Store
 from axis.terms import PackageKind, Urgency
 from tests.store import made
 from tests.store.made import NOW, Made
-from tests.store.plans import analyze, plans
+from tests.store.plans import analyze, plans_of
 
 LEASE = timedelta(minutes=2)
 
@@ -26,41 +26,41 @@ async def enqueue(store: Store, *, about: Made | None = None, **of_row: object) 
     """A package waits to be pushed: a document of its own, or a status about one."""
     if about is None:
         new = made.accepted("G22")
-        row = made.queue_row(new.package.package_id, **of_row)
+        row = made.queue_row(new.package.package_id, document_uid=new.document.document_uid, **of_row)
         await store.submit(Hot(inserts=(*new.hot.inserts, row)))
         return row
     carried = made.blob(made.fresh_id().encode())
     status = made.package(
         carried.sha256_hex, kind=PackageKind.STATUS, business_type=None, document_uid=about.document.document_uid
     )
-    row = made.queue_row(status.package_id, **of_row)
+    lane = {"document_uid": about.document.document_uid, "lane": "H24.15"} | of_row
+    row = made.queue_row(status.package_id, **lane)
     await store.submit(Hot(inserts=(carried, status, row)))
     return row
 
 
 async def enqueue_document(store: Store, **of_row: object) -> tuple[Made, QueueRow]:
     new = made.accepted("G22")
-    row = made.queue_row(new.package.package_id, **of_row)
+    row = made.queue_row(new.package.package_id, document_uid=new.document.document_uid, **of_row)
     await store.submit(Hot(inserts=(*new.hot.inserts, row)))
     return new, row
 
 
 async def claim(
-    store: Store, at: datetime = NOW, limit: int = 100, task: str = "send", uplink: str = "national"
+    store: Store, at: datetime = NOW, limit: int = 100, task: str = "send", partner: str = "national"
 ) -> tuple[QueueRow, ...]:
-    return await store.write(lambda c: queries.claim(c, uplink, task, at, at + LEASE, limit))
+    """Look and claim, as the delivery loop does; by urgency and age."""
+    found = await store.read(lambda c: queries.heads(c, partner, task, at, limit))
+    taken = await store.write(lambda c: queries.claim(c, ids(found), at, at + LEASE))
+    return tuple(sorted(taken, key=lambda row: ids(found).index(row.queue_id)))
 
 
 def ids(rows: Sequence[QueueRow]) -> list[str]:
     return [row.queue_id for row in rows]
 
 
-async def next_due(store: Store) -> datetime | None:
-    return await store.read(lambda c: queries.next_due(c, "national"))
-
-
 async def has_due(store: Store, at: datetime, task: str = "send") -> bool:
-    return await store.read(lambda c: queries.has_due(c, "national", task, at))
+    return bool(await store.read(lambda c: queries.heads(c, "national", task, at, 1)))
 
 
 async def done(store: Store, row: QueueRow) -> None:
@@ -79,7 +79,7 @@ async def test_due_rows_are_claimed_by_urgency_and_age_each_once(store: Store) -
     assert ids(await claim(store)) == wanted[3:]
     assert await claim(store) == ()
     assert len(await claim(store, task="ask")) == 1
-    assert len(await claim(store, uplink="another")) == 1
+    assert len(await claim(store, partner="another")) == 1
 
 
 async def test_a_claim_that_was_not_recorded_is_due_again_after_its_lease(store: Store) -> None:
@@ -148,39 +148,6 @@ async def test_questions_do_not_wait_for_packages_of_their_document(store: Store
     assert ids(await claim(store)) == [first.queue_id]
 
 
-async def test_the_next_moment_counts_leases_and_what_waits_for_its_document(store: Store) -> None:
-    assert await next_due(store) is None
-    document, first = await enqueue_document(store, due_at=NOW + timedelta(minutes=10))
-    status = await enqueue(store, about=document, due_at=NOW)  # due, but behind its document
-    assert await next_due(store) == NOW + timedelta(minutes=10)
-    at = NOW + timedelta(minutes=10)
-    (claimed,) = await claim(store, at)
-    assert claimed.queue_id == first.queue_id
-    assert await next_due(store) == at + LEASE
-    question = await enqueue(store, task="ask", due_at=NOW + timedelta(minutes=11))
-    assert await next_due(store) == question.due_at
-    assert await has_due(store, question.due_at, "ask")
-    assert not await has_due(store, question.due_at - timedelta(seconds=1), "ask")
-    await done(store, claimed)
-    assert await next_due(store) == status.due_at
-    assert await has_due(store, NOW)
-
-
-async def test_a_lease_that_ended_before_the_row_is_due_is_no_moment(store: Store) -> None:
-    row = await enqueue(store)
-    (claimed,) = await claim(store)
-    later = NOW + timedelta(hours=1)
-    await store.write(
-        lambda c: (
-            c.execute(
-                text("UPDATE queue SET due_at = due_at + 3600000000 WHERE queue_id = :id"), {"id": claimed.queue_id}
-            ).rowcount
-        )
-    )
-    assert claimed.queue_id == row.queue_id
-    assert await next_due(store) == later
-
-
 async def test_the_backlog_counts_what_waits_and_since_when(store: Store) -> None:
     assert await store.read(lambda c: queries.backlog(c, "national")) == Backlog(
         to_send=0, to_ask=0, oldest_unsent_at=None
@@ -194,30 +161,93 @@ async def test_the_backlog_counts_what_waits_and_since_when(store: Store) -> Non
     )
 
 
-@pytest.mark.parametrize("due", [True, False])
-async def test_a_claim_among_many_thousand_reads_its_index_in_order(store: Store, *, due: bool) -> None:
+async def test_statuses_of_different_organisations_do_not_wait_for_each_other(store: Store) -> None:
+    document, first = await enqueue_document(store)
+    await done(store, (await claim(store))[0])
+    one = [await enqueue(store, about=document, lane="H24.15") for _ in range(2)]
+    other = await enqueue(store, about=document, lane="H24.88")
+    assert ids(await claim(store)) == [one[0].queue_id, other.queue_id]
+    assert first.queue_id not in ids(one)
+
+
+async def test_an_act_waits_for_the_original_and_a_status_for_the_act(store: Store) -> None:
+    document, first = await enqueue_document(store)
+    act = await enqueue(store, about=document, lane="", urgency=Urgency.EXPRESS)
+    status = await enqueue(store, about=document)
+    for row in (first, act, status):
+        (claimed,) = await claim(store)
+        assert claimed.queue_id == row.queue_id
+        await done(store, claimed)
+
+
+async def test_only_the_holder_of_a_row_renews_its_lease(store: Store) -> None:
+    await enqueue(store)
+    (slow,) = await claim(store)
+    (second,) = await claim(store, NOW + LEASE)
+    await store.write(lambda c: queries.renew(c, [slow], NOW + 9 * LEASE))
+    assert len(await claim(store, NOW + 2 * LEASE)) == 1
+    await store.write(lambda c: queries.renew(c, [second], NOW + 9 * LEASE))
+    held = await claim(store, NOW + 3 * LEASE)
+    await store.write(lambda c: queries.renew(c, held, NOW + 9 * LEASE))
+    assert await claim(store, NOW + 8 * LEASE) == ()
+
+
+async def test_partners_with_due_work_are_found_by_one_look_each(store: Store) -> None:
+    for partner_id in ("a", "b", "b", "c"):
+        due_at = NOW + timedelta(hours=partner_id == "b")
+        await enqueue(store, partner_id=partner_id, due_at=due_at)
+    assert await store.read(lambda c: queries.due_partners(c, NOW)) == ("a", "c")
+    assert await store.read(lambda c: queries.due_partners(c, NOW + timedelta(hours=1))) == ("a", "b", "c")
+    await claim(store, partner="a")
+    assert await store.read(lambda c: queries.due_partners(c, NOW)) == ("c",)
+
+
+async def test_what_is_late_is_told_once(store: Store) -> None:
+    old = await enqueue(store, queued_at=NOW - timedelta(hours=3))
+    await enqueue(store)
+    before = NOW - timedelta(hours=2)
+    (found,) = await store.read(lambda c: queries.late(c, before))
+    assert found.queue_id == old.queue_id
+    told = Hot(changes=(QueueDelayed(queue_id=old.queue_id, at=NOW),))
+    await store.submit(told)
+    assert await store.read(lambda c: queries.late(c, before)) == ()
+    with pytest.raises(Stale):
+        await store.submit(told)
+
+
+async def _fill(store: Store, rows: int, at: datetime) -> None:
+    """Many pushes to one partner, of every urgency, each of a document of its own."""
     new, _ = await enqueue_document(store)
     digits = "substr('00000000000000000000000000' || i, -26)"
     if await store.read(lambda c: c.dialect.name) == "postgresql":
         digits = "lpad(CAST(i AS text), 26, '0')"
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 10000) "
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows}) "
     packages = (
         f"INSERT INTO package {numbers} SELECT {digits}, sha256_hex, 1, kind, 0, NULL, CAST(i AS text), '', '', NULL,"
         " NULL, 0, origin, source_system, received_at, '[]' FROM package p, n WHERE p.package_id = :like"
     )
     queue = (
-        f"INSERT INTO queue {numbers} SELECT {digits}, {digits}, 'national', 'send', NULL, i % 3, :at, :at, 0, NULL, 0"
-        " FROM n"
+        f"INSERT INTO queue {numbers} SELECT {digits}, {digits}, 'national', 'send', NULL, i % 3, {digits}, '',"
+        " :at, :at, 0, NULL, 0, NULL FROM n"
     )
-    at = NOW if due else NOW + timedelta(hours=1)
     await store.write(lambda c: c.execute(text(packages), {"like": new.package.package_id}).rowcount)
     await store.write(lambda c: c.execute(text(queue), {"at": to_micros(at)}).rowcount)
     await analyze(store)
-    plan, *_ = await store.write(
-        lambda c: plans(c, lambda c: queries.claim(c, "national", "send", NOW, NOW + LEASE, 16))
-    )
-    assert "ix_queue_order" in plan or (not due and "ix_queue_due" in plan)
-    assert "SCAN queue" not in plan
-    assert "TEMP B-TREE" not in plan
-    assert "Seq Scan on queue" not in plan
-    assert len(await claim(store, NOW + LEASE, limit=16)) == (16 if due else 1)
+
+
+@pytest.mark.parametrize("due", [True, False])
+async def test_a_look_among_many_thousand_goes_through_no_row_that_cannot_be_claimed(
+    store: Store, *, due: bool
+) -> None:
+    await _fill(store, 10_000, NOW if due else NOW + timedelta(hours=1))
+    look = await plans_of(store, lambda c: queries.heads(c, "national", "send", NOW, 16))
+    partners = await plans_of(store, lambda c: queries.due_partners(c, NOW))
+    late = await plans_of(store, lambda c: queries.late(c, NOW - timedelta(hours=1)))
+    assert look[0].count("ix_queue_order") == len(Urgency)
+    assert look[0].count("ix_queue_lane") >= len(Urgency)
+    assert "ix_queue_due" in partners[0]
+    assert "ix_queue_late" in late[0]
+    for plan in (*look, *partners, *late):
+        assert "SCAN queue" not in plan.replace("SCAN queue USING COVERING INDEX", "")
+        assert "Seq Scan on queue" not in plan
+    assert len(await claim(store, limit=16)) == (16 if due else 1)

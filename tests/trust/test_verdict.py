@@ -60,7 +60,7 @@ def test_every_reason_has_sentences_in_both_languages() -> None:
     assert set(MEANINGS) == set(Reason)
     for reason, meaning in MEANINGS.items():
         names = {name for text in (meaning.vi, meaning.en) for _, name, _, _ in string.Formatter().parse(text) if name}
-        assert names <= {"detail", "days", "days_en", "when"}, reason
+        assert names <= {"detail", "what", "what_en", "days", "days_en", "when"}, reason
         assert (meaning.vi[-1], meaning.en[-1]) == (".", "."), reason
         if meaning.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
             assert meaning.sub is not None, reason

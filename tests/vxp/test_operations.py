@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from adapters.vxp.calls import Call
 from adapters.vxp.client import VxpClient
 from adapters.vxp.replies import Agency
 from adapters.vxp.wire import Operation
-from axis.delivery.peer import Incoming, Outgoing
+from axis.delivery.peer import Incoming, Outgoing, RegistrySource
 from axis.edxml.writer import to_bytes
 from axis.errors import PeerRefused
 from axis.keys import NodeKey
+from axis.organ.model import OrganKind
+from axis.organ.sync import ListedOrgan
 from axis.store import registry, systems
 from axis.store.records import System
 from axis.terms import PackageKind
@@ -269,6 +272,41 @@ async def test_organisations_are_listed(city: City) -> None:
     assert units["H24.40"].deleted
     assert not units["H24.11"].deleted
     assert units["H24.11"].modified_at is not None
+
+
+async def test_only_what_changed_after_a_version_is_listed(city: City) -> None:
+    units = await city.client().units()
+    version = max(unit.version for unit in units)
+    assert version > 0
+    assert await city.client().units(version) == ()
+    row = registry.OrganRow(code="H24.11", name="Sở Y tế mới", kind=OrganKind.UNIT)
+    await city.node.store.write(lambda c: registry.import_organs(c, [row], city.node.clock.now(), "test"))
+    await city.node.directory.refresh()
+    (changed,) = await city.client().units(version)
+    assert (changed.code, changed.name, changed.is_agency) == ("H24.11", "Sở Y tế mới", False)
+    assert changed.version > version
+    assert [unit.is_agency for unit in units if unit.code == "H24.11"] == [True]
+    for wrong in ("x", "-1", "9" * 19):
+        with pytest.raises(PeerRefused, match="bad_request"):
+            await city.client()._calls.reply(Call(operation=Operation.UNITS, headers={"unitVersion": wrong}))
+
+
+async def test_a_registry_is_put_together_from_the_lists(city: City) -> None:
+    row = registry.OrganRow(code="H24", name="UBND thành phố", level=1)
+    await city.node.store.write(lambda c: registry.import_organs(c, [row], city.node.clock.now(), "test"))
+    await city.node.directory.refresh()
+    source = city.client()
+    assert isinstance(source, RegistrySource)
+    listed = await source.organs()
+    organs = {organ.code: organ for organ in listed.organs}
+    assert len(organs) == len(city.node.directory.current.organs())
+    assert organs["H24"] == ListedOrgan(
+        code="H24", name="UBND thành phố", parent_code="", level=1, is_unit=False, old_codes=()
+    )
+    assert organs["H24.11.3"].parent_code == "H24.11"
+    assert organs["H24.40"].closed
+    assert listed.version == city.node.directory.current.version
+    assert (await source.organs(since=listed.version)).organs == ()
 
 
 async def test_organisations_of_a_level_are_listed(city: City) -> None:

@@ -83,7 +83,7 @@ def has_touched(conn: Connection) -> bool:
     return conn.execute(select(_touched.touch_id).limit(1)).first() is not None
 
 
-def touched(conn: Connection, limit: int) -> tuple[Mark, ...]:
+def touched(conn: Connection, limit: int | None) -> tuple[Mark, ...]:
     """The oldest marks."""
     rows = conn.execute(_marks.limit(limit))
     return tuple(Mark(touch_id=row[0], document_uid=row[1], delivery_id=row[2]) for row in rows)

@@ -24,15 +24,16 @@ def job_row(conn: Connection, name: str) -> JobRow | None:
 
 
 def claim_job(conn: Connection, name: str, slot: int | None, now: datetime, lease: timedelta) -> int | None:
-    """Take a job that nobody has, with its new fence; None when somebody has it. A write unit.
+    """Take a job that nobody has, with its new fence; None when it cannot be had now. A write unit.
 
-    slot: the period to run for; None when the slot was begun already and did not fail (see `may_claim`), for work
-    that goes by no periods. A lease that ends later than any claim made now could is one of a clock that was put back.
+    slot: the period to run for, which is refused when it came to a good end already; None for work that goes by no
+    periods. A lease that ends far later than a claim made now would is one of a clock that was put back: it counts as
+    over. The clocks of several nodes may differ by as much as the lease.
     """
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
     fresh = {"name": name, "slot": -1, "fence": 0}
     conn.execute(dialect.insert(schema.job).values(fresh).on_conflict_do_nothing())
-    free = or_(_t.lease_until.is_(None), _t.lease_until <= now, _t.lease_until > now + lease)
+    free = or_(_t.lease_until.is_(None), _t.lease_until <= now, _t.lease_until > now + 2 * lease)
     taken = {"fence": _t.fence + 1, "lease_until": now + lease, "started_at": now, "ended_at": None, "error": None}
     if slot is not None:
         taken["slot"] = slot

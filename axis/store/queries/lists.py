@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    and_,
     bindparam,
     func,
     literal_column,
@@ -95,11 +96,25 @@ _COUNT = (
     .join(schema.package, _p.package_id == _t.package_id)
     .where(_OF_SYSTEM, IS_PENDING, IS_VISIBLE, _p.kind == bindparam("kind"))
 )
+_s = schema.system_organ.c
+# Organisations that the system may act for now, whether or not it is the one that takes what comes in.
+_BESIDE = (
+    select(_r.organ_id)
+    .join(schema.system_organ, _s.organ_id == _r.via_organ)
+    .where(
+        _s.system_id == bindparam("system_id"),
+        _s.valid_from <= bindparam("now", type_=UtcMicros()),
+        or_(_s.valid_until.is_(None), _s.valid_until > bindparam("now", type_=UtcMicros())),
+    )
+)
 _CONSIGNMENTS_FOR_SYSTEM = Query(
     Consignment,
     _t.package_id == bindparam("package_id"),
     _t.place == Place.LOCAL.value,
-    _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+    or_(
+        _t.receiver_organ.in_(select(_r.organ_id).where(_OF_SYSTEM)),
+        and_(_t.handed_to == bindparam("system_id"), _t.receiver_organ.in_(_BESIDE)),
+    ),
     order=(_t.consignment_id,),
 )
 _own = schema.consignment.alias("own").c
@@ -200,9 +215,11 @@ def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: date
     return conn.execute(_COUNT, {"system_id": system_id, "now": now, "kind": kind.value}).scalar_one()
 
 
-def consignments_for_system(conn: Connection, package_id: str, system_id: str) -> tuple[Consignment, ...]:
-    """The package's consignments to receivers that the system serves now."""
-    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id)
+def consignments_for_system(
+    conn: Connection, package_id: str, system_id: str, now: datetime
+) -> tuple[Consignment, ...]:
+    """The package's consignments to receivers that the system serves now; beside another one: those it was handed."""
+    return _CONSIGNMENTS_FOR_SYSTEM.all(conn, package_id=package_id, system_id=system_id, now=now)
 
 
 def sent_rows(conn: Connection, package_id: str) -> tuple[SentRow, ...]:

@@ -2,8 +2,13 @@
 
 A claim is a lease: when its holder dies, the row is due again after it. Each claim raises the row's fence, and
 recording needs the fence, so that a claimer who was only slow cannot record over the next one.
+
+Looking for work (`due_partners`, `heads`) only reads; `claim` takes what was chosen, if it still can be. Rows are found
+by urgency and the time at which they are due, so that neither those that wait for another try nor those that somebody
+holds are gone through.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,28 +16,28 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    CompoundSelect,
     Connection,
-    Select,
     and_,
     bindparam,
-    case,
     func,
     literal_column,
     or_,
     select,
-    true,
+    text,
+    union_all,
     update,
 )
 
 from axis.store import schema
 from axis.store.records import Consignment, Delivery, Package, QueueRow
-from axis.store.rows import Query
-from axis.store.schema import UtcMicros
-from axis.terms import Place, TransportState, Urgency
+from axis.store.rows import Query, columns_of, record_reader
+from axis.store.schema import UtcMicros, to_micros
+from axis.terms import PackageKind, Place, TransportState, Urgency
 
 _SEND, _ASK = "send", "ask"
 _t = schema.queue.c
-_CLAIM_ORDER = (_t.urgency.desc(), _t.queue_id)
+_LATE_AT_ONCE = 100
 
 
 _c, _r, _s = schema.consignment.c, schema.route.c, schema.system.c
@@ -40,7 +45,7 @@ _UNSENT = (TransportState.QUEUED.value, TransportState.RETRYING.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
+class PushContent:
     """What a queue row is about."""
 
     package: Package
@@ -51,12 +56,14 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MissingPush:
-    """A package that waits for a system that we push to, and no push of it stands in the queue."""
+class Push:
+    """A package that is to be pushed to a partner."""
 
     package_id: str
     partner_id: str
     urgency: Urgency
+    document_uid: str | None
+    lane: str
     queued_at: datetime
 
 
@@ -69,52 +76,70 @@ class Backlog:
     oldest_unsent_at: datetime | None  # since when the oldest unsent package waits
 
 
-def _in_order(task: str) -> ColumnElement[bool]:
-    """No older package of the same document still waits to be sent: a status never overtakes its document."""
-    if task != _SEND:
-        return true()
-    mine, other = schema.package.alias("mine"), schema.package.alias("other")
-    older = schema.queue.alias("older")
-    of_document = mine.join(other, other.c.document_uid == mine.c.document_uid).join(
-        older, and_(older.c.package_id == other.c.package_id, older.c.partner_id == _t.partner_id)
-    )
-    return ~(
+def _blocked_by(lane: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    older = schema.queue.alias("older").c
+    return (
         select(literal_column("1"))
-        .select_from(of_document)
-        .where(mine.c.package_id == _t.package_id, older.c.task == _SEND, older.c.queue_id < _t.queue_id)
+        .where(
+            older.partner_id == _t.partner_id,
+            older.document_uid == _t.document_uid,
+            lane(older),
+            older.queue_id < _t.queue_id,
+            older.task == _SEND,
+        )
         .correlate(schema.queue)
         .exists()
     )
 
 
-def _of_task(task: str) -> tuple[ColumnElement[bool], ...]:
-    return _t.partner_id == bindparam("partner_id"), _t.task == task, _in_order(task)
+def _in_order() -> ColumnElement[bool]:
+    """A status never overtakes its document, nor an act the original, nor a status an older one of the same sender.
+
+    Older: of the same document, for the same partner, and still to be sent.
+    """
+    return ~or_(_blocked_by(lambda older: older.lane == ""), _blocked_by(lambda older: older.lane == _t.lane))
 
 
-def _due(task: str) -> Select[Any]:
-    """Ids of rows that may be claimed."""
+def _heads(task: str) -> CompoundSelect[Any]:
+    """The first rows of each urgency that can be claimed."""
     now = bindparam("now", type_=UtcMicros())
-    return select(_t.queue_id).where(
-        *_of_task(task), _t.due_at <= now, or_(_t.lease_until.is_(None), _t.lease_until <= now)
+    of_urgency = (
+        select(*columns_of(QueueRow))
+        .where(
+            _t.partner_id == bindparam("partner_id"),
+            _t.task == task,
+            _t.urgency == urgency.value,
+            _t.due_at <= now,
+            *((_in_order(),) if task == _SEND else ()),
+        )
+        .order_by(_t.due_at, _t.queue_id)
+        .limit(bindparam("limit"))
+        .subquery(f"of_{urgency.value}")
+        for urgency in Urgency
     )
+    return union_all(*(select(rows) for rows in of_urgency))
 
 
-def _to_claim(task: str) -> Select[Any]:
-    due = _due(task).order_by(*_CLAIM_ORDER).limit(bindparam("limit"))
-    return due.with_for_update(skip_locked=True, of=schema.queue)
-
-
-def _next(task: str) -> tuple[Select[Any], Select[Any]]:
-    """The moment at which a row can be claimed next: of those that nobody holds, of those that somebody does."""
-    later = case((_t.lease_until > _t.due_at, _t.lease_until), else_=_t.due_at)
-    free = select(_t.due_at).where(*_of_task(task), _t.lease_until.is_(None)).order_by(_t.due_at).limit(1)
-    held = select(func.min(later, type_=UtcMicros())).where(*_of_task(task), _t.lease_until.is_not(None))
-    return free, held
-
-
-_claims = {task: _to_claim(task) for task in (_SEND, _ASK)}
-_any_due = {task: _due(task).limit(1) for task in (_SEND, _ASK)}
-_next_moments = (*_next(_SEND), *_next(_ASK))
+_heads_of = {task: _heads(task) for task in (_SEND, _ASK)}
+_read_row = record_reader(QueueRow)
+_claimable = (
+    select(_t.queue_id)
+    .where(_t.queue_id.in_(bindparam("ids", expanding=True)), _t.due_at <= bindparam("now", type_=UtcMicros()))
+    .with_for_update(skip_locked=True, of=schema.queue)
+)
+# One look at the index for each partner that has rows, not one for each row.
+_due_partners = text(
+    """
+    WITH RECURSIVE has_rows(id) AS (
+        SELECT min(partner_id) FROM queue
+        UNION ALL
+        SELECT (SELECT min(q.partner_id) FROM queue q WHERE q.partner_id > has_rows.id)
+        FROM has_rows WHERE has_rows.id IS NOT NULL
+    )
+    SELECT id FROM has_rows
+    WHERE id IS NOT NULL AND EXISTS (SELECT 1 FROM queue q WHERE q.partner_id = id AND q.due_at <= :now)
+    """
+)
 _by_id = Query(QueueRow, _t.queue_id == bindparam("queue_id"))
 _packages = Query(Package, schema.package.c.package_id == bindparam("package_id"))
 _of_partner = Query(
@@ -146,11 +171,15 @@ _missing = (
         _c.package_id,
         _r.system_id,
         func.max(_c.urgency).label("urgency"),
+        func.max(schema.package.c.document_uid).label("document_uid"),
+        func.max(schema.package.c.kind).label("kind"),
+        func.max(schema.package.c.from_organ).label("from_organ"),
         func.min(_c.queued_at, type_=UtcMicros()).label("queued_at"),
     )
     .select_from(schema.system)
     .join(schema.route, _r.system_id == _s.system_id)
     .join(schema.consignment, _c.receiver_organ == _r.organ_id)
+    .join(schema.package, schema.package.c.package_id == _c.package_id)
     .where(
         _s.adapter.is_not(None),
         # Word for word the condition of ix_consignment_pending, or the index does not serve.
@@ -167,7 +196,15 @@ _missing = (
     .order_by(func.min(_c.consignment_id))
     .limit(bindparam("limit"))
 )
-_claimed = Query(QueueRow, _t.queue_id.in_(bindparam("ids", expanding=True)), order=_CLAIM_ORDER)
+_claimed = Query(QueueRow, _t.queue_id.in_(bindparam("ids", expanding=True)), order=(_t.queue_id,))
+_late = Query(
+    QueueRow,
+    _t.task == _SEND,
+    _t.delayed_at.is_(None),
+    _t.queued_at <= bindparam("before", type_=UtcMicros()),
+    order=(_t.queued_at,),
+    limit=_LATE_AT_ONCE,
+)
 _counts = (
     select(_t.task, func.count(), func.min(_t.queued_at, type_=UtcMicros()))
     .where(_t.partner_id == bindparam("partner_id"))
@@ -175,26 +212,43 @@ _counts = (
 )
 
 
-def claim(  # noqa: PLR0913, PLR0917 - plain words of one sentence
-    conn: Connection, partner_id: str, task: str, now: datetime, lease_until: datetime, limit: int
-) -> tuple[QueueRow, ...]:
-    """Take due rows that nobody holds, by urgency and age, with their new fence. A write unit."""
-    ids = conn.scalars(_claims[task], {"partner_id": partner_id, "now": now, "limit": limit}).all()
-    if not ids:
+def due_partners(conn: Connection, now: datetime) -> tuple[str, ...]:
+    """Partners with a row that is due, by id."""
+    return tuple(conn.scalars(_due_partners, {"now": to_micros(now)}))
+
+
+def heads(conn: Connection, partner_id: str, task: str, now: datetime, limit: int) -> tuple[QueueRow, ...]:
+    """What could be claimed of a partner's work, by urgency and age, at most `limit` rows."""
+    rows = map(_read_row, conn.execute(_heads_of[task], {"partner_id": partner_id, "now": now, "limit": limit}))
+    return tuple(sorted(rows, key=lambda row: (-row.urgency, row.due_at, row.queue_id))[:limit])
+
+
+def claim(conn: Connection, ids: Sequence[str], now: datetime, until: datetime) -> tuple[QueueRow, ...]:
+    """Take those of the rows that nobody else has taken meanwhile, with their new fence. A write unit."""
+    free = conn.scalars(_claimable, {"ids": list(ids), "now": now}).all()
+    if not free:
         return ()
-    conn.execute(update(schema.queue).where(_t.queue_id.in_(ids)).values(lease_until=lease_until, fence=_t.fence + 1))
-    return _claimed.all(conn, ids=ids)
+    values = {"due_at": until, "lease_until": until, "fence": _t.fence + 1}
+    conn.execute(update(schema.queue).where(_t.queue_id.in_(free)).values(values))
+    return _claimed.all(conn, ids=free)
 
 
-def has_due(conn: Connection, partner_id: str, task: str, now: datetime) -> bool:
-    """Whether `claim` would find anything now."""
-    return conn.execute(_any_due[task], {"partner_id": partner_id, "now": now}).first() is not None
+def renew(conn: Connection, held: Iterable[QueueRow], until: datetime) -> None:
+    """Extend the leases of rows that are still worked on; those that others have taken stay theirs. A write unit."""
+    t = schema.queue.c
+    extended = (
+        update(schema.queue)
+        .where(t.queue_id == bindparam("id"), t.fence == bindparam("held_fence"))
+        .values(due_at=bindparam("until", type_=UtcMicros()), lease_until=bindparam("until", type_=UtcMicros()))
+    )
+    rows = [{"id": row.queue_id, "held_fence": row.fence, "until": until} for row in held]
+    if rows:
+        conn.execute(extended, rows)
 
 
-def next_due(conn: Connection, partner_id: str) -> datetime | None:
-    """When `claim` finds the next row at the earliest (past: now), leases of others taken into account."""
-    moments = [conn.scalar(statement, {"partner_id": partner_id}) for statement in _next_moments]
-    return min((moment for moment in moments if moment is not None), default=None)
+def late(conn: Connection, before: datetime) -> tuple[QueueRow, ...]:
+    """Pushes that wait since `before` or longer, and whose senders do not know it, oldest first; some of them."""
+    return _late.all(conn, before=before)
 
 
 def queue_row(conn: Connection, queue_id: str) -> QueueRow | None:
@@ -202,14 +256,14 @@ def queue_row(conn: Connection, queue_id: str) -> QueueRow | None:
     return _by_id.one(conn, queue_id=queue_id)
 
 
-def push(conn: Connection, package_id: str, partner_id: str) -> Push | None:
+def push(conn: Connection, package_id: str, partner_id: str) -> PushContent | None:
     """What a queue row is about; None when there is no such package."""
     package = _packages.one(conn, package_id=package_id)
     if package is None:
         return None
     consignments = _of_partner.all(conn, package_id=package_id, partner_id=partner_id)
     ids = [c.delivery_id for c in consignments if c.delivery_id is not None]
-    return Push(
+    return PushContent(
         package=package,
         consignments=consignments,
         deliveries=_deliveries_of.all(conn, ids=ids) if ids else (),
@@ -218,16 +272,18 @@ def push(conn: Connection, package_id: str, partner_id: str) -> Push | None:
     )
 
 
-def missing_pushes(conn: Connection, limit: int) -> tuple[MissingPush, ...]:
+def missing_pushes(conn: Connection, limit: int) -> tuple[Push, ...]:
     """Packages that wait for a system that we push to without a push in the queue, oldest first.
 
     After a change of routes there are many; otherwise only what was decided while the configuration changed.
     """
     return tuple(
-        MissingPush(
+        Push(
             package_id=row.package_id,
             partner_id=row.system_id,
             urgency=Urgency(row.urgency),
+            document_uid=row.document_uid,
+            lane=row.from_organ if row.kind == PackageKind.STATUS else "",
             queued_at=row.queued_at,
         )
         for row in conn.execute(_missing, {"limit": limit})

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from axis.store.act_view import ActView, AnswerView, Related
+from axis.terms import ActEffect, ActKind
 from axis.web.console import words
 from axis.web.console.moments import Moment, moment, number
 from axis.web.console.packages import Carrier
 from axis.web.console.receivers import travel_words
 from axis.web.console.words import Look
-
-_OPEN = Look(word="Chưa trả lời", tone="grey", icon="clock", outline=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One text of the header that an update changed; "" where there was or is none."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActBox:
     """An act on the document."""
 
@@ -46,6 +54,8 @@ class ActBox:
     summary: str
     answers: tuple[Answer, ...]
     hidden_answers: int
+    remark: str  # what is unusual about its effect
+    changes: tuple[Change, ...]
     brings: Link | None
     carrier: Carrier | None
 
@@ -53,10 +63,14 @@ class ActBox:
 def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> ActBox:
     """An act as the page of a document shows it."""
     act = view.act
-    # A replacement is answered by the statuses of the document that it brings.
-    waiting = 0 if act.kind == "replace" else view.waiting
+    waiting = words.waiting_answers(act.kind, view.waiting)
     shown = [one for one in view.answers if waiting or one.answer.answer is not None]
-    counts = ((view.agreed, "đồng ý"), (view.declined, "không đồng ý"), (waiting, "chưa trả lời"))
+    counts = (
+        (view.agreed, "đồng ý"),
+        (view.declined, "không đồng ý"),
+        (view.withdrawn, "không cần trả lời"),
+        (waiting, "chưa trả lời"),
+    )
     return ActBox(
         anchor=f"a-{act.act_id}",
         look=words.act(act.kind),
@@ -64,10 +78,23 @@ def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> Ac
         reason=act.reason or "",
         summary=", ".join(f"{number(count)} {word}" for count, word in counts if count),
         answers=tuple(_answer(one, now) for one in shown),
-        hidden_answers=view.agreed + view.declined + waiting - len(shown),
+        hidden_answers=view.agreed + view.declined + view.withdrawn + waiting - len(shown),
+        remark=_remark(view),
+        changes=tuple(
+            Change(name=words.FIELD.get(one.field, one.field), before=one.before or "", after=one.after or "")
+            for one in view.changes
+        ),
         brings=related("Được thay bằng", view.brings, now) if view.brings else None,
         carrier=carriers.get(act.package_id),
     )
+
+
+def _remark(view: ActView) -> str:
+    if view.came_first:
+        return "Đến trước văn bản này; không có gì bị rút lại, nơi nhận tự xem xét."
+    if view.effect is ActEffect.NOTHING and view.act.kind is not ActKind.RECALL_REQUEST:
+        return words.ACT_EFFECT[view.effect]
+    return ""
 
 
 def related(word: str, other: Related, now: datetime) -> Link:
@@ -82,7 +109,7 @@ def related(word: str, other: Related, now: datetime) -> Link:
 
 def _answer(view: AnswerView, now: datetime) -> Answer:
     given = view.answer
-    look = words.ANSWER.get(given.answer, _OPEN) if given.answer else _OPEN
+    look = words.ANSWER[given.answer] if given.answer else words.OPEN_ANSWER
     return Answer(
         name=view.name or given.receiver_organ,
         code=given.receiver_organ,

@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from axis.terms import BusinessType, Origin, Place, StatusCode, TransportState, Urgency
+from axis.terms import (
+    ActEffect,
+    ActKind,
+    Answer,
+    BusinessType,
+    DeliveryState,
+    DocumentState,
+    Origin,
+    Place,
+    StatusCode,
+    TransportState,
+    Urgency,
+)
 from axis.trust.model import Outcome, Overall
 from axis.trust.words import OVERALL
 from axis.web.console.moments import moment
@@ -87,17 +99,72 @@ BUSINESS: Mapping[BusinessType, str] = {
     BusinessType.REPLACE: "Thay thế",
 }
 
-ACT: Mapping[str, Look] = {
-    "recall": Look(word="Thu hồi", tone="orange", icon="back"),
-    "update": Look(word="Cập nhật", tone="indigo", icon="pencil"),
-    "replace": Look(word="Thay thế", tone="indigo", icon="retry"),
-    "recall_request": STATUS[StatusCode.RECALL_REQUESTED],
+ACT: Mapping[ActKind, Look] = {
+    ActKind.RECALL: Look(word="Thu hồi", tone="orange", icon="back"),
+    ActKind.UPDATE: Look(word="Cập nhật", tone="indigo", icon="pencil"),
+    ActKind.REPLACE: Look(word="Thay thế", tone="indigo", icon="retry"),
+    ActKind.RECALL_REQUEST: STATUS[StatusCode.RECALL_REQUESTED],
 }
 
-ANSWER: Mapping[str, Look] = {
-    "agreed": STATUS[StatusCode.AGREED],
-    "declined": STATUS[StatusCode.DECLINED],
+ANSWER: Mapping[Answer, Look] = {
+    Answer.AGREED: STATUS[StatusCode.AGREED],
+    Answer.DECLINED: STATUS[StatusCode.DECLINED],
+    Answer.WITHDRAWN: Look(word="Không cần trả lời", tone="grey", icon="check", outline=True),
 }
+
+OPEN_ANSWER = Look(word="Chưa trả lời", tone="grey", icon="clock", outline=True)
+"""An act that a receiver has not answered yet."""
+
+DELIVERY_STATE: Mapping[DeliveryState, Look] = {
+    DeliveryState.OPEN: Look(word="Còn hiệu lực", tone="green", icon="check", outline=True),
+    DeliveryState.RECALLED: Look(word="Đã thu hồi, chờ trả lời", tone="orange", icon="back"),
+    DeliveryState.RECALL_AGREED: Look(word="Đã thu hồi, đồng ý", tone="orange", icon="back", outline=True),
+    DeliveryState.RECALL_DECLINED: Look(word="Đã thu hồi, không đồng ý", tone="red", icon="cross", outline=True),
+    DeliveryState.REMOVED: Look(word="Đã rút nơi nhận", tone="grey", icon="cross", outline=True),
+    DeliveryState.REPLACED: Look(word="Đã được thay thế", tone="indigo", icon="retry", outline=True),
+}
+
+DOCUMENT_STATE: Mapping[DocumentState, Look] = {
+    DocumentState.OPEN: Look(word="Còn hiệu lực", tone="green", icon="check", outline=True),
+    DocumentState.RECALLED: Look(word="Đã thu hồi", tone="orange", icon="back"),
+    DocumentState.REPLACED: Look(word="Đã được thay thế", tone="indigo", icon="retry"),
+    DocumentState.WITHDRAWN: Look(word="Đã rút hết nơi nhận", tone="grey", icon="cross"),
+}
+
+ACT_EFFECT: Mapping[ActEffect, str] = {
+    ActEffect.APPLIED: "Đã có hiệu lực",
+    ActEffect.NOTHING: "Không thay đổi gì thêm",
+    ActEffect.UNKNOWN: "Trục chưa có văn bản này",
+    ActEffect.FOREIGN: "Văn bản của cơ quan khác, không tác động",
+}
+
+FIELD: Mapping[str, str] = {
+    "promulgation_place": "Nơi ban hành",
+    "promulgation_date": "Ngày ban hành",
+    "type": "Mã loại văn bản",
+    "type_detail": "Mã chi tiết loại",
+    "type_name": "Loại văn bản",
+    "subject": "Trích yếu",
+    "content": "Nội dung",
+    "signer_competence": "Thẩm quyền ký",
+    "signer_position": "Chức vụ người ký",
+    "signer_full_name": "Người ký",
+    "due_date": "Hạn xử lý",
+    "priority": "Độ khẩn",
+    "sphere_of_promulgation": "Lĩnh vực",
+    "typer_notation": "Ký hiệu người soạn",
+    "promulgation_amount": "Số bản phát hành",
+    "page_amount": "Số trang",
+    "direction": "Chỉ đạo",
+    "appendixes": "Phụ lục",
+    "reply_fors": "Trả lời văn bản",
+    "reference_codes": "Văn bản tham chiếu",
+    "steering_type": "Loại chỉ đạo",
+    "application_type": "Loại ứng dụng",
+    "tasks": "Nhiệm vụ",
+    "to_places": "Nơi nhận ghi trên văn bản",
+}
+"""The texts of a header that an update can change."""
 
 VERDICT: Mapping[Overall, Look] = {
     overall: Look(word=OVERALL[overall][0], tone=tone, icon=icon, outline=outline)
@@ -139,6 +206,7 @@ FLAG: Mapping[str, str] = {
 EFFECT: Mapping[str, str] = {
     "unchanged": "Không đổi trạng thái: văn bản đã ở bước này hoặc bước sau.",
     "flagged": "Trái với trạng thái trước đó; tính theo trạng thái nhận sau.",
+    "after_close": "Đến sau khi bên gửi đã thu hồi, rút nơi nhận hoặc thay thế; không đổi trạng thái.",
 }
 
 
@@ -160,7 +228,15 @@ def business(number: int | None) -> str:
 
 def act(kind: str) -> Look:
     """The look of an act."""
-    return ACT.get(kind) or Look(word=kind, tone="grey", icon="pencil")
+    try:
+        return ACT[ActKind(kind)]
+    except ValueError:
+        return Look(word=kind, tone="grey", icon="pencil")
+
+
+def waiting_answers(kind: ActKind, waiting: int) -> int:
+    """How many answers an act waits for. A replacement is answered by the statuses of the document that it brings."""
+    return 0 if kind is ActKind.REPLACE else waiting
 
 
 def verdict(word: str | None) -> Look | None:

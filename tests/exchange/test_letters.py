@@ -1,0 +1,106 @@
+"""Operators open dead letters again, or withdraw them: with a reason, guarded by the state that they saw."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from axis.keys import NodeKey
+from axis.ops.access import Access
+from axis.ops.letters import Intervention, intervene
+from axis.store.queries import Letter, LettersAsked, letters
+from axis.store.store import Store
+from axis.terms import TransportState
+from tests.exchange.harness import UPLINK, a_document, make_node
+from tests.exchange.pushing import PUSHED, City
+from tests.post_office import post_office
+from tests.store.plans import plans_of
+
+AGAIN = Intervention(becomes=TransportState.QUEUED, reason="đã sửa ở bên nhận", actor="ông A")
+WITHDRAWN = Intervention(becomes=TransportState.CANCELLED, reason="gửi nhầm", actor="ông A")
+
+
+@pytest.fixture
+async def city(store: Store, tmp_path: Path) -> AsyncIterator[City]:
+    async with post_office() as office:
+        city = City(await make_node(store, tmp_path), office)
+        await city.push_to(PUSHED, office)
+        yield city
+        await city.partners.close()
+
+
+def access_of(city: City, folder: Path) -> Access:
+    return Access(settings=None, store=city.node.store, key=NodeKey.load(folder / "node.key"))  # type: ignore[arg-type]
+
+
+async def dead(city: City, **asked: object) -> tuple[Letter, ...]:
+    return await city.node.store.read(lambda c: letters(c, LettersAsked(**asked), 100))  # type: ignore[arg-type]
+
+
+async def test_dead_letters_are_found_by_what_they_have_in_common(city: City) -> None:
+    city.office.moods = ["refuse", "refuse"]
+    for number, to in (("1", "H24.15"), ("2", "G22")):
+        await city.node.send("dms-yte", a_document(to, number=number))
+        await city.work()
+    assert [one.receiver_organ for one in await dead(city)] == ["H24.15", "G22"]
+    assert [one.receiver_organ for one in await dead(city, partner_id=UPLINK)] == ["G22"]
+    assert [one.receiver_organ for one in await dead(city, partner_id=PUSHED)] == ["H24.15"]
+    assert [one.receiver_organ for one in await dead(city, organ="G22")] == ["G22"]
+    assert len(await dead(city, organ="H24.11")) == 2
+    assert len(await dead(city, reason="DO NOT know")) == 2
+    assert await dead(city, reason="100%") == ()
+    early = city.node.clock.now()
+    city.node.clock.advance(hours=3)
+    assert len(await dead(city, queued_before=early)) == 2
+    assert await dead(city, state=TransportState.RETRYING) == ()
+
+
+async def test_a_dead_letter_is_tried_again_from_the_start_and_that_is_written_down(city: City, tmp_path: Path) -> None:
+    city.office.moods = ["refuse"]
+    accepted = await city.node.send("dms-yte", a_document("H24.15"))
+    await city.work()
+    found = await dead(city)
+    changed, missed = await intervene(access_of(city, tmp_path), found, AGAIN, city.node.clock.now())
+    assert (changed, missed) == ([found[0].consignment_id], [])
+    await city.work()
+    assert city.office.taken == [accepted.package_id]
+    assert await city.node.states(accepted) == {"H24.15": "handed_over"}
+    assert (await city.leaves())[-2:] == ["delivery_changed", "handed_over"]
+    (line,) = await city.rows("SELECT actor, fields FROM audit WHERE kind = 'delivery_changed'")
+    assert (line.actor, "đã sửa ở bên nhận" in line.fields) == ("ông A", True)
+    # The operator's list is old now: nothing happens a second time.
+    assert await intervene(access_of(city, tmp_path), found, AGAIN, city.node.clock.now()) == ([], changed)
+    assert await city.queued() == []
+
+
+async def test_what_is_withdrawn_is_tried_no_more(city: City, tmp_path: Path) -> None:
+    city.office.mood = "later"
+    accepted = await city.node.send("dms-yte", a_document("H24.15"))
+    await city.work()
+    found = await dead(city, state=TransportState.RETRYING)
+    await intervene(access_of(city, tmp_path), found, WITHDRAWN, city.node.clock.now())
+    city.office.mood = ""
+    city.node.clock.advance(hours=1)
+    await city.work()
+    assert city.office.taken == []
+    assert await city.node.states(accepted) == {"H24.15": "cancelled"}
+    assert await city.queued() == []
+
+
+async def test_what_came_through_can_be_neither(city: City, tmp_path: Path) -> None:
+    city.office.moods = ["refuse"]
+    await city.node.send("dms-yte", a_document("H24.15"))
+    await city.work()
+    found = await dead(city)
+    arrived = [replace(one, state=TransportState.HANDED_OVER) for one in found]
+    for intervention in (AGAIN, WITHDRAWN):
+        changed, missed = await intervene(access_of(city, tmp_path), arrived, intervention, city.node.clock.now())
+        assert (changed, len(missed)) == ([], 1)
+
+
+async def test_dead_letters_are_found_by_their_index(city: City) -> None:
+    await city.node.send("dms-yte", a_document("H24.15"))
+    (plan,) = await plans_of(city.node.store, lambda c: letters(c, LettersAsked(), 10))
+    if await city.node.store.read(lambda c: c.dialect.name) == "sqlite":  # a server reads so small a table whole
+        assert "ix_consignment_failed" in plan
