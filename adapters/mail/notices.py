@@ -22,7 +22,7 @@ from axis.exchange.composing import MAIL_ADAPTER
 from axis.exchange.context import Context
 from axis.store import queries
 from axis.store.queries import PlacedEvent
-from axis.store.records import SystemEvent
+from axis.store.records import Package, SystemEvent
 from axis.terms import EventKind, Urgency
 from axis.text import one_line
 
@@ -93,7 +93,10 @@ class Notices:
         event, now = placed.event, self._context.clock.now()
         if event.kind not in TOLD or now - event.at > _OLD:
             return False
-        letter = await asyncio.to_thread(self._letter, event, address, now)
+        package = None
+        if event.package_id is not None:
+            package = await self._context.store.read(lambda c: queries.package(c, event.package_id or ""))
+        letter = await asyncio.to_thread(self._letter, event, address, now, package)
         envelope = Envelope(
             return_path=self._office.sender.address,
             to=address,
@@ -109,9 +112,9 @@ class Notices:
         log.info("notice_sent", system=event.system_id, kind=event.kind)
         return True
 
-    def _letter(self, event: SystemEvent, address: str, now: datetime) -> Letter:
+    def _letter(self, event: SystemEvent, address: str, now: datetime, package: Package | None) -> Letter:
         word, sentence = TOLD[EventKind(event.kind)]
-        said: dict[str, Any] = json.loads(event.fields)
+        said: dict[str, Any] = _of_package(package) | json.loads(event.fields)
         registry = self._context.directory.current.registry
         code = one_line(str(said.get("code") or said.get("document_id") or ""), _SHORT)
         values = {
@@ -131,6 +134,19 @@ class Notices:
         )
 
 
+def _of_package(package: Package | None) -> dict[str, Any]:
+    """What a package says of itself; the event says the rest."""
+    if package is None:
+        return {}
+    return {
+        "code": package.code,
+        "document_id": package.document_id,
+        "subject": package.subject,
+        "from": package.from_organ,
+        "urgency": package.urgency,
+    }
+
+
 def _name(organ: Any, code: str) -> str:  # noqa: ANN401 - an Organ, or None
     return f"{organ.name} ({code})" if organ is not None else code
 
@@ -140,8 +156,9 @@ def _fields(said: Mapping[str, Any], name: "Any") -> tuple[tuple[str, str], ...]
     pairs = (
         ("Số, ký hiệu", said.get("code")),
         ("Mã văn bản", said.get("document_id")),
+        ("Trích yếu", said.get("subject")),
         ("Nơi gửi", name(said["from"]) if said.get("from") else None),
-        ("Nơi nhận", name(said["to"]) if said.get("to") else None),
+        ("Nơi nhận", "; ".join(map(name, said.get("receivers") or filter(None, (said.get("to"),))))),
         ("Độ khẩn", URGENCY[Urgency(urgency)] if urgency in set(Urgency) and urgency else None),
         ("Cần làm", _OWED.get(str(said.get("owed")), None)),
         ("Hạn", moment_text(datetime.fromisoformat(said["due_at"])) if said.get("due_at") else None),

@@ -13,15 +13,17 @@ from sqlalchemy import Connection
 
 from axis.errors import Code, NotAllowed, NotFound, WrongState
 from axis.exchange.composing import ReportWish, acts_for
-from axis.exchange.context import Context, EventAbout
+from axis.exchange.context import Context
 from axis.exchange.parcel import push_row
+from axis.exchange.sending import sender_events
 from axis.exchange.service import Exchange
 from axis.exchange.values import Acknowledgement
 from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import ConsignmentFailed, Hot
+from axis.store.queries import Push
 from axis.store.records import Attachment, BounceRow, Consignment, Delivery, Document, Package, Row, StatusEvent
-from axis.terms import BusinessType, EventKind, StatusCode, TransportState, Urgency
+from axis.terms import BusinessType, EventKind, PackageKind, StatusCode, TransportState, Urgency
 
 ACTOR = "mail"
 _RECEIPTS = (StatusCode.ARRIVED, StatusCode.ACCEPTED, StatusCode.REFUSED)
@@ -157,7 +159,7 @@ class Mailboxes:
         )
         if consignment.state is not TransportState.HANDED_OVER or report.fate == DELAYED:
             # Confirmed meanwhile, sent again, withdrawn; or still under way: kept, and the hand-over stands.
-            told = self._told(package, consignment, EventKind.DELIVERY_DELAYED, report)
+            told = self._told(package, EventKind.DELIVERY_DELAYED, report)
             delayed = report.fate == DELAYED and consignment.state is TransportState.HANDED_OVER
             return Hot(inserts=(row, *(told if delayed else ()))), True
         return self._fail(report, row, consignment, package), True
@@ -178,30 +180,24 @@ class Mailboxes:
         )
         rows: tuple[Row, ...] = (row,)
         if again_at and system_id is not None:
-            push = push_row(self._context, report.package_id, system_id, Urgency(package.urgency), row.at)
-            rows += (replace(push, due_at=again_at, queued_at=consignment.queued_at),)
+            push = Push(
+                package_id=report.package_id,
+                partner_id=system_id,
+                urgency=Urgency(package.urgency),
+                document_uid=package.document_uid,
+                lane=package.from_organ if package.kind is PackageKind.STATUS else "",
+                queued_at=consignment.queued_at,
+            )
+            rows += (replace(push_row(self._context, push), due_at=again_at),)
         else:
             fields = {"package_id": report.package_id, "receivers": [report.organ_id], "error": report.words}
             rows += (self._context.audit("consignment_dead", ACTOR, fields),)
-            rows += self._told(package, consignment, EventKind.DELIVERY_DEAD, report)
+            rows += self._told(package, EventKind.DELIVERY_DEAD, report)
         return Hot(inserts=rows, changes=(failed,))
 
-    def _told(self, package: Package, consignment: Consignment, kind: EventKind, report: Report) -> tuple[Row, ...]:
+    def _told(self, package: Package, kind: EventKind, report: Report) -> tuple[Row, ...]:
         """The sender's system hears of it."""
-        system_id = self._context.directory.current.route(package.from_organ)
-        if system_id is None:
-            return ()
-        about = EventAbout(
-            document_uid=package.document_uid, package_id=package.package_id, organ_id=consignment.receiver_organ
-        )
-        fields = {
-            "document_id": package.document_id,
-            "code": package.code,
-            "from": package.from_organ,
-            "to": consignment.receiver_organ,
-            "error": report.words,
-        }
-        return (self._context.event(system_id, kind, about, fields),)
+        return sender_events(self._context, kind, package, (report.organ_id,), report.words)
 
 
 def _about(report: Report, conn: Connection) -> tuple[bool, Consignment | None, Package | None]:

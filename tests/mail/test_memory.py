@@ -27,7 +27,8 @@ from tests.exchange.harness import a_document, a_file
 
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 office = Office(
-    server=MailServer(host="127.0.0.1", port=port, security="none"), sender=Person(name="", address="truc@truc.invalid"),
+    server=MailServer(host="127.0.0.1", port=port, security="none"),
+    sender=Person(name="", address="truc@truc.invalid"),
     bounce_address="", public_url="", link_for=timedelta(days=1), attach_bytes=1 << 30, node_name="x",
     links=Links(NodeKey.create(folder / "node.key")), limits=Limits(), scratch=folder,
 )
