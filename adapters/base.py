@@ -4,9 +4,10 @@ Adapters are found by entry point (group `axis.adapters`, the name that settings
 way. An adapter is an object with this shape; it keeps no state of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from aiohttp import web
@@ -16,7 +17,9 @@ from axis.clock import Clock
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Peer
 from axis.errors import Code, Malformed, NotFound
+from axis.exchange.context import Context
 from axis.exchange.service import Exchange
+from axis.keys import NodeKey
 from axis.settings import Settings
 from axis.store.store import Store
 
@@ -26,12 +29,31 @@ OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontParts:
-    """What a front is built from."""
+    """What a front, and what runs beside it, is built from."""
 
     exchange: Exchange
-    store: Store  # for its spool only
+    context: Context
+    store: Store
     clock: Clock
     settings: Settings
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeParts:
+    """What of its node a peer may need beside the partner's own options."""
+
+    settings: Settings
+    key: NodeKey
+    scratch: Path  # for what need not outlive the process, on a disk that can hold a package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerParts:
+    """What a peer is built from. node: None where there is only a client, as in tests of one dialect."""
+
+    clock: Clock
+    node: NodeParts | None = None
 
 
 class Adapter(Protocol):
@@ -41,7 +63,11 @@ class Adapter(Protocol):
         """The front's addresses; empty when others cannot call us in this dialect."""
         ...
 
-    def peer(self, partner: Partner, clock: Clock) -> Peer:
+    def loops(self, parts: FrontParts) -> Sequence[Coroutine[None, None, None]]:
+        """What runs beside the front as long as the node does; an adapter without such a thing need not have this."""
+        ...
+
+    def peer(self, partner: Partner, parts: PeerParts) -> Peer:
         """A client of the partner; it calls nobody yet. Raises Malformed(BAD_SETTINGS, at the option that is wrong)."""
         ...
 
@@ -55,9 +81,17 @@ def load_adapter(name: str) -> Adapter:
     return adapter
 
 
-def make_peer(partner: Partner, clock: Clock) -> Peer:
+def make_peer(partner: Partner, parts: PeerParts) -> Peer:
     """The partner's other end, in its dialect. Raises NotFound(BAD_SETTINGS) or Malformed(BAD_SETTINGS)."""
-    return load_adapter(partner.adapter).peer(partner, clock)
+    return load_adapter(partner.adapter).peer(partner, parts)
+
+
+def adapter_loops(parts: FrontParts) -> Iterator[Coroutine[None, None, None]]:
+    """What all adapters run beside their fronts."""
+    for name in adapter_names():
+        adapter = load_adapter(name)
+        if hasattr(adapter, "loops"):
+            yield from adapter.loops(parts)
 
 
 def read_options(partner: Partner, model: type[OptionsT]) -> OptionsT:

@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, adapter_names, load_adapter, make_peer
+from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_names, load_adapter, make_peer
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
@@ -144,7 +144,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
-        partners = await _partners(settings, directory, clock)
+        partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
         outbox = Outbox(context, partners, _outbox_policy(settings))
         inboxes = Inboxes(context, exchange, partners, partial(_inbox_policy, settings))
@@ -153,8 +153,10 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
         jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
         loops.append(Schedule(store, clock, jobs).run())
-        await _start_loops(stack, loops)
-        parts = FrontParts(exchange=exchange, store=store, clock=clock, settings=settings)
+        parts = FrontParts(
+            exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
+        )
+        await _start_loops(stack, [*loops, *adapter_loops(parts)])
         port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
@@ -185,7 +187,7 @@ async def _serve(settings: Settings) -> None:
 async def open_reconciling(settings: Settings) -> AsyncIterator[Reconciling]:
     """Compare days beside a node that runs, or without it. Raises as `start_node`."""
     async with working(settings) as works:
-        partners = await _partners(settings, works.directory, works.context.clock)
+        partners = await _partners(works, settings, works.context.clock)
         policy = ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute)
         try:
             yield Reconciling(works.context, partners, policy)
@@ -260,14 +262,16 @@ def _backoff(settings: Settings) -> Backoff:
     return Backoff(delays_s=exchange.retry_delays_s, give_up_s=exchange.retry_give_up_s, jitter=exchange.retry_jitter)
 
 
-async def _partners(settings: Settings, directory: DirectoryCache, clock: Clock) -> Partners:
+async def _partners(works: Works, settings: Settings, clock: Clock) -> Partners:
     """Whom this node calls. Raises Malformed(BAD_SETTINGS) for an uplink that no adapter can make anything of."""
+    node = NodeParts(settings=settings, key=works.key, scratch=works.store.temporary)
+    parts, directory = PeerParts(clock=clock, node=node), works.directory
     uplinks = [uplink_partner(uplink) for uplink in settings.uplink]
     for uplink in uplinks:
         if directory.current.system(uplink.partner_id) is not None:
             raise Malformed(Code.BAD_SETTINGS, "a connected system has this id", at=f"uplink.{uplink.partner_id}.id")
-        await make_peer(uplink, clock).close()  # what is wrong with it is told before the node listens
-    partners = Partners(directory, uplinks, partial(make_peer, clock=clock))
+        await make_peer(uplink, parts).close()  # what is wrong with it is told before the node listens
+    partners = Partners(directory, uplinks, partial(make_peer, parts=parts))
     await partners.refresh()
     return partners
 

@@ -470,6 +470,87 @@ class Uplink(Section):
         return _secret(self.secret_variable, self.secret_file, f"uplink.{self.id}.secret_file")
 
 
+Security = Literal["tls", "starttls", "none"]
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Mail(Section):
+    """Mail: for organisations that are reached by mailbox, and for notices. No smtp_host: no mail."""
+
+    smtp_host: str = Field("", description="The mail server that takes our mails. Empty: this node sends none.")
+    smtp_port: int = Field(587, gt=0, le=65_535, description="Its port.")
+    smtp_security: Security = Field(
+        "starttls", description="tls: from the first byte; starttls: before anything is said; none: only on loopback."
+    )
+    smtp_user: str = Field("", description="Who we are there; empty: no log-in.")
+    smtp_password_file: Path | None = Field(
+        None, description="File that holds the password. Else the environment: AXIS_SECRET_SMTP."
+    )
+    tls_ca_file: Path | None = Field(
+        None,
+        description="PEM certificates of the authorities that both mail servers are judged by. Left out: the system's.",
+    )
+    tls_verify: bool = Field(
+        default=True, description="Whether a certificate that is not trusted, or another server's, is refused."
+    )
+    from_address: str = Field("", description="Whose mails they are. Given with smtp_host.")
+    from_name: str = Field("", description="The name before it. Left out: the node's.")
+    bounce_address: str = Field(
+        "",
+        description=(
+            "Where reports of failure go. With a {} in it (truc+{}@…), each mail's own mark is put there, "
+            "if the mail server takes such addresses. Left out: from_address."
+        ),
+    )
+    public_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="This node's address as receivers reach it: links begin with it."
+    )
+    link_days: int = Field(30, gt=0, le=366, description="How long a link in a mail is good.")
+    attach_bytes: int = Field(
+        20 << 20, ge=0, description="Longest mail that carries the files; a longer one has links to them instead."
+    )
+    timeout_s: float = Field(60.0, gt=0, description="Longest wait for one answer of a mail server.")
+    send_timeout_s: float = Field(240.0, gt=0, description="Longest time for one mail; less than exchange.lease_s.")
+    confirm_per_minute: int = Field(
+        60, gt=0, description="Most requests to the pages behind the links from one address in a minute."
+    )
+    imap_host: str = Field("", description="The server of the mailbox into which bounces come. Empty: nobody looks.")
+    imap_port: int = Field(993, gt=0, le=65_535, description="Its port.")
+    imap_security: Security = Field("tls", description="As smtp_security.")
+    imap_user: str = Field("", description="Who we are there.")
+    imap_password_file: Path | None = Field(
+        None, description="File that holds the password. Else the environment: AXIS_SECRET_IMAP."
+    )
+    imap_folder: str = Field("INBOX", description="The folder into which bounces come.")
+    imap_done_folder: str = Field("Axis", description="The folder into which they are moved when they are dealt with.")
+    imap_poll_s: float = Field(60.0, gt=0, description="Between two looks at the mailbox.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.smtp_host and not self.from_address:
+            msg = "from_address must be given with smtp_host"
+            raise ValueError(msg)
+        if self.imap_host and not self.imap_user:
+            msg = "imap_user must be given with imap_host"
+            raise ValueError(msg)
+        for name, host, security in (
+            ("smtp", self.smtp_host, self.smtp_security),
+            ("imap", self.imap_host, self.imap_security),
+        ):
+            if security == "none" and host not in {"", *_LOOPBACK}:
+                msg = f"{name}_security: none is for loopback only: whoever listens would read everything"
+                raise ValueError(msg)
+        return self
+
+    def read_smtp_password(self) -> str:
+        """The password at the mail server. Raises Malformed(BAD_SETTINGS) when a user has none."""
+        return _secret("AXIS_SECRET_SMTP", self.smtp_password_file, "mail.smtp_password_file")
+
+    def read_imap_password(self) -> str:
+        """The password of the mailbox. Raises Malformed(BAD_SETTINGS) when there is none."""
+        return _secret("AXIS_SECRET_IMAP", self.imap_password_file, "mail.imap_password_file")
+
+
 class Console(Section):
     """The pages for people."""
 
@@ -502,6 +583,7 @@ class Settings(BaseSettings):
     kpi: Kpi = Kpi()
     disk: Disk = Disk()
     log: Log = Log()
+    mail: Mail = Mail()
     uplink: tuple[Uplink, ...] = ()
     console: Console = Console()
 

@@ -17,8 +17,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from adapters.base import FrontParts, read_options, read_secret
-from axis.clock import Clock
+from adapters.base import FrontParts, PeerParts, read_options, read_secret
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Bytes, Outgoing, Sent
 from axis.errors import PeerRefused, PeerUnreachable
@@ -89,7 +88,7 @@ def routes(_: FrontParts) -> Sequence[web.AbstractRouteDef]:
     return ()
 
 
-def peer(partner: Partner, _: Clock) -> PostPeer:
+def peer(partner: Partner, _: PeerParts) -> PostPeer:
     """The adapter's one duty."""
     return PostPeer(read_options(partner, PostOptions), read_secret(partner, "token"))
 

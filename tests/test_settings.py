@@ -291,8 +291,30 @@ def test_where_the_key_lies_is_relative_to_the_file(tmp_path: Path) -> None:
     assert not _read(tmp_path, CITY).signing.has_key
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "smtp_host = 'mail.invalid'",  # whose mails are they?
+        "imap_host = 'mail.invalid'",
+        "smtp_host = 'mail.invalid'\nfrom_address = 'a@b.invalid'\nsmtp_security = 'none'",
+        "imap_host = 'mail.invalid'\nimap_user = 'a'\nimap_security = 'none'",
+        "public_url = 'ftp://mail.invalid'",
+        "smtp_security = 'some'",
+        "smtp_password = 'in the file'",
+    ],
+)
+def test_mail_that_cannot_work_or_would_be_read_by_others_is_refused(tmp_path: Path, lines: str) -> None:
+    assert (_refusal(tmp_path, f"{CITY}[mail]\n{lines}\n").at or "").startswith("mail")
+
+
+def test_mail_without_encryption_is_for_this_machine_only(tmp_path: Path) -> None:
+    lines = "smtp_host = 'localhost'\nfrom_address = 'a@b.invalid'\nsmtp_security = 'none'\n"
+    assert _read(tmp_path, f"{CITY}[mail]\n{lines}").mail.smtp_host == "localhost"
+
+
 _WITHOUT_DEFAULT = (
-    r"(url|tls_\w+|secret|key|certificate|password|pin)_?file|tls_|pkcs11_|tsa_url|folder|weak_until|revocation_max"
+    r"(url|tls_\w+|secret|key|certificate|(smtp_|imap_)?password|pin)_?file"
+    r"|tls_|pkcs11_|tsa_url|folder|weak_until|revocation_max"
 )
 
 

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from adapters.base import FrontParts
+    from adapters.base import FrontParts, PeerParts
     from adapters.vxp.client import VxpClient
-    from axis.clock import Clock
     from axis.delivery.partner import Partner
 
 
@@ -44,7 +43,7 @@ def routes(parts: "FrontParts") -> "list[web.RouteDef]":
     return routes_of(VxpFront(parts.exchange, parts.store.spool, parts.clock, options))
 
 
-def peer(partner: "Partner", clock: "Clock") -> "VxpClient":
+def peer(partner: "Partner", parts: "PeerParts") -> "VxpClient":
     """A client of the partner. Raises Malformed(BAD_SETTINGS)."""
     from adapters.base import read_options, read_secret  # noqa: PLC0415 - see the module's docstring
     from adapters.vxp.calls import VxpClientOptions  # noqa: PLC0415 - see the module's docstring
@@ -60,4 +59,4 @@ def peer(partner: "Partner", clock: "Clock") -> "VxpClient":
         fetch_by=Operation(chosen.fetch),
         polls=chosen.poll,
     )
-    return VxpClient(options, None, clock)
+    return VxpClient(options, None, parts.clock)

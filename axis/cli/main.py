@@ -16,6 +16,7 @@ from axis.cli import (
     deliveries,
     demo,
     documents,
+    mail,
     node,
     organs,
     packages,
@@ -54,6 +55,7 @@ for part in (
     calendar.app,
     courier.app,
     deadlines.app,
+    mail.app,
     report.app,
     demo.app,
 ):

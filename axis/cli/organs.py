@@ -258,7 +258,7 @@ def sync(
 
 
 async def _follow(access: "Access", wish: "SyncWish") -> "Difference":
-    from adapters.base import make_peer
+    from adapters.base import PeerParts, make_peer
     from axis.delivery.peer import RegistrySource
     from axis.errors import Code, Malformed, NotFound
     from axis.ops.registry_sync import RegistryFollower
@@ -271,7 +271,7 @@ async def _follow(access: "Access", wish: "SyncWish") -> "Difference":
         known = ", ".join(one.id for one in settings.uplink) or "none"
         raise NotFound(Code.NOT_FOUND, f"no uplink {wish.uplink_id}; there are: {known}", at="uplink")
     clock = SystemClock()
-    peer = make_peer(uplink_partner(found), clock)
+    peer = make_peer(uplink_partner(found), PeerParts(clock=clock))
     try:
         if not isinstance(peer, RegistrySource):
             raise Malformed(Code.BAD_REQUEST, f"adapter {found.adapter} lists no organisations", at="uplink")

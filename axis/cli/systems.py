@@ -15,6 +15,7 @@ from axis.errors import Code, Malformed
 from axis.terms import Role
 
 if TYPE_CHECKING:
+    from adapters.base import PeerParts
     from axis.delivery.partner import Partner
 
 app = typer.Typer()
@@ -72,7 +73,7 @@ def add(
         front=front,
         serves=codes,
         may_register=may_register,
-        pushed=_partner(system_id, adapter, option or (), secret_file or ()),
+        pushed=_partner(system_id, adapter, option or (), secret_file or (), config),
     )
 
     async def connect(access: Access) -> str:
@@ -92,7 +93,7 @@ def set_adapter(
     """Push to a system by an adapter from now on, or (without --adapter) let it fetch. What is pending goes along."""
     from axis.ops.access import Access
 
-    partner = _partner(system_id, adapter, option or (), secret_file or ())
+    partner = _partner(system_id, adapter, option or (), secret_file or (), config)
 
     async def change(access: Access) -> None:
         await access.set_pushing(system_id, partner, SystemClock().now(), ACTOR)
@@ -105,7 +106,7 @@ def set_adapter(
 
 
 def _partner(
-    system_id: str, adapter: str | None, options: Sequence[str], secret_files: Sequence[Path]
+    system_id: str, adapter: str | None, options: Sequence[str], secret_files: Sequence[Path], config: Path | None
 ) -> "Partner | None":
     """The system as a partner that can be called; its options are what its adapter takes."""
     if adapter is None:
@@ -117,8 +118,20 @@ def _partner(
 
     secrets = {name: _secret_in(Path(file)) for name, file in _pairs("--secret-file", map(str, secret_files))}
     partner = Partner(partner_id=system_id, adapter=adapter, options=dict(_pairs("--option", options)), secrets=secrets)
-    make_peer(partner, SystemClock())
+    make_peer(partner, peer_parts(config))
     return partner
+
+
+def peer_parts(config: Path | None) -> "PeerParts":
+    """What a peer is built from beside the node that the settings name."""
+    from adapters.base import NodeParts, PeerParts
+    from axis.keys import NodeKey
+    from axis.settings import find_config, read_settings
+
+    settings = read_settings(find_config(config))
+    key = NodeKey.load(settings.store.key_file)
+    node = NodeParts(settings=settings, key=key, scratch=settings.store.data_dir)
+    return PeerParts(clock=SystemClock(), node=node)
 
 
 def _pairs(name: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -247,7 +247,9 @@ class Forwarding:
             yield from rows.shipment_rows(self._context, shipment)
             if one.act_id is not None:
                 for position in one.positions:
-                    yield ActReceiver(act_id=one.act_id, position=position, receiver_organ=to.organ)
+                    yield ActReceiver(
+                        act_id=one.act_id, position=position, receiver_organ=to.organ, package_id=one.package_id
+                    )
 
 
 def _look(conn: Connection, document_uid: str, by: str) -> _Subject | None:

@@ -601,6 +601,14 @@ class BounceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailNotice:
+    """How far a mailbox has been told."""
+
+    system_id: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One unsequenced evidence leaf (leaf_id and seq are the database's)."""
 

@@ -77,6 +77,7 @@ TABLES: dict[type, Table] = {
     records.CourierParty: schema.courier_party,
     records.CourierBundle: schema.courier_bundle,
     records.BounceRow: schema.bounce,
+    records.MailNotice: schema.mail_notice,
     records.Leaf: schema.leaf,
 }
 """Which table a record class is a row of."""

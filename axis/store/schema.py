@@ -802,6 +802,14 @@ bounce = Table(
     Column("words", Text, nullable=False),  # of the mail server
 )
 
+# How far a mailbox has been told what stands in its system's feed of events.
+mail_notice = Table(
+    "mail_notice",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("place", BigInteger, nullable=False),  # of the last event that a mail was sent of
+)
+
 leaf = Table(
     "leaf",
     metadata,

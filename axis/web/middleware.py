@@ -149,12 +149,20 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         level(
             "http_request",
             method=request.method,
-            path=request.path[:_PATH_CHARACTERS],
+            path=_shown_path(request),
             status=status,
             sent_bytes=sent,
             duration_ms=round((clock() - begun) * 1000, 1),
             remote=request.remote,
         )
+
+
+def _shown_path(request: web.Request) -> str:
+    """The path as the log has it: without a token, which is as good as a password, where the path holds one."""
+    resource = request.match_info.route.resource
+    if resource is not None and "{token}" in resource.canonical:
+        return resource.canonical
+    return request.path[:_PATH_CHARACTERS]
 
 
 def catch_errors(page: ErrorPage) -> Middleware:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from axis.edxml.writer import to_bytes
+from axis.ops import unpacking
 from axis.store.records import Document
 from axis.terms import TransportState
 from axis.web.console import downloads
@@ -52,7 +53,7 @@ def cleaned(monkeypatch: pytest.MonkeyPatch) -> Cleaned:
             super().cleanup()
             self.loop.call_soon_threadsafe(removed.put_nowait, self.name)
 
-    monkeypatch.setattr(downloads, "TemporaryDirectory", Watched)
+    monkeypatch.setattr(unpacking, "TemporaryDirectory", Watched)
 
     async def wait(times: int) -> None:
         async with asyncio.timeout(30):
@@ -262,7 +263,7 @@ async def test_only_a_few_packages_are_taken_apart_at_a_time(
 ) -> None:
     stored = await archive.real(document_bytes(files={"a.pdf": PDF}))
     inside, most, gate = 0, 0, asyncio.Event()
-    real = downloads.Downloads._unpack
+    real = unpacking.Unpacking._unpack
 
     async def counted(*args: object):  # noqa: ANN202
         nonlocal inside, most
@@ -272,7 +273,7 @@ async def test_only_a_few_packages_are_taken_apart_at_a_time(
         inside -= 1
         return await real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(downloads.Downloads, "_unpack", counted)
+    monkeypatch.setattr(unpacking.Unpacking, "_unpack", counted)
     asking = [asyncio.create_task(operator.get(f"{package_path(stored)}/files/0")) for _ in range(20)]
     for _, refused in zip(range(4), asyncio.as_completed(asking), strict=False):
         assert (await refused).status == 503

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.base import make_peer
+from adapters.base import PeerParts, make_peer
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
 from adapters.vxp.wire import Operation, read_call
@@ -484,11 +484,11 @@ def test_a_partner_is_made_from_its_options_and_its_secret() -> None:
     options = {"endpoint": "https://truc.example/vxp", "system_id": "H24", "fetch": "downloadEdoc", "timeout_s": "5"}
     partner = Called(partner_id="national", adapter="vxp", options=options)
     with pytest.raises(Malformed) as caught:
-        make_peer(partner, StillClock())
+        make_peer(partner, PeerParts(clock=StillClock()))
     assert (caught.value.code, caught.value.at) == (Code.BAD_SETTINGS, "national: secret secret")
     partner = replace(partner, secrets={"secret": "bi-mat"})
     assert "bi-mat" not in repr(partner)
-    peer = make_peer(partner, StillClock())
+    peer = make_peer(partner, PeerParts(clock=StillClock()))
     assert isinstance(peer, VxpClient)
     assert peer._options.secret == "bi-mat"
     assert peer._options.fetch_by is Operation.DOWNLOAD_EDOC
@@ -513,6 +513,6 @@ def test_options_that_are_wrong_are_named_and_never_shown(wrong: dict[str, str |
     options = {"endpoint": "https://truc.example/vxp", "system_id": "H24"} | wrong
     partner = Called(partner_id="national", adapter="vxp", options=options, secrets={"secret": "s"})
     with pytest.raises(Malformed) as caught:
-        make_peer(partner, StillClock())
+        make_peer(partner, PeerParts(clock=StillClock()))
     assert caught.value.at == f"national: option {at}"
     assert "in the wrong place" not in str(caught.value)

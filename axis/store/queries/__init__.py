@@ -3,8 +3,8 @@
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a package
-fares. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the queue of pushes. For
-use inside `Store.read`; a "write unit" inside `Store.write`.
+fares. mail: bounces, notices. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
+queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -66,6 +66,7 @@ from axis.store.queries.intake import (
     attachments,
     carrying_consignments,
     consignments,
+    consignments_of_document,
     deliveries,
     delivery,
     document,
@@ -127,6 +128,7 @@ from axis.store.queries.lists import (
     pending,
     sent_rows,
 )
+from axis.store.queries.mail import has_bounce, note_told, told_until
 from axis.store.queries.pages import (
     ActLine,
     DeliveriesAsked,
@@ -234,6 +236,7 @@ __all__ = [
     "consignments",
     "consignments_for_system",
     "consignments_of",
+    "consignments_of_document",
     "count_overdue",
     "count_pending",
     "courier_bundle",
@@ -266,6 +269,7 @@ __all__ = [
     "forget_events",
     "forget_touched",
     "handed_leaves",
+    "has_bounce",
     "has_check_due",
     "has_deadline_to_tell",
     "has_need_due",
@@ -289,6 +293,7 @@ __all__ = [
     "next_courier_sequence",
     "next_same_code_no",
     "note_needs",
+    "note_told",
     "oldest_open_act",
     "oldest_open_act_by_name",
     "open_answers_of",
@@ -329,6 +334,7 @@ __all__ = [
     "stored_cells",
     "targets_of_acts",
     "time_proof",
+    "told_until",
     "totals",
     "touched",
     "tracked",

@@ -59,6 +59,11 @@ _carrying_consignments = Query(
     ),
     order=(_consignment.consignment_id,),
 )
+_consignments_of_document = Query(
+    Consignment,
+    _consignment.package_id.in_(select(_package.package_id).where(is_given(_package.document_uid))),
+    order=(_consignment.consignment_id,),
+)
 _events = Query(StatusEvent, is_given(_event.document_uid), order=(_event.event_id,))
 _last_event_of_delivery = Query(
     StatusEvent,
@@ -144,6 +149,11 @@ def consignments(conn: Connection, package_id: str) -> tuple[Consignment, ...]:
 def carrying_consignments(conn: Connection, document_uid: str) -> tuple[Consignment, ...]:
     """The consignments of every package that carries a document itself; acts on it and statuses are others."""
     return _carrying_consignments.all(conn, document_uid=document_uid)
+
+
+def consignments_of_document(conn: Connection, document_uid: str) -> tuple[Consignment, ...]:
+    """The consignments of every package that carries or acts on a document (its statuses' too)."""
+    return _consignments_of_document.all(conn, document_uid=document_uid)
 
 
 def status_events(conn: Connection, document_uid: str) -> tuple[StatusEvent, ...]:

@@ -20,12 +20,12 @@ from axis.clock import Clock
 from axis.delivery.directory import CurrentDirectory
 from axis.errors import AxisError, Busy, Code, NotAllowed, Unauthenticated
 from axis.keys import is_token, token_digest
+from axis.ops.buckets import Buckets
 from axis.settings import Api
 from axis.store import api as stored
 from axis.store.records import ApiToken
 from axis.store.store import Store
 from axis.terms import Scope
-from axis.web.api.buckets import Buckets
 
 log = structlog.get_logger(__name__)
 

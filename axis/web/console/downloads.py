@@ -6,27 +6,21 @@ path.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from axis.edxml.model import Attachment, DocumentPackage, Limits
-from axis.edxml.reader import read
-from axis.edxml.zips import as_it_was
-from axis.errors import Busy, Code, Internal, NotFound
+from axis.edxml.model import Limits
+from axis.errors import Code, NotFound
+from axis.ops.unpacking import Unpacking
 from axis.store.document_view import PackageView, find_package
 from axis.store.store import Store
 from axis.text import ascii_name, file_name
 from axis.web.console.sessions import Sessions
 
-_AT_ONCE = 2  # packages that are taken apart at a time
-_WAITING = 16
-_RETRY_AFTER_S = 10
 _CHUNK_BYTES = 256 * 1024
 _POLICY = "sandbox; default-src 'none'"
 
@@ -58,10 +52,7 @@ class Downloads:
     def __init__(self, store: Store, sessions: Sessions, limits: Limits, scratch: Path) -> None:
         self._store = store
         self._sessions = sessions
-        self._limits = limits
-        self._scratch = scratch
-        self._turn = asyncio.Semaphore(_AT_ONCE)
-        self._waiting = 0
+        self._unpacking = Unpacking(store, limits, scratch)
 
     async def package(self, request: web.Request) -> web.StreamResponse:
         """GET …/packages/{package_id}: the exact bytes that came in."""
@@ -77,11 +68,7 @@ class Downloads:
         row = next((file for file in view.files if file.position == position), None)
         if row is None:
             raise NotFound(Code.NOT_FOUND, "no such file")
-        async with self._room() as folder:
-            file = await self._unpack(view, position, folder)
-            if file.sha256_hex != row.sha256_hex or not isinstance(file.content, Path):
-                raise Internal("a stored package gives another file than when it came in")
-            opened = await asyncio.to_thread(as_it_was, file, file.content, self._limits)
+        async with self._unpacking.file(view.package.sha256_hex, row) as opened:
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
             return await _send(request, response, _chunks(opened.path))
@@ -93,35 +80,6 @@ class Downloads:
         if view is None:
             raise NotFound(Code.NOT_FOUND, "no such package")
         return view
-
-    @contextlib.asynccontextmanager
-    async def _room(self) -> AsyncIterator[Path]:
-        """A folder to take a package apart in. Raises Busy(OVERLOADED) when too many want one."""
-        if self._waiting >= _WAITING:
-            raise Busy(Code.OVERLOADED, "too many downloads at once", retry_after_s=_RETRY_AFTER_S)
-        self._waiting += 1
-        try:
-            async with self._turn:
-                folder = TemporaryDirectory(prefix="download-", dir=self._scratch)
-                try:
-                    yield Path(folder.name)
-                finally:
-                    # In a thread, for large files go slowly; shielded, for a node that stops still cleans up.
-                    await asyncio.shield(asyncio.to_thread(folder.cleanup))
-        finally:
-            self._waiting -= 1
-
-    async def _unpack(self, view: PackageView, position: int, folder: Path) -> Attachment:
-        """Read the package again, from bytes that are copied out of the store a block at a time."""
-        source = folder / "package"
-        # Opened here: a thread's handle would be lost when the wait for it is cancelled.
-        with source.open("wb") as copy:
-            async for chunk in self._store.blobs.chunks(view.package.sha256_hex):
-                await asyncio.to_thread(copy.write, chunk)
-        package = await asyncio.to_thread(read, source, limits=self._limits, spool_dir=folder)
-        if not isinstance(package, DocumentPackage) or position >= len(package.attachments):
-            raise Internal("a stored package has fewer files than when it came in")
-        return package.attachments[position]
 
 
 def disposition(name: str) -> str:
