@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy
 from pyhanko.sign.diff_analysis.form_rules_api import FormUpdatingRule
@@ -66,6 +67,8 @@ _STAMP_FILTER = "/ETSI.RFC3161"
 _FIELDS = 2000
 _FIELD_DEPTH = 16
 _READ_BYTES = 1 << 20
+_END_BYTES = 2048  # readers look for the end mark in the last 1,024
+_END = re.compile(rb"[\r\n]startxref[ \t\r\n]{1,4}\d{1,15}[ \t]{0,4}[\r\n]{1,4}%%EOF")
 _BYTE_RANGE = re.compile(rb"/B(?:y|#79)(?:t|#74)(?:e|#65)(?:R|#52)(?:a|#61)(?:n|#6[eE])(?:g|#67)(?:e|#65)[\s\[]")
 _WHITE = b" \t\r\n\x0c\x00"
 
@@ -187,7 +190,19 @@ def _opened(source: bytes | Path) -> Iterator[BinaryIO]:
         yield stream
 
 
+def _check_end(stream: BinaryIO, size: int) -> None:
+    """Refuse a file that does not end as a PDF does.
+
+    pyHanko looks for the end line by line from behind, a byte at a time, and a line has no bound: a file of one long
+    line holds it for hours.
+    """
+    stream.seek(max(0, size - _END_BYTES))
+    if not _END.search(stream.read(_END_BYTES)):
+        raise PdfReadError("no startxref and %%EOF at the end")
+
+
 def _verify(stream: BinaryIO, size: int, judge: Judge, occasion: Occasion) -> Found:
+    _check_end(stream, size)
     reader = PdfFileReader(stream, strict=False)
     if reader.encrypted:
         raise Flaw(Reason.NOT_CHECKED, "encrypted")
