@@ -193,8 +193,8 @@ def _opened(source: bytes | Path) -> Iterator[BinaryIO]:
 def _check_end(stream: BinaryIO, size: int) -> None:
     """Refuse a file that does not end as a PDF does.
 
-    pyHanko looks for the end line by line from behind, a byte at a time, and a line has no bound: a file of one long
-    line holds it for hours.
+    pyHanko looks for the end line by line from behind, a byte at a time, and a line has no bound: a large file of one
+    line holds it for minutes.
     """
     stream.seek(max(0, size - _END_BYTES))
     if not _END.search(stream.read(_END_BYTES)):
