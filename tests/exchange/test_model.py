@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from axis.delivery.backoff import Backoff
+from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Bytes, Outgoing, Sent
 from axis.edxml.model import Business, BusinessDocumentInfo, Package, Receiver, ReplacementInfo, ResponseFor
@@ -35,6 +36,7 @@ from axis.exchange import answering, effects, withdrawing
 from axis.exchange.context import Policy
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
+from axis.exchange.sending import SendingPolicy
 from axis.exchange.values import Accepted, Acknowledgement
 from axis.keys import NodeKey
 from axis.store import queries
@@ -199,7 +201,12 @@ class Machine(RuleBasedStateMachine):
         self.peer = FakePeer()
         partners = Partners(self.node.directory, [Partner(partner_id=UPLINK, adapter="fake")], lambda _: self.peer)  # type: ignore[arg-type,return-value]
         self.outbox = Outbox(
-            self.node.context, partners, OutboxPolicy(backoff=Backoff(delays_s=(1,), give_up_s=10**9, jitter=0))
+            self.node.context,
+            partners,
+            OutboxPolicy(
+                sending=SendingPolicy(backoff=Backoff(delays_s=(1,), give_up_s=10**9, jitter=0)),
+                circuit=CircuitPolicy(failures=10**9),
+            ),
         )
 
     def teardown(self) -> None:
@@ -681,6 +688,7 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mistake", PLANTED)
 def test_a_planted_mistake_is_found(mistake: str, monkeypatch: pytest.MonkeyPatch, sqlite_template: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_good_file_gives_what_was_put_in() -> None:
 
 
 def test_nothing_of_the_content_can_be_read_in_the_file() -> None:
-    for word in (b"SYT-VP", b"H24.88", "Sở Y tế".encode(), b"PDF", b"edXML", b"dms-phuong"):
+    for word in (b"SYT-VP", b"H24.88", "Sở Y tế".encode(), b"%PDF", b"edXML", b"dms-phuong"):
         assert word not in GOOD
 
 

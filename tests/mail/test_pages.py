@@ -273,7 +273,8 @@ async def test_too_many_requests_from_one_address_are_put_off(tmp_path: Path) ->
 
 
 async def test_a_body_without_end_is_refused(visitor: Visitor) -> None:
-    async with visitor.session.post(visitor.path, data=io.BytesIO(b"a" * 3_000_000)) as answer:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with visitor.session.post(visitor.path, data=io.BytesIO(b"a" * 3_000_000), headers=form) as answer:
         assert answer.status == 413
     assert await visitor.events() == []
 

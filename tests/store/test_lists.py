@@ -317,15 +317,15 @@ async def test_a_document_shows_one_row_a_receiver_whichever_package_reached_it(
         assert rows[3].place is Place.ELSEWHERE
 
 
-async def test_a_delivery_shows_its_latest_consignment(store: Store) -> None:
+async def test_a_delivery_shows_the_consignment_that_brought_its_document(store: Store) -> None:
     new = await send(store, "H24.15")
     await move(store, new, TransportState.DEAD)
-    again = made.blob(b"again")
-    repeat = made.package(again.sha256_hex, document_uid=new.document.document_uid)
-    sent = made.consignment(repeat.package_id, "H24.15", delivery_id=new.deliveries[0].delivery_id)
-    await store.submit(Hot(inserts=(again, repeat, sent)))
+    again = made.blob(b"update")
+    update = made.package(again.sha256_hex, document_uid=new.document.document_uid)
+    sent = made.consignment(update.package_id, "H24.15", delivery_id=new.deliveries[0].delivery_id)
+    await store.submit(Hot(inserts=(again, update, sent)))
     (row,) = await store.read(lambda c: queries.sent_rows(c, new.package.package_id))
-    assert row.state is TransportState.QUEUED
+    assert row.state is TransportState.DEAD
 
 
 @pytest.mark.parametrize("kind", [PackageKind.DOCUMENT, PackageKind.STATUS])

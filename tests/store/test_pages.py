@@ -163,10 +163,11 @@ async def test_a_receiver_sees_of_a_document_only_what_concerns_it(city: Store) 
     one = made.accepted("H24.15", "H24.88")
     await city.submit(one.hot)
     act_package = made.package(one.blob.sha256_hex, from_organ="H24.15", document_uid=one.document.document_uid)
-    act = made.act(act_package.package_id, one.document.document_uid)
+    act = made.act(act_package.package_id)
+    target = made.act_target(act.act_id, one.document.document_uid)
     carried = made.consignment(act_package.package_id, "H24.88")
     answers = (made.act_receiver(act.act_id, "H24.15"), made.act_receiver(act.act_id, "H24.88"))
-    await city.submit(Hot(inserts=(act_package, act, *answers, carried)))
+    await city.submit(Hot(inserts=(act_package, act, target, *answers, carried)))
     uid = one.document.document_uid
 
     sender = await city.read(lambda c: queries.document_seen(c, "yte", uid))
