@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, Insert, func, insert, select, text, update
 
 from axis.errors import Busy, Code, Internal, WrongState
 from axis.store import queries, schema
@@ -112,17 +112,21 @@ async def test_the_same_bytes_of_two_senders_are_one_blob(store: Store) -> None:
     assert await count(store, "package") == 2
 
 
+def _alias(code: str) -> Insert:
+    return insert(schema.organ_alias).values(alias=code, organ_id="H24", valid_from="", valid_until="")
+
+
 async def test_a_function_that_raises_is_undone_and_the_others_of_its_group_stand(store: Store) -> None:
     def refuse(c: Connection) -> None:
-        c.execute(insert(schema.organ_alias).values(alias="a", organ_id="H24"))
+        c.execute(_alias("a"))
         raise WrongState(Code.ORGAN_IN_USE, "no")
 
     def fail(c: Connection) -> None:
-        c.execute(insert(schema.organ_alias).values(alias="b", organ_id="H24"))
+        c.execute(_alias("b"))
         raise ZeroDivisionError
 
     def succeed(c: Connection) -> str:
-        c.execute(insert(schema.organ_alias).values(alias="c", organ_id="H24"))
+        c.execute(_alias("c"))
         return "done"
 
     await made.make_city(store)
