@@ -123,6 +123,7 @@ def _postgres() -> Iterator[str]:
         yield server.url("bench")
     finally:
         server.close()
+        os.environ.pop(databases.SESSION_VARIABLE, None)  # its folder goes with it; the next server gets one of its own
 
 
 def _print(figures: dict[str, object]) -> None:
