@@ -1,38 +1,22 @@
-"""One axis.toml, read once, as one frozen value.
-
-Each field carries its meaning; names carry the unit (`_s` seconds, `_bytes`). `axis config describe` prints from
-them. An unknown key is an error. Any key can be set from the environment as AXIS_SECTION__KEY, which wins over
-the file; secrets come so or from a `*_file`, never from the file itself.
-
-Relative paths are relative to the folder of axis.toml.
-"""
+"""The sections of axis.toml: what an operator can choose, with unit and default on each field."""
 
 import os
 import re
-import tomllib
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from axis.errors import Code, Malformed, NotFound
+from axis.errors import Code, Malformed
 from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES
 
-CONFIG_VARIABLE = "AXIS_CONFIG"
-CONFIG_NAME = "axis.toml"
 SQLITE_PREFIX = "sqlite:///"
 DAY_S = 86_400
 
 _RULE = re.compile(r"\d{1,3}(min|h|wh|d( (([01]\d|2[0-3]):[0-5]\d|24:00))?)")
 _RULE_IN_DAYS = re.compile(r"\d{1,3}d( (([01]\d|2[0-3]):[0-5]\d|24:00))?")
 _SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -353,13 +337,13 @@ class Signing(Section):
 
     def read_password(self) -> bytes | None:
         """The key's password. Raises Malformed(BAD_SETTINGS)."""
-        return _first_line(self.password_file, "signing.password_file").encode() if self.password_file else None
+        return first_line(self.password_file, "signing.password_file").encode() if self.password_file else None
 
     def read_pin(self) -> str:
         """The token's PIN. Raises Malformed(BAD_SETTINGS)."""
         if self.pin_file is None:
             raise Malformed(Code.BAD_SETTINGS, "a token has a PIN", at="signing.pin_file")
-        return _first_line(self.pin_file, "signing.pin_file")
+        return first_line(self.pin_file, "signing.pin_file")
 
 
 class Deadlines(Section):
@@ -561,217 +545,6 @@ class Console(Section):
     page_rows: int = Field(50, gt=0, le=500, description="Rows on one page of a list.")
 
 
-class Settings(BaseSettings):
-    """Everything that an operator can choose."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="AXIS_", env_nested_delimiter="__", env_ignore_empty=True
-    )
-
-    node: Node
-    server: Server = Server()
-    store: Store = Store()
-    limits: Limits = Limits()
-    vxp: Vxp = Vxp()
-    api: Api = Api()
-    exchange: Exchange = Exchange()
-    reconcile: Reconcile = Reconcile()
-    trust: Trust = Trust()
-    signing: Signing = Signing()
-    calendar: WorkingTime = WorkingTime()
-    deadlines: Deadlines = Deadlines()
-    kpi: Kpi = Kpi()
-    disk: Disk = Disk()
-    log: Log = Log()
-    mail: Mail = Mail()
-    uplink: tuple[Uplink, ...] = ()
-    console: Console = Console()
-
-    @field_validator("uplink")
-    @classmethod
-    def _distinct(cls, uplinks: tuple[Uplink, ...]) -> tuple[Uplink, ...]:
-        """Each id once, and each prefix once: a receiver leads to one uplink."""
-        for word, values in (
-            ("id", [one.id for one in uplinks]),
-            ("prefix", [prefix for one in uplinks for prefix in one.prefixes or ("",)]),
-        ):
-            for value in values:
-                if values.count(value) > 1:
-                    msg = f"two uplinks have the {word} {value}" if value else "two uplinks have no prefixes"
-                    raise ValueError(msg)
-        return uplinks
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  part of the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  files that nobody asked for are not read
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file; there is no third source."""
-        return env_settings, init_settings
-
-
-def find_config(option: Path | None) -> Path:
-    """The settings file: the option, else $AXIS_CONFIG, else ./axis.toml.
-
-    Raises NotFound(BAD_SETTINGS) when there is none.
-    """
-    given = option or (Path(variable) if (variable := os.environ.get(CONFIG_VARIABLE)) else Path(CONFIG_NAME))
-    if not given.is_file():
-        raise NotFound(Code.BAD_SETTINGS, "no such file; `axis init` makes one", at=str(given))
-    return given
-
-
-def read_settings(path: Path) -> Settings:
-    """Read one axis.toml; its relative paths become absolute, and url_file takes effect.
-
-    Raises Malformed(BAD_SETTINGS, at=the key, or the file).
-    """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Malformed(Code.BAD_SETTINGS, f"cannot be read: {error.strerror}", at=str(path)) from error
-    except ValueError as error:  # not UTF-8, or not TOML
-        raise Malformed(Code.BAD_SETTINGS, f"is not TOML: {error}", at=str(path)) from error
-    try:
-        settings = Settings(**data)
-    except ValidationError as error:
-        first = _plainest(error)
-        raise Malformed(Code.BAD_SETTINGS, _reason(first), at=_key(first)) from error
-    except SettingsError as error:  # a variable that should hold JSON does not
-        raise Malformed(Code.BAD_SETTINGS, str(error), at="environment") from error
-    settings = _rebase(settings, path.resolve().parent)
-    return settings.model_copy(update={"store": _resolve_url(settings.store)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """One key, for people."""
-
-    key: str  # section.key, or uplink[].key
-    type: str  # as a person would say it
-    default: str  # as TOML writes it; "" when the key must be given or has no value
-    meaning: str
-
-
-def describe_settings() -> list[Described]:
-    """Every key in the order of the sections."""
-    described = []
-    for name, section in Settings.model_fields.items():
-        model, prefix = _section(section)
-        mark = "[]" if prefix else ""
-        for key, field in model.model_fields.items():
-            described.append(
-                Described(
-                    key=f"{name}{mark}.{key}",
-                    type=_type_name(field.annotation),
-                    default=_default(field),
-                    meaning=field.description or "",
-                )
-            )
-    return described
-
-
-def _section(field: FieldInfo) -> tuple[type[BaseModel], bool]:
-    """A top-level field's model, and whether there may be several."""
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-        return field.annotation, False
-    return get_args(field.annotation)[0], True
-
-
-_TYPE_NAMES = {
-    "str": "text",
-    "int": "whole number",
-    "float": "number",
-    "bool": "true | false",
-    "Path": "path",
-    "date": "date",
-    "datetime": "date and time",
-}
-
-
-def _type_name(annotation: Any) -> str:  # noqa: ANN401  a type, a union or a generic
-    """`int`, `a list of str`, `city | national`."""
-    arguments = get_args(annotation)
-    if annotation is not None and getattr(annotation, "__origin__", None) is Literal:
-        return " | ".join(arguments)
-    if getattr(annotation, "__origin__", None) is tuple:
-        return f"list of {_type_name(arguments[0])}"
-    if arguments:  # X | None
-        return _type_name(arguments[0])
-    return _TYPE_NAMES[annotation.__name__]
-
-
-def _default(field: FieldInfo) -> str:
-    """The default as TOML writes it."""
-    value = field.default
-    if field.is_required() or value is None:
-        return ""
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return _toml(value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else f'"{value}"'
-
-
-def _plainest(error: ValidationError) -> ErrorDetails:
-    """The error to show: a key that does not exist explains another one that is missing."""
-    errors = error.errors(include_url=False)
-    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-
-
-def _key(error: ErrorDetails) -> str:
-    """The TOML key of an error: `server.port`, `uplink[0].endpoint`."""
-    text = ""
-    for part in error["loc"]:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _reason(error: ErrorDetails) -> str:
-    """Why, without the value: it may be a secret that stands in the wrong place."""
-    if error["type"] == "extra_forbidden":
-        return "there is no such key"
-    if error["type"] == "missing":
-        return "must be given"
-    return error["msg"].removeprefix("Value error, ")
-
-
-def _rebase(model: ModelT, base: Path) -> ModelT:
-    """`model` with each relative path made absolute from `base`."""
-    update: dict[str, Any] = {}
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, Path):
-            update[name] = base / value
-        elif isinstance(value, BaseModel):
-            update[name] = _rebase(value, base)
-        elif isinstance(value, tuple):
-            update[name] = tuple(_rebase(one, base) if isinstance(one, BaseModel) else one for one in value)
-    return model.model_copy(update=update)
-
-
-def _resolve_url(store: Store) -> Store:
-    """The store with the url of url_file, and an SQLite file's path made absolute under data_dir."""
-    url = store.url
-    if store.url_file is not None:
-        url = _first_line(store.url_file, "store.url_file")
-        try:
-            Store(url=url)
-        except ValidationError as error:
-            raise Malformed(Code.BAD_SETTINGS, _reason(_plainest(error)), at="store.url_file") from error
-    if url.startswith(SQLITE_PREFIX):
-        url = SQLITE_PREFIX + str(store.data_dir / url.removeprefix(SQLITE_PREFIX))
-    return store.model_copy(update={"url": url})
-
-
 def _secret(variable: str, file: Path | None, at: str) -> str:
     """A secret from the environment, else from a file. Raises Malformed(BAD_SETTINGS) when neither gives one."""
     if value := os.environ.get(variable):
@@ -779,10 +552,10 @@ def _secret(variable: str, file: Path | None, at: str) -> str:
     if file is None:
         key = at.rpartition(".")[2]
         raise Malformed(Code.BAD_SETTINGS, f"neither {key} nor {variable} is set", at=at)
-    return _first_line(file, at)
+    return first_line(file, at)
 
 
-def _first_line(path: Path, at: str) -> str:
+def first_line(path: Path, at: str) -> str:
     """A secret's file: one line, not empty."""
     try:
         text = path.read_text(encoding="utf-8").strip()

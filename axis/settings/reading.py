@@ -1,0 +1,176 @@
+"""Reads one axis.toml into one frozen Settings; the environment wins over the file."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from axis.errors import Code, Malformed, NotFound
+from axis.settings.sections import (
+    SQLITE_PREFIX,
+    Api,
+    Console,
+    Deadlines,
+    Disk,
+    Exchange,
+    Kpi,
+    Limits,
+    Log,
+    Mail,
+    Node,
+    Reconcile,
+    Server,
+    Signing,
+    Store,
+    Trust,
+    Uplink,
+    Vxp,
+    WorkingTime,
+    first_line,
+)
+
+CONFIG_VARIABLE = "AXIS_CONFIG"
+CONFIG_NAME = "axis.toml"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can choose."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="AXIS_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    node: Node
+    server: Server = Server()
+    store: Store = Store()
+    limits: Limits = Limits()
+    vxp: Vxp = Vxp()
+    api: Api = Api()
+    exchange: Exchange = Exchange()
+    reconcile: Reconcile = Reconcile()
+    trust: Trust = Trust()
+    signing: Signing = Signing()
+    calendar: WorkingTime = WorkingTime()
+    deadlines: Deadlines = Deadlines()
+    kpi: Kpi = Kpi()
+    disk: Disk = Disk()
+    log: Log = Log()
+    mail: Mail = Mail()
+    uplink: tuple[Uplink, ...] = ()
+    console: Console = Console()
+
+    @field_validator("uplink")
+    @classmethod
+    def _distinct(cls, uplinks: tuple[Uplink, ...]) -> tuple[Uplink, ...]:
+        """Each id once, and each prefix once: a receiver leads to one uplink."""
+        for word, values in (
+            ("id", [one.id for one in uplinks]),
+            ("prefix", [prefix for one in uplinks for prefix in one.prefixes or ("",)]),
+        ):
+            for value in values:
+                if values.count(value) > 1:
+                    msg = f"two uplinks have the {word} {value}" if value else "two uplinks have no prefixes"
+                    raise ValueError(msg)
+        return uplinks
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  part of the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  files that nobody asked for are not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; there is no third source."""
+        return env_settings, init_settings
+
+
+def find_config(option: Path | None) -> Path:
+    """The settings file: the option, else $AXIS_CONFIG, else ./axis.toml.
+
+    Raises NotFound(BAD_SETTINGS) when there is none.
+    """
+    given = option or (Path(variable) if (variable := os.environ.get(CONFIG_VARIABLE)) else Path(CONFIG_NAME))
+    if not given.is_file():
+        raise NotFound(Code.BAD_SETTINGS, "no such file; `axis init` makes one", at=str(given))
+    return given
+
+
+def read_settings(path: Path) -> Settings:
+    """Read one axis.toml; its relative paths become absolute, and url_file takes effect.
+
+    Raises Malformed(BAD_SETTINGS, at=the key, or the file).
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Malformed(Code.BAD_SETTINGS, f"cannot be read: {error.strerror}", at=str(path)) from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise Malformed(Code.BAD_SETTINGS, f"is not TOML: {error}", at=str(path)) from error
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        first = _plainest(error)
+        raise Malformed(Code.BAD_SETTINGS, _reason(first), at=_key(first)) from error
+    except SettingsError as error:  # a variable that should hold JSON does not
+        raise Malformed(Code.BAD_SETTINGS, str(error), at="environment") from error
+    settings = _rebase(settings, path.resolve().parent)
+    return settings.model_copy(update={"store": _resolve_url(settings.store)})
+
+
+def _plainest(error: ValidationError) -> ErrorDetails:
+    """The error to show: a key that does not exist explains another one that is missing."""
+    errors = error.errors(include_url=False)
+    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+
+
+def _key(error: ErrorDetails) -> str:
+    """The TOML key of an error: `server.port`, `uplink[0].endpoint`."""
+    text = ""
+    for part in error["loc"]:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _reason(error: ErrorDetails) -> str:
+    """Why, without the value: it may be a secret that stands in the wrong place."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such key"
+    if error["type"] == "missing":
+        return "must be given"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _rebase(model: ModelT, base: Path) -> ModelT:
+    """`model` with each relative path made absolute from `base`."""
+    update: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Path):
+            update[name] = base / value
+        elif isinstance(value, BaseModel):
+            update[name] = _rebase(value, base)
+        elif isinstance(value, tuple):
+            update[name] = tuple(_rebase(one, base) if isinstance(one, BaseModel) else one for one in value)
+    return model.model_copy(update=update)
+
+
+def _resolve_url(store: Store) -> Store:
+    """The store with the url of url_file, and an SQLite file's path made absolute under data_dir."""
+    url = store.url
+    if store.url_file is not None:
+        url = first_line(store.url_file, "store.url_file")
+        try:
+            Store(url=url)
+        except ValidationError as error:
+            raise Malformed(Code.BAD_SETTINGS, _reason(_plainest(error)), at="store.url_file") from error
+    if url.startswith(SQLITE_PREFIX):
+        url = SQLITE_PREFIX + str(store.data_dir / url.removeprefix(SQLITE_PREFIX))
+    return store.model_copy(update={"url": url})
