@@ -1,0 +1,186 @@
+"""Who exists and who is connected."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from axis.store.schema.base import UtcMicros, metadata
+
+config_version = Table(
+    "config_version",
+    metadata,
+    Column("id", Integer, primary_key=True),  # one row, 1
+    Column("version", BigInteger, nullable=False),  # raised in the transaction of every change of configuration
+    Column("routes_at", UtcMicros),  # the moment for which `route` was worked out; NULL: never
+)
+
+organ = Table(
+    "organ",
+    metadata,
+    Column("organ_id", String(128), primary_key=True),  # canonical code
+    Column("name", Text, nullable=False),
+    Column("parent_id", String(128), ForeignKey("organ.organ_id"), index=True),
+    Column("level", Integer),  # 1 … 4 as the registry says; never computed from dots
+    Column("email", Text),
+    Column("status", String(8), nullable=False),  # active | closed
+    Column("successor_id", String(128), ForeignKey("organ.organ_id")),  # of a closed one: who takes its documents
+    Column("created_at", UtcMicros, nullable=False),
+    Column("closed_at", UtcMicros),
+    Column("kind", String(16)),  # a word of organ.model.OrganKind
+    Column("version", BigInteger, nullable=False, server_default="0"),  # of the configuration, at the last change
+    CheckConstraint("status IN ('active', 'closed')", name="status"),
+    CheckConstraint("successor_id IS NULL OR status = 'closed'", name="successor"),
+)
+
+organ_alias = Table(
+    "organ_alias",
+    metadata,
+    Column("alias", String(128), primary_key=True),  # another code that means this organisation
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False, index=True),
+    Column("valid_from", String(10), primary_key=True),  # first day, ISO; empty: since ever
+    Column("valid_until", String(10), nullable=False),  # the day that ends it; empty: nothing is known of an end
+)
+
+# How far we have followed the registry of another axis, for each depth of following.
+registry_sync = Table(
+    "registry_sync",
+    metadata,
+    Column("uplink_id", String(64), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),  # down to which level; 0: all
+    Column("version", BigInteger, nullable=False),  # of its registry, as of then
+    Column("synced_at", UtcMicros, nullable=False),
+)
+
+# Names that organisations bore until a day; the present one stands in `organ`.
+organ_name = Table(
+    "organ_name",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("valid_from", String(10), nullable=False),  # as in organ_alias
+    Column("valid_until", String(10), primary_key=True),
+    Column("source", Text, nullable=False),  # who told of the change
+)
+
+system = Table(
+    "system",
+    metadata,
+    Column("system_id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("front", String(16), nullable=False),  # vxp
+    Column("enabled", Boolean, nullable=False),
+    Column("may_register", Boolean, nullable=False),  # registerAgency, deleteAgency below what it serves
+    Column("created_at", UtcMicros, nullable=False),
+    Column("adapter", String(16)),  # with which we push to it; NULL: it fetches its packages itself
+    Column("options", Text, nullable=False, server_default="{}"),  # of the adapter, JSON
+    Column("secrets_encrypted", LargeBinary),  # of the adapter: a JSON object, with the node's key
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("credential_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("secret_encrypted", LargeBinary, nullable=False),  # with the node's key: HMAC needs the secret itself
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros),  # set when rotated: the old one may live on for a while
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("token_sha256", String(64), nullable=False, unique=True),  # 256 random bits need no slow hash
+    Column("scopes", Text, nullable=False),  # words of terms.Scope, joined by a space
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros),
+    Column("last_used_at", UtcMicros),  # to the minute
+    Column("revoked_at", UtcMicros),
+)
+
+# The answers to calls that bore an Idempotency-Key, for a day.
+api_answer = Table(
+    "api_answer",
+    metadata,
+    Column("system_id", String(64), ForeignKey("system.system_id"), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),  # of method, path and body: another call is not answered
+    Column("status", Integer),  # NULL: under way
+    Column("body", Text),
+    Column("created_at", UtcMicros, nullable=False, index=True),
+)
+
+# Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
+# comes in; the others may go on sending, and finish what they were handed. What has ended stays, for the record.
+system_organ = Table(
+    "system_organ",
+    metadata,
+    Column("service_id", String(26), primary_key=True),
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), nullable=False),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("priority", Integer, nullable=False),  # 0 the primary system, 1 and more: others beside it
+    Column("valid_from", UtcMicros, nullable=False),
+    Column("valid_until", UtcMicros),  # the first moment at which it does not hold any more; NULL: no end is set
+    UniqueConstraint("organ_id", "priority", "valid_from"),
+    CheckConstraint("valid_until > valid_from", name="validity"),
+)
+
+# The system that acts for each organisation: its own, else its nearest ancestor's. Worked out anew in the
+# transaction of every change of configuration, and when a service begins or ends, so that lists can be answered by
+# one join.
+route = Table(
+    "route",
+    metadata,
+    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("via_organ", String(128), nullable=False),  # whose service it is: the organisation's own, or an ancestor's
+)
+
+# Which codes outside our tree another axis is for, before what the settings say of uplinks.
+route_rule = Table(
+    "route_rule",
+    metadata,
+    Column("rule_id", String(26), primary_key=True),
+    Column("prefix", String(128), nullable=False),  # in canonical form; *: every code that no other rule claims
+    Column("uplink_id", String(64), nullable=False),
+    Column("valid_from", UtcMicros, nullable=False),
+    Column("valid_until", UtcMicros),  # the first moment at which it does not hold any more; NULL: no end is set
+    Column("note", Text),
+    UniqueConstraint("prefix", "valid_from"),
+    CheckConstraint("valid_until > valid_from", name="validity"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", String(26), primary_key=True),
+    Column("username", String(64), nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),  # argon2id
+    Column("roles", Text, nullable=False),  # words of terms.Role, joined by a space
+    Column("enabled", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),  # wrong passwords since the last right one
+    Column("locked_until", UtcMicros),
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),  # the cookie's value is not stored
+    Column("account_id", String(26), ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("csrf_token", String(64), nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros, nullable=False),
+)
