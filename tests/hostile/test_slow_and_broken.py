@@ -125,15 +125,16 @@ async def test_a_body_that_drips_for_ever_is_refused(settings: Settings) -> None
 
 
 async def test_a_reader_that_never_reads_is_let_go(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("axis.serve._AFTER_THE_BODY_S", 0.0)
-    server = settings.server.model_copy(update={"request_timeout_s": 3.0})
-    settings = settings.model_copy(
-        update={"server": server, "limits": settings.limits.model_copy(update={"package_bytes": 64 << 20})}
-    )
-    async with running(settings) as node:
+    limits = settings.limits.model_copy(update={"package_bytes": 64 << 20})
+    settings = settings.model_copy(update={"limits": limits})
+    async with running(settings) as node:  # with all the time that the upload needs
         door = Door(node, settings.store.data_dir)
         package = to_bytes(a_document("H24.15", files=(a_file(os.urandom(24 << 20)),)))
         sent = await door.call(door.sending(package))
+    monkeypatch.setattr("axis.serve._AFTER_THE_BODY_S", 0.0)
+    server = settings.server.model_copy(update={"request_timeout_s": 3.0})
+    async with running(settings.model_copy(update={"server": server})) as node:
+        door = Door(node, settings.store.data_dir)
         fetching = door.asking("downloadEdoc", "dms-xd", docId=str(sent.json["DocId"]))
         async with _connected(door) as (reader, writer), asyncio.timeout(WAIT_S):
             writer.write(fetching.to_bytes())
