@@ -1,10 +1,11 @@
 """What is owed by a time limit follows from every change, and what is near or over is told once, to both sides."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -14,9 +15,11 @@ from axis.calendar.working import Calendar
 from axis.clock import to_local
 from axis.edxml.model import OtherInfo
 from axis.exchange.values import Accepted
-from axis.ops.following import Following
+from axis.ops.following import TURN, Following
 from axis.ops.reminding import Notice, Reminding
+from axis.ops.schedule import Turn
 from axis.store import queries, schema
+from axis.store.hot import Stale
 from axis.store.records import Deadline, SystemEvent
 from axis.store.rows import Query
 from axis.store.store import Store
@@ -153,6 +156,29 @@ async def test_two_nodes_follow_up_everything_once(node: Node) -> None:
     accepted = [await node.send("dms-yte", a_document("H24.15", number=str(number))) for number in range(5)]
     await asyncio.gather(*(following(node).work() for _ in range(4)))
     assert [len(await owed(node, one)) for one in accepted] == [2] * 5
+
+
+async def test_a_node_that_lost_its_turn_writes_nothing_of_what_it_read(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15"))
+    read = node.store.read
+    turns = iter([Turn(node.store, node.clock, TURN)])
+
+    async def reads_and_sleeps(query: Callable[[Connection], Any]) -> Any:
+        found = await read(query)
+        if getattr(query, "__name__", "") == "_look" and (turn := next(turns, None)):
+            node.clock.advance(minutes=10)
+            assert await turn.take()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "read", reads_and_sleeps)
+        with pytest.raises(Stale):
+            await following(node).work()
+    assert await node.store.read(queries.has_touched)
+    node.clock.advance(minutes=10)
+    assert set(await owed(node, accepted)) == set(ALL)
 
 
 # ── What is told ───────────────────────────────────────────────────────────────────────────────────────────────
