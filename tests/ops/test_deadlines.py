@@ -181,6 +181,30 @@ async def test_a_node_that_lost_its_turn_writes_nothing_of_what_it_read(
     assert set(await owed(node, accepted)) == set(ALL)
 
 
+async def test_marks_stay_until_all_that_follows_from_them_is_written(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15", "H24.88"))
+    monkeypatch.setattr("axis.ops.following._ROWS", 3)  # several units
+    write, applied = node.store.write, 0
+
+    async def fails_at_the_second(unit: Callable[[Connection], Any]) -> Any:
+        nonlocal applied
+        if getattr(getattr(unit, "func", None), "__name__", "") == "_apply":
+            applied += 1
+            if applied == 2:
+                raise RuntimeError("the process ends here")
+        return await write(unit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "write", fails_at_the_second)
+        with pytest.raises(RuntimeError):
+            await following(node).work()
+    assert applied == 2
+    node.clock.advance(minutes=10)
+    assert set(await owed(node, accepted)) == set(await owed(node, accepted, "H24.88")) == set(ALL)
+
+
 # ── What is told ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
