@@ -350,6 +350,19 @@ async def test_what_was_overdue_and_gets_more_time_is_reminded_and_told_again(no
     assert [kind for _, kind, _ in await events(node)].count("delivery_overdue") == 8
 
 
+async def test_what_was_told_and_is_still_over_after_a_change_is_not_told_again(node: Node) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15"))
+    before = await owed(node, accepted)
+    await tell(node, at="2026-11-30 08:00")
+    told = await events(node)
+    assert [kind for _, kind, _ in told] == ["delivery_overdue"] * 4
+    off = frozenset({datetime(2026, 11, 20, tzinfo=UTC).date()})
+    assert await following(node, Deadlines(calendar=Calendar(days_off=off))).renew()
+    assert await owed_by(node, accepted, "H24.15") != before
+    await tell(node, at="2026-11-30 09:00")
+    assert await events(node) == told
+
+
 async def test_another_due_date_counts_from_then_on(node: Node) -> None:
     accepted = await node.send("dms-yte", a_document("H24.15", due_date="2026/11/27"))
     assert (await owed(node, accepted))["completion"] == "2026-11-28 00:00"
