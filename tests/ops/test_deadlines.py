@@ -324,11 +324,13 @@ async def test_a_day_off_that_is_announced_moves_what_is_open_and_leaves_what_is
     accepted = await node.send("dms-yte", document)
     await node.send("dms-xd", a_status(document, "03", "H24.15"))
     await following(node).work()
-    monday_off = Deadlines(calendar=Calendar(days_off=frozenset({datetime(2026, 11, 23, tzinfo=UTC).date()})))
-    assert await following(node, monday_off).renew()
-    assert (await owed_by(node, accepted, "H24.88"))["acceptance"] == "2026-11-25 12:00"
+    off = frozenset(datetime(2026, 11, day, tzinfo=UTC).date() for day in (20, 23))
+    assert await following(node, Deadlines(calendar=Calendar(days_off=off))).renew()
+    assert await owed_by(node, accepted, "H24.88") == {"receipt": "2026-11-26 00:00", "acceptance": "2026-11-26 12:00"}
     deliveries = await node.deliveries(accepted)
-    assert deliveries["H24.88"].acceptance_due_at == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert deliveries["H24.88"].receipt_due_at == datetime(2026, 11, 25, 17, tzinfo=UTC)
+    assert deliveries["H24.88"].acceptance_due_at == datetime(2026, 11, 26, 5, tzinfo=UTC)
+    assert deliveries["H24.15"].receipt_due_at == datetime(2026, 11, 20, 17, tzinfo=UTC)
     assert deliveries["H24.15"].acceptance_due_at == datetime(2026, 11, 23, 5, tzinfo=UTC)
 
 
