@@ -320,13 +320,17 @@ async def test_other_ways_to_tell_are_used_after_the_events_and_cannot_stop_them
 
 
 async def test_a_day_off_that_is_announced_moves_what_is_open_and_leaves_what_is_answered(node: Node) -> None:
-    document = a_document("H24.15", "H24.88")
+    document = a_document("H24.15", "H24.88", due_date="2026/12/04")  # so that both go on owing something
     accepted = await node.send("dms-yte", document)
     await node.send("dms-xd", a_status(document, "03", "H24.15"))
     await following(node).work()
     off = frozenset(datetime(2026, 11, day, tzinfo=UTC).date() for day in (20, 23))
     assert await following(node, Deadlines(calendar=Calendar(days_off=off))).renew()
-    assert await owed_by(node, accepted, "H24.88") == {"receipt": "2026-11-26 00:00", "acceptance": "2026-11-26 12:00"}
+    assert await owed_by(node, accepted, "H24.88") == {
+        "receipt": "2026-11-26 00:00",
+        "acceptance": "2026-11-26 12:00",
+        "completion": "2026-12-05 00:00",
+    }
     deliveries = await node.deliveries(accepted)
     assert deliveries["H24.88"].receipt_due_at == datetime(2026, 11, 25, 17, tzinfo=UTC)
     assert deliveries["H24.88"].acceptance_due_at == datetime(2026, 11, 26, 5, tzinfo=UTC)
