@@ -24,7 +24,7 @@ def test_every_command_does_what_the_page_says(tmp_path: Path, monkeypatch: pyte
     traffic = tmp_path / "traffic"
     traffic.mkdir()
     (traffic / "traffic.jsonl").write_text(TRAFFIC, encoding="utf-8")
-    package = to_bytes(a_document("H24.11", sender="H24.10"))
+    package = to_bytes(a_document("H24.14", sender="H24.18"))
     (traffic / "0001.edxml").write_bytes(package)
     (traffic / "0002.edxml").write_bytes(package)
     assert len(COMMANDS) == 4
