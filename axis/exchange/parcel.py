@@ -52,6 +52,15 @@ class Entry:
     checked: Checked  # its signatures
     composed: Composed | None = None  # of one that the node made
 
+    def package_id(self, context: Context) -> str:
+        """The new package's id: settled beforehand, or fresh."""
+        return self.composed.package_id if self.composed else context.new_id()
+
+    @property
+    def composed_rows(self) -> tuple[Row, ...]:
+        """What is written with a package that the node made."""
+        return self.composed.rows if self.composed else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:

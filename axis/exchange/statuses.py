@@ -98,7 +98,7 @@ class StatusIntake:
             return None, _answer(Outcome.REPEATED, same.package_id, same.document_uid)
         if found.nothing and entry.source.origin is not Origin.UPLINK:
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
-        package_id = entry.composed.package_id if entry.composed else self._context.new_id()
+        package_id = entry.package_id(self._context)
         verdict = await self._judge(report, found, package_id)
         destination = _way_back(report.destination, found.document)
         document_uid = found.document.document_uid if found.document else None
@@ -110,7 +110,7 @@ class StatusIntake:
             _event_row(self._context.new_id(), package_id, report, found, verdict),
             *rows.shipment_rows(self._context, _shipment(report, package_id, destination, document_uid)),
             _leaf(report, package_id, document_uid, verdict.effect),
-            *(entry.composed.rows if entry.composed else ()),
+            *entry.composed_rows,
         )
         return Hot(inserts=inserts, changes=verdict.changes), _answer(Outcome.ACCEPTED, package_id, document_uid)
 
