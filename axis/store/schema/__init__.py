@@ -35,6 +35,7 @@ from axis.store.schema.documents import (
     delivery,
     document,
     document_change,
+    original,
     package,
     status_event,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "organ",
     "organ_alias",
     "organ_name",
+    "original",
     "package",
     "partner",
     "queue",
