@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_names, load_adapter, make_peer
+from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_routes, make_peer
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
@@ -366,10 +366,7 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
-        extra_routes=[
-            *api_routes(api),
-            *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
-        ],
+        extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
         extra_checks=[
             *(

@@ -10,6 +10,7 @@ import typer
 
 from axis import __version__
 from axis.cli import (
+    adapters,
     calendar,
     courier,
     deadlines,
@@ -43,6 +44,7 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    adapters.app,
     routes.app,
     tokens.app,
     packages.app,
