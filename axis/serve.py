@@ -240,6 +240,7 @@ def _context(
         receiver_backoff=_backoff(settings),
         forward_anywhere=exchange.forward_within == "tree",
         return_phrases=exchange.return_phrases,
+        sign_for_systems=settings.signing.for_systems,
         deadlines=deadlines,
     )
     return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)

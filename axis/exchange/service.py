@@ -9,7 +9,8 @@ from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
-from axis.exchange.context import Context
+from axis.exchange.context import Context, ReceiverTypes
+from axis.exchange.drafting import DocumentWish, Drafting, Sent
 from axis.exchange.forwarding import Forwarded, Forwarding, ForwardWish, ReturnWish
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
@@ -43,12 +44,18 @@ class Exchange:
         self._composer = composer or Composer()
         self._registering = Registering(context.store, context.clock)
         self._speaker = Speaker(context, self._composer, self._intake.accept)
+        self._drafting = Drafting(context, self._composer, self._intake)
         self._forwarding = Forwarding(context, self._speaker.report)
 
     @property
     def directory(self) -> CurrentDirectory:
         """Who exists and who is connected."""
         return self._context.directory
+
+    @property
+    def receiver_types(self) -> ReceiverTypes:
+        """How this node's updates mark whom they add and whom they remove."""
+        return self._context.policy.receiver_types
 
     def check_intake(self) -> None:
         """Raises Busy when a package would not be taken now: asked before its body is read."""
@@ -58,6 +65,14 @@ class Exchange:
         """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
         self._check_intake()
         return await self._intake.accept(source, spooled)
+
+    async def send(self, wish: DocumentWish) -> Sent:
+        """Put a document, or an act on one, into a package and take it in; the same again has no second effect.
+
+        Raises as `accept`, Malformed for a wish that makes no package, NotAllowed where the node may not sign.
+        """
+        self._check_intake()
+        return await self._drafting.send(wish)
 
     async def report(self, wish: ReportWish) -> Accepted:
         """State a status for a receiver that the node speaks for (`acts_for`); the same report again has no effect.

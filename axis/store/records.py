@@ -264,6 +264,8 @@ class Consignment:
     visible_at: datetime | None = None
     last_error: str | None = None
     handed_to: str | None = None
+    kind: PackageKind
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

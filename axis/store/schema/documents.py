@@ -200,18 +200,25 @@ consignment = Table(
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
     Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
+    Column("kind", String(8), nullable=False, server_default="document"),  # of the package
+    Column("behind", String(26)),  # of an act or a request: the delivery that it is about, and must not overtake
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
         "state IN ('queued', 'handed_over', 'acknowledged', 'retrying', 'dead', 'cancelled')", name="state"
     ),
     Index(
-        "ix_consignment_pending",  # in the order of the lists; fetched and visible_at spare a look at the row
+        "ix_consignment_pending",  # in the order of the lists; the last ones spare a look at the row
         "receiver_organ",
+        "kind",
         text("urgency DESC"),
         "consignment_id",
         "fetched",
         "visible_at",
+        "behind",
+        "package_id",
+        "place",
+        "state",
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
