@@ -144,6 +144,7 @@ class ActIntake:
             to=scene.fresh(parcel),
             deliveries=written.deliveries,
             document_uid=uid,
+            behind=written.deliveries,
         )
         return rows.shipment_rows(self._context, shipment)
 

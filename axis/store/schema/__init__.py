@@ -36,6 +36,7 @@ from axis.store.schema.documents import (
     delivery,
     document,
     document_change,
+    original,
     package,
     status_event,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "organ",
     "organ_alias",
     "organ_name",
+    "original",
     "package",
     "partner",
     "queue",
