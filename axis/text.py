@@ -21,6 +21,7 @@ _ODD: Final = dict.fromkeys(
     ),
     "\ufffd",
 )
+_EDGES: Final = re.compile(r"\A[\s.]+|[\s.]+\Z")  # blanks of every kind
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|\ufffd]+')  # what file systems or headers take amiss
 _DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # names that Windows keeps for itself
 _NAME_CHARACTERS = 150
@@ -47,7 +48,7 @@ def one_line(text: str, most: int) -> str:
 
 def file_name(name: str) -> str:
     """A harmless file name out of one that a stranger chose: one part of a path at most, and never none."""
-    harmless = _FORBIDDEN.sub("_", plain(unicodedata.normalize("NFC", name))).strip(" .")
+    harmless = _EDGES.sub("", _FORBIDDEN.sub("_", plain(unicodedata.normalize("NFC", name))))
     stem, dot, ending = harmless.rpartition(".")
     if not stem or len(ending) > _ENDING_CHARACTERS:
         stem, ending = harmless, ""
@@ -56,7 +57,7 @@ def file_name(name: str) -> str:
     stem = stem[: _NAME_CHARACTERS - len(ending)]
     while len((stem + ending).encode()) > _NAME_BYTES:
         stem = stem[:-1]
-    harmless = (stem + ending).strip(" .")
+    harmless = _EDGES.sub("", stem + ending)
     if _DEVICES.fullmatch(harmless):
         harmless = f"_{harmless}"
     return harmless or _NO_NAME

@@ -10,6 +10,7 @@ import typer
 
 from axis import __version__
 from axis.cli import (
+    adapters,
     calendar,
     courier,
     deadlines,
@@ -17,6 +18,7 @@ from axis.cli import (
     demo,
     documents,
     mail,
+    mirror,
     node,
     organs,
     packages,
@@ -43,6 +45,7 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    adapters.app,
     routes.app,
     tokens.app,
     packages.app,
@@ -56,6 +59,7 @@ for part in (
     courier.app,
     deadlines.app,
     mail.app,
+    mirror.app,
     report.app,
     demo.app,
 ):

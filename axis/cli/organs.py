@@ -1,7 +1,7 @@
 """`axis org`: organisations, their codes, names and successions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from axis.cli.organ_view import OrganBook
     from axis.ops.access import Access
     from axis.ops.registry_sync import SyncWish
+    from axis.organ.decisions import Decide
     from axis.organ.sync import Difference
 
+T = TypeVar("T")
 app = typer.Typer()
 org_app = typer.Typer(no_args_is_help=True, help="Organisations: import, export, list, show, close.")
 alias_app = typer.Typer(
@@ -49,9 +51,8 @@ def import_file(
 ) -> None:
     """Register organisations and change known ones; all of the file or nothing. An empty cell changes nothing."""
     from axis.errors import AxisError
-    from axis.ops.access import Access
     from axis.ops.organ_file import at_row, read_organ_file
-    from axis.store.registry import ImportResult, import_organs
+    from axis.organ.decisions import ImportResult, importing
 
     read = read_organ_file(file)
     if read.ignored_columns:
@@ -59,8 +60,8 @@ def import_file(
         say(f"Bỏ qua các cột không dùng: {columns}.", f"Columns that mean nothing here: {columns}.")
     rows = [line.organ for line in read.lines]
 
-    async def register(access: Access) -> ImportResult:
-        return await access.store.write(lambda conn: import_organs(conn, rows, SystemClock().now(), ACTOR))
+    async def register(access: "Access") -> ImportResult:
+        return await _change(access, lambda plan: importing(plan, rows))
 
     try:
         result = with_access(config, register)
@@ -151,12 +152,12 @@ def close(
     config: ConfigOption = None,
 ) -> None:
     """Close an organisation. It is never erased; its documents go to the successor, else they are refused."""
-    from axis.store.registry import close_organ
+    from axis.organ.decisions import closing
 
     async def change(access: "Access") -> None:
         organ_id = await _canonical(access, code)
         heir = None if successor is None else await _canonical(access, successor, at="successor")
-        await access.store.write(lambda conn: close_organ(conn, organ_id, heir, SystemClock().now(), ACTOR))
+        await _change(access, lambda plan: closing(plan, organ_id, heir))
 
     with_access(config, change)
     say(
@@ -168,11 +169,11 @@ def close(
 @org_app.command("reopen")
 def reopen(code: CodeArgument, config: ConfigOption = None) -> None:
     """Let a closed organisation take documents itself again; its successor keeps what it has received."""
-    from axis.store.registry import reopen_organ
+    from axis.organ.decisions import reopening
 
     async def change(access: "Access") -> bool:
         organ_id = await _canonical(access, code)
-        return await access.store.write(lambda conn: reopen_organ(conn, organ_id, SystemClock().now(), ACTOR))
+        return await _change(access, lambda plan: reopening(plan, organ_id))
 
     if with_access(config, change):
         say(f"{code} hoạt động trở lại.", f"{code} is active again.")
@@ -189,16 +190,14 @@ def add_alias(
     config: ConfigOption = None,
 ) -> None:
     """Let another code mean an organisation."""
+    from axis.organ.decisions import adding_alias
     from axis.organ.plan import OldCode
-    from axis.store import registry
 
     old = OldCode(code=alias, valid_from=begins, valid_until=ends)
 
     async def change(access: "Access") -> bool:
         organ_id = await _canonical(access, code)
-        return await access.store.write(
-            lambda conn: registry.add_alias(conn, organ_id, old, SystemClock().now(), ACTOR)
-        )
+        return await _change(access, lambda plan: adding_alias(plan, organ_id, old))
 
     if with_access(config, change):
         say(f"{alias} là mã khác của {code}.", f"{alias} is another code of {code}.")
@@ -213,11 +212,11 @@ def remove_alias(
     config: ConfigOption = None,
 ) -> None:
     """From today on another code no longer means an organisation; that it did stays on record."""
-    from axis.store import registry
+    from axis.organ.decisions import removing_alias
 
     async def change(access: "Access") -> None:
         organ_id = await _canonical(access, code)
-        await access.store.write(lambda conn: registry.remove_alias(conn, organ_id, alias, SystemClock().now(), ACTOR))
+        await _change(access, lambda plan: removing_alias(plan, organ_id, alias))
 
     with_access(config, change)
     say(f"Từ hôm nay {alias} không còn là mã của {code}.", f"From today on {alias} is no code of {code}.")
@@ -279,6 +278,13 @@ async def _follow(access: "Access", wish: "SyncWish") -> "Difference":
         return await RegistryFollower(access.store, clock, prefixes).follow(wish, peer)
     finally:
         await peer.close()
+
+
+async def _change(access: "Access", decide: "Decide[T]") -> T:
+    """Change the registry beside a running node, holding up its writes as little as can be."""
+    from axis.exchange.registering import Registering
+
+    return await Registering(access.store, SystemClock()).change(decide, ACTOR)
 
 
 async def _canonical(access: "Access", code: str, at: str = "code") -> str:

@@ -113,6 +113,11 @@ class Plan:
         self._names = {(name.organ_id, name.valid_until): name for name in known.names}
         self._new_names: list[FormerName] = []
 
+    @property
+    def day(self) -> str:
+        """Today, in Vietnam."""
+        return self._occasion.day
+
     def take(self, row: OrganRow) -> None:
         """Add one row; the later of two rows of one code counts where both say something."""
         code = _checked_code(row.code, "code")

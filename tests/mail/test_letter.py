@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.mail.headers import header, mailbox_value, parameter, text_value
@@ -121,6 +121,8 @@ def test_any_name_before_an_address_leaves_the_address(text: str) -> None:
     assert [one.addr_spec for one in message["To"].addresses] == ["a@b.invalid"]
 
 
+@example("\xa0")
+@example("\u3000.pdf.\xa0")
 @given(names)
 def test_any_file_name_comes_back_harmless(text: str) -> None:
     name = file_name(text)
@@ -136,7 +138,8 @@ def test_any_file_name_comes_back_harmless(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "..\\..\\a.exe", "/etc/passwd", "C:\\a", "a\x00b", "…", ".", "..", ""]
+    "name",
+    ["../../etc/passwd", "..\\..\\a.exe", "/etc/passwd", "C:\\a", "a\x00b", "…", ".", "..", "", "\xa0", "\u3000.\xa0"],
 )
 def test_a_name_never_leads_out_of_its_folder(tmp_path: Path, name: str) -> None:
     assert (tmp_path / file_name(name)).resolve().parent == tmp_path.resolve()

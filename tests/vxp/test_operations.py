@@ -352,6 +352,13 @@ async def test_an_organisation_is_registered_below_ones_own_and_closed_again(cit
     assert [unit.deleted for unit in await registrar.units() if unit.code == "H24.77.9"] == [True]
 
 
+async def test_the_parent_may_be_named_by_another_of_its_codes(city: City, registrar: VxpClient) -> None:
+    await registrar.register_agency(_agency("H24.77.9", "000.00.77.H24"))
+    await city.node.directory.refresh()
+    (added,) = [agency for agency in await registrar.agencies() if agency.code == "H24.77.9"]
+    assert added.pid == "H24.77"
+
+
 @pytest.mark.parametrize(("code", "parent"), [("H24.15.9", "H24.15"), ("H24.9", "H24"), ("G22", "G01")])
 async def test_nobody_registers_below_others(city: City, registrar: VxpClient, code: str, parent: str) -> None:
     before = await city.node.count("organ")

@@ -1,0 +1,49 @@
+"""Changes of the registry of organisations beside a running exchange.
+
+Reading a registry of many thousands and checking a change of it takes longer than the store's writer may be held: it is
+decided on what was read, in a thread, and written only if nothing has changed since; else it is decided anew.
+"""
+
+import asyncio
+from functools import partial
+from typing import TypeVar
+
+from axis.clock import Clock
+from axis.errors import Busy, Code
+from axis.organ.decisions import Decide, Decision
+from axis.organ.plan import Known, Occasion, Plan
+from axis.store import organs, registry
+from axis.store.hot import Stale
+from axis.store.store import Store
+
+_DECISIONS = 8  # how often a change is decided anew when others come first
+
+T = TypeVar("T")
+
+
+class Registering:
+    """Changes the registry."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def change(self, decide: Decide[T], actor: str) -> T:
+        """Decide, write, and give the answer. Raises what `decide` does, and Busy(OVERLOADED)."""
+        for _ in range(_DECISIONS):
+            known = await self._store.read(organs.known)
+            occasion = Occasion(at=self._clock.now(), actor=actor, version=known.version + 1)
+            decision = await asyncio.to_thread(_decide, decide, known, occasion)
+            if not decision.changes:
+                return decision.answer
+            try:
+                await self._store.write(partial(registry.write_decision, decision=decision, occasion=occasion))
+            except Stale:
+                continue
+            return decision.answer
+        raise Busy(Code.OVERLOADED, "the registry of organisations changes all the time", retry_after_s=1)
+
+
+def _decide(decide: Decide[T], known: Known, occasion: Occasion) -> Decision[T]:
+    """Making a plan of many thousands takes its time, too."""
+    return decide(Plan(known, occasion))
