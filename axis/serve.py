@@ -47,7 +47,7 @@ from axis.ops.reconciling import Nightly
 from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
-from axis.ops.schedule import Job, Schedule
+from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
@@ -140,6 +140,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         store, disk, directory, context = works.store, works.disk, works.directory, works.context
         judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
+        stack.callback(_drop, loops)
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
@@ -156,7 +157,8 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
         )
-        await _start_loops(stack, [*loops, *adapter_loops(parts)])
+        loops += adapter_loops(parts)
+        await _start_loops(stack, loops)
         port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
@@ -214,7 +216,7 @@ def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) ->
             raise Malformed(Code.BAD_SETTINGS, detail, at=f"uplink.{uplink.id}.follow_registry")
         wish = SyncWish(uplink_id=uplink.id, level=uplink.follow_level)
         run = partial(follower.keep_up, wish, line.peer)
-        jobs.append(Job(name=f"registry {uplink.id}"[:64], run=run, every=timedelta(days=1), at=_NIGHTLY))
+        jobs.append(Job(name=name_for("registry", uplink.id), run=run, every=timedelta(days=1), at=_NIGHTLY))
     return jobs
 
 
@@ -324,6 +326,12 @@ def _doubling(first_s: float) -> tuple[float, ...]:
     while delays[-1] < _MOST_ASK_S:
         delays.append(min(delays[-1] * 4, _MOST_ASK_S))
     return tuple(delays)
+
+
+def _drop(loops: Sequence[Coroutine[None, None, None]]) -> None:
+    """Loops of a node that did not start; those that ran have ended by now."""
+    for loop in loops:
+        loop.close()
 
 
 async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, None, None]]) -> None:

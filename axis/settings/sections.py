@@ -130,6 +130,14 @@ class Vxp(Section):
     failures_until_dead: int = Field(10, gt=0, description="updateStatus fail this often: the consignment is dead.")
 
 
+class Edoc(Section):
+    """The eDoc SOAP front."""
+
+    pending_items: int = Field(
+        200, gt=0, le=1000, description="Most items in GetPendingDocumentIds, and new ones in GetTraces."
+    )
+
+
 class Api(Section):
     """The REST API."""
 

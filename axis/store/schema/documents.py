@@ -100,6 +100,19 @@ attachment = Table(
     Column("zipped_by_client", Boolean, nullable=False),
 )
 
+original = Table(
+    "original",
+    metadata,
+    Column("package_id", String(26), ForeignKey("package.package_id"), primary_key=True),
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),  # secrets blanked
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("form", String(32), nullable=False),  # the format that it came in
+    Column("converted_by", String(64), nullable=False),
+    Column("source_system", String(64), nullable=False),
+    Column("received_at", UtcMicros, nullable=False),
+    Column("findings", Text, nullable=False),  # of the conversion; JSON list of {code, at, message}
+)
+
 act = Table(
     "act",
     metadata,
@@ -258,6 +271,7 @@ status_event = Table(
     Column("match_document_key", Text),  # what an orphan is matched by when its document comes
     Column("match_code_key", Text),
     Column("match_date", Text),
+    Index("ix_status_event_to_organ", "to_organ", "event_id"),  # what an organisation was told, by age
     Index("ix_status_event_document", "document_uid", "event_id"),
     Index("ix_status_event_delivery_id", "delivery_id"),
     Index(
