@@ -19,6 +19,7 @@ from axis.cli import (
     documents,
     holds,
     mail,
+    mirror,
     node,
     organs,
     packages,
@@ -60,6 +61,7 @@ for part in (
     courier.app,
     deadlines.app,
     mail.app,
+    mirror.app,
     report.app,
     demo.app,
 ):
