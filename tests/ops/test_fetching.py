@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from axis.exchange.checking import need_id
-from axis.ops.fetching import FetchBounds, Fetching, PublicResolver, is_public
+from axis.ops.fetching import FetchBounds, Fetching
+from axis.ops.outward import PublicResolver, is_public
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import CertificateRow, NeedRow, Revocation
