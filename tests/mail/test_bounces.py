@@ -53,6 +53,12 @@ def test_an_automatic_answer_is_no_report() -> None:
     assert read_bounce(an_absence(MARK)) is None
 
 
+def test_a_mail_with_the_parts_of_a_report_is_none() -> None:
+    """Somebody passes one on, with a word of his own."""
+    passed_on = a_report(MARK).replace(b"multipart/report; report-type=delivery-status", b"multipart/mixed")
+    assert read_bounce(passed_on) is None
+
+
 def test_a_report_about_another_mail_is_none() -> None:
     assert read_bounce(a_report("somebody-else")) is None
 
