@@ -122,7 +122,7 @@ from axis.store.queries.ledger import (
     reconciliation,
     reconciliations,
 )
-from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters, letters_beside
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -176,6 +176,7 @@ from axis.store.queries.work import (
     Backlog,
     Push,
     PushContent,
+    Unfetched,
     backlog,
     claim,
     due_partners,
@@ -185,6 +186,7 @@ from axis.store.queries.work import (
     push,
     queue_row,
     renew,
+    unfetched,
 )
 
 __all__ = [
@@ -219,6 +221,7 @@ __all__ = [
     "PushContent",
     "SentRow",
     "Tracked",
+    "Unfetched",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -296,6 +299,7 @@ __all__ = [
     "late",
     "letter",
     "letters",
+    "letters_beside",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
@@ -349,6 +353,7 @@ __all__ = [
     "touched",
     "tracked",
     "tracked_of_documents",
+    "unfetched",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",
