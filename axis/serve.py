@@ -25,7 +25,7 @@ from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
 from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
-from axis.errors import Code, Malformed
+from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
@@ -53,6 +53,7 @@ from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
+from axis.store import queries
 from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
@@ -67,6 +68,8 @@ _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
 _NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
+MIRROR_JOB = "mirror"
+"""A job that marks data as a mirror's (`axis.kit.mirror`): whoever served it would send a copy of real traffic."""
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -105,10 +108,10 @@ class Works:
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[Works]:
+async def working(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Works]:
     """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
     async with AsyncExitStack() as stack:
-        yield await _open_works(stack, settings, SystemClock())
+        yield await _open_works(stack, settings, clock or SystemClock())
 
 
 async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
@@ -131,12 +134,14 @@ async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
-    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE), OSError when the port
-    is taken.
+    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE),
+    WrongState(MIRROR_DATA), OSError when the port is taken.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         works = await _open_works(stack, settings, clock)
+        if await works.store.read(lambda c: queries.job_row(c, MIRROR_JOB)) is not None:
+            raise WrongState(Code.MIRROR_DATA, str(settings.store.data_dir))
         store, disk, directory, context = works.store, works.disk, works.directory, works.context
         judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
@@ -288,7 +293,7 @@ def uplink_partner(uplink: Uplink) -> Partner:
             "endpoint": uplink.endpoint,
             "system_id": uplink.system_id,
             "timeout_s": uplink.timeout_s,
-            "fetch": uplink.fetch,
+            **({"fetch": uplink.fetch} if "fetch" in uplink.model_fields_set else {}),  # few dialects have a choice
         },
         secrets={"secret": uplink.read_secret()},
     )

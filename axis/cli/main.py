@@ -18,6 +18,7 @@ from axis.cli import (
     demo,
     documents,
     mail,
+    mirror,
     node,
     organs,
     packages,
@@ -58,6 +59,7 @@ for part in (
     courier.app,
     deadlines.app,
     mail.app,
+    mirror.app,
     report.app,
     demo.app,
 ):
