@@ -11,6 +11,7 @@ import typer
 from axis import __version__
 from axis.cli import (
     calendar,
+    conformance,
     courier,
     deadlines,
     deliveries,
@@ -53,6 +54,7 @@ for part in (
     signatures.app,
     trust.app,
     calendar.app,
+    conformance.app,
     courier.app,
     deadlines.app,
     mail.app,

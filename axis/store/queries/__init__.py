@@ -3,8 +3,9 @@
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
 what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a package
-fares. mail: bounces, notices. pages: what a system may see, page by page. trust: verdicts and their evidence. work: the
-queue of pushes. For use inside `Store.read`; a "write unit" inside `Store.write`.
+fares. mail: bounces, notices. pages: what a system may see, page by page. traffic: all that a test node has. trust:
+verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
+`Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -144,6 +145,7 @@ from axis.store.queries.pages import (
     documents_page,
     pending_page,
 )
+from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -214,6 +216,7 @@ __all__ = [
     "PushContent",
     "SentRow",
     "Tracked",
+    "Traffic",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -339,6 +342,7 @@ __all__ = [
     "touched",
     "tracked",
     "tracked_of_documents",
+    "traffic",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",
