@@ -124,6 +124,8 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
+    MIRROR_DATA = "mirror_data"
+    MIRROR_LIVE = "mirror_live"
     KEY_UNAVAILABLE = "key_unavailable"
     TIMESTAMP_MISSING = "timestamp_missing"
     PEER_REFUSED = "peer_refused"

@@ -21,6 +21,11 @@ def new_id(at: datetime) -> str:
     return str(ULID.from_datetime(at))
 
 
+def first_id(at: datetime) -> str:
+    """The least id of the moment `at` (aware): whatever was made since sorts behind it, or is it."""
+    return str(ULID.from_bytes(ULID.from_datetime(at).bytes[:_TIME_BYTES] + bytes(10)))
+
+
 def derived_id(at: datetime, content: bytes) -> str:
     """A ULID for the moment `at` (aware) that is the same for the same content."""
     return str(ULID.from_bytes(ULID.from_datetime(at).bytes[:_TIME_BYTES] + hashlib.sha256(content).digest()[:10]))

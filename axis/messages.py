@@ -556,6 +556,18 @@ _NODE: dict[Code, Sentences] = {
         "The database does not have this software's version.",
         "Back up the data, then run `axis migrate`.",
     ),
+    Code.MIRROR_DATA: _say(
+        "Dữ liệu này là bản sao dùng để so sánh với trục cũ; không được chạy thành một trục thật.",
+        "Hãy chạy `axis serve` với thư mục dữ liệu khác.",
+        "This data is a copy for comparing with an older axis; no node may serve it.",
+        "Run `axis serve` with another data folder.",
+    ),
+    Code.MIRROR_LIVE: _say(
+        "Thư mục dữ liệu này đã có gói tin của một trục thật; không dùng để so sánh được.",
+        "Hãy tạo một thư mục dữ liệu riêng bằng `axis init`, nạp cơ quan và hệ thống, rồi so sánh lại.",
+        "This data folder holds packages of a real node; it cannot be used for comparing.",
+        "Make a data folder for this purpose with `axis init`, import organisations and systems, and compare again.",
+    ),
     Code.KEY_UNAVAILABLE: _say(
         "Thiết bị giữ khóa ký số của trục không sử dụng được; chưa có gì được ký hoặc gửi đi.",
         "Đề nghị thử lại sau; quản trị trục cần kiểm tra thiết bị rồi khởi động lại trục.",

@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_names, load_adapter, make_peer
+from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_routes, make_peer
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
@@ -25,7 +25,7 @@ from axis.delivery.directory import DirectoryCache
 from axis.delivery.partner import Partner
 from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
-from axis.errors import Code, Malformed
+from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
@@ -47,12 +47,13 @@ from axis.ops.reconciling import Nightly
 from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
-from axis.ops.schedule import Job, Schedule
+from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
+from axis.store import queries
 from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
@@ -67,6 +68,8 @@ _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
 _NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
+MIRROR_JOB = "mirror"
+"""A job that marks data as a mirror's (`axis.kit.mirror`): whoever served it would send a copy of real traffic."""
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
 
 
@@ -105,10 +108,10 @@ class Works:
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[Works]:
+async def working(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Works]:
     """The use cases for a command that runs beside a node, or without it. Raises as `start_node`."""
     async with AsyncExitStack() as stack:
-        yield await _open_works(stack, settings, SystemClock())
+        yield await _open_works(stack, settings, clock or SystemClock())
 
 
 async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Works:
@@ -131,15 +134,18 @@ async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -
 async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
     """Build and start a node.
 
-    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE), OSError when the port
-    is taken.
+    Raises Busy(DATABASE_OLD) when `axis migrate` is needed, Malformed(BAD_SETTINGS or BAD_FILE),
+    WrongState(MIRROR_DATA), OSError when the port is taken.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         works = await _open_works(stack, settings, clock)
+        if await works.store.read(lambda c: queries.job_row(c, MIRROR_JOB)) is not None:
+            raise WrongState(Code.MIRROR_DATA, str(settings.store.data_dir))
         store, disk, directory, context = works.store, works.disk, works.directory, works.context
         judges, exchange = works.judges, works.exchange
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
+        stack.callback(_drop, loops)
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
@@ -156,7 +162,8 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
         )
-        await _start_loops(stack, [*loops, *adapter_loops(parts)])
+        loops += adapter_loops(parts)
+        await _start_loops(stack, loops)
         port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
@@ -214,7 +221,7 @@ def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) ->
             raise Malformed(Code.BAD_SETTINGS, detail, at=f"uplink.{uplink.id}.follow_registry")
         wish = SyncWish(uplink_id=uplink.id, level=uplink.follow_level)
         run = partial(follower.keep_up, wish, line.peer)
-        jobs.append(Job(name=f"registry {uplink.id}"[:64], run=run, every=timedelta(days=1), at=_NIGHTLY))
+        jobs.append(Job(name=name_for("registry", uplink.id), run=run, every=timedelta(days=1), at=_NIGHTLY))
     return jobs
 
 
@@ -238,6 +245,7 @@ def _context(
         receiver_backoff=_backoff(settings),
         forward_anywhere=exchange.forward_within == "tree",
         return_phrases=exchange.return_phrases,
+        sign_for_systems=settings.signing.for_systems,
         deadlines=deadlines,
     )
     return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
@@ -325,6 +333,12 @@ def _doubling(first_s: float) -> tuple[float, ...]:
     return tuple(delays)
 
 
+def _drop(loops: Sequence[Coroutine[None, None, None]]) -> None:
+    """Loops of a node that did not start; those that ran have ended by now."""
+    for loop in loops:
+        loop.close()
+
+
 async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, None, None]]) -> None:
     tasks = [asyncio.create_task(loop) for loop in loops]
 
@@ -358,10 +372,7 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
-        extra_routes=[
-            *api_routes(api),
-            *(route for name in adapter_names() for route in load_adapter(name).routes(parts)),
-        ],
+        extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
         extra_checks=[
             *(

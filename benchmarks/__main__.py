@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, kpi, large, parsing, shapes, signatures
+from benchmarks import facts, kpi, large, parsing, pending, shapes, signatures
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -62,6 +62,10 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)
     with _postgres() as url:
         figures["kpi"] += kpi.measure(folder / "kpi-postgres", url, size)
+    waiting = pending.QUICK if quick else pending.FULL
+    figures["pending"] = pending.measure(folder / "pending", "sqlite:///axis.db", waiting)
+    with _postgres() as url:
+        figures["pending"] += pending.measure(folder / "pending-postgres", url, waiting)
     size_bytes = 20_000_000 if quick else 500_000_000
     watched = _watched(folder / "watched", seconds, size_bytes)
     if watched["broken"]:

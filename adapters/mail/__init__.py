@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.about import About
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -25,6 +27,14 @@ class PeerOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: str = Field(min_length=3, description="The organisation's mail address.")
+
+
+about = About(
+    vi="Hộp thư công vụ của cơ quan chưa có phần mềm; máy chủ thư khai tại mục [mail] của axis.toml.",
+    en="The mailbox of an organisation without software; the mail servers stand in [mail] of axis.toml.",
+    options=PeerOptions,
+    login_codes=frozenset({"530", "534", "535"}),
+)
 
 
 def routes(parts: "FrontParts") -> "list[web.RouteDef]":

@@ -7,7 +7,9 @@ asked for: whoever only calls an axis (`axis send`, the demo's agencies) does no
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from adapters.about import About
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PeerOptions(BaseModel):
-    """The options of a partner that speaks VXP; its secret is `secret`."""
+    """The options of a partner that speaks VXP."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -27,6 +29,15 @@ class PeerOptions(BaseModel):
     timeout_s: float = Field(60.0, gt=0, description="Longest silence during a call.")
     fetch: str = Field("getEdoc", pattern="^(getEdoc|downloadEdoc)$", description="How packages are fetched from it.")
     poll: bool = Field(default=True, description="Whether we look into its list for us.")
+    secret: SecretStr = Field(min_length=1, description="By which both sides sign their headers.")
+
+
+about = About(
+    vi="Trục khác, hoặc phần mềm QLVB, nói giao thức VXP (REST của trục quốc gia).",
+    en="Another axis, or a DMS, that speaks VXP, the REST protocol of the national axis.",
+    options=PeerOptions,
+    login_codes=frozenset({"15"}),
+)
 
 
 def routes(parts: "FrontParts") -> "list[web.RouteDef]":
@@ -45,7 +56,7 @@ def routes(parts: "FrontParts") -> "list[web.RouteDef]":
 
 def peer(partner: "Partner", parts: "PeerParts") -> "VxpClient":
     """A client of the partner. Raises Malformed(BAD_SETTINGS)."""
-    from adapters.base import read_options, read_secret  # noqa: PLC0415 - see the module's docstring
+    from adapters.base import read_options  # noqa: PLC0415 - see the module's docstring
     from adapters.vxp.calls import VxpClientOptions  # noqa: PLC0415 - see the module's docstring
     from adapters.vxp.client import VxpClient  # noqa: PLC0415
     from adapters.vxp.wire import Operation  # noqa: PLC0415
@@ -54,7 +65,7 @@ def peer(partner: "Partner", parts: "PeerParts") -> "VxpClient":
     options = VxpClientOptions(
         endpoint=chosen.endpoint,
         system_id=chosen.system_id,
-        secret=read_secret(partner, "secret"),
+        secret=chosen.secret.get_secret_value(),
         timeout_s=chosen.timeout_s,
         fetch_by=Operation(chosen.fetch),
         polls=chosen.poll,

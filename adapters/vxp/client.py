@@ -265,7 +265,7 @@ class VxpClient:
     async def organs(self, *, since: int = 0, level: int | None = None) -> OrganList:
         """The axis's registry, as `axis.delivery.peer.RegistrySource` wants it."""
         units = await self.units(since)
-        if since and not parents_are_listed(units):
+        if since and not await asyncio.to_thread(parents_are_listed, units):
             units = await self.units()  # an id names a parent that did not change itself
         leveled: dict[int, tuple[Agency, ...]] = {}
         for number in range(1, (level or _MAX_LEVEL) + 1):
@@ -273,11 +273,12 @@ class VxpClient:
                 leveled[number] = await self.agencies_qd20(number)
             except PeerRefused as e:
                 log.warning("level_not_listed", level=number, peer_code=e.peer_code)
-        return organ_list(units, leveled)
+        return await asyncio.to_thread(organ_list, units, leveled)
 
     async def _agencies(self, operation: Operation, headers: dict[str, str] | None = None) -> tuple[Agency, ...]:
         call = Call(operation=operation, headers=headers or {}, max_reply_bytes=_MAX_AGENCIES_BYTES)
-        return tuple(read_agency(row) for row in (await self._calls.reply(call)).rows)
+        reply = await self._calls.reply(call)
+        return await asyncio.to_thread(lambda: tuple(map(read_agency, reply.rows)))  # they may be many thousands
 
     async def register_agency(self, agency: Agency) -> None:
         """Register an organisation below ours; `pid` is the parent's code."""

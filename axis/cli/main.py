@@ -10,6 +10,7 @@ import typer
 
 from axis import __version__
 from axis.cli import (
+    adapters,
     calendar,
     conformance,
     courier,
@@ -18,6 +19,7 @@ from axis.cli import (
     demo,
     documents,
     mail,
+    mirror,
     node,
     organs,
     packages,
@@ -44,6 +46,7 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    adapters.app,
     routes.app,
     tokens.app,
     packages.app,
@@ -58,6 +61,7 @@ for part in (
     courier.app,
     deadlines.app,
     mail.app,
+    mirror.app,
     report.app,
     demo.app,
 ):

@@ -220,12 +220,50 @@ def set_one(
     config: ConfigOption = None,
 ) -> None:
     """Say how many documents one organisation issued in a month."""
+    _set(config, {(code, _month(month, "MONTH")): issued})
+
+
+@issued_app.command("list")
+def list_issued(
+    first: Annotated[str, typer.Option("--from", help="First month, 2026-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last month, included.")],
+    organ: Annotated[str | None, typer.Option(help="Only this organisation.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What was said of documents issued, by organisation and month; the same columns as `import` takes."""
+    from axis.store.queries import issued_between
+
+    span = _month(first, "--from"), _month(last, "--to")
+    if span[0] > span[1]:
+        raise Malformed(Code.BAD_REQUEST, "the first month is after the last one", at="--from")
+
+    async def run(access: "Access") -> "list[tuple[str, str, int]]":
+        registry = (await access.directory()).registry
+        one = registry.find(organ) if organ else None
+        if organ and one is None:
+            raise NotFound(Code.NOT_FOUND, organ, at="--organ")
+        only = one.organ_id if one else None
+        return await access.store.read(lambda c: issued_between(c, *span, organ_id=only))
+
+    found = with_access(config, run)
+    if json:
+        print_json([{"code": code, "month": month, "issued": count} for code, month, count in found])
+    else:
+        print_table(
+            "Văn bản ban hành / Documents issued",
+            ("code", "month", "issued"),
+            [(*row[:2], str(row[2])) for row in found],
+        )
+
+
+def _month(text: str, option: str) -> str:
     from axis.ops.issued_file import month_of
 
-    found = month_of(month)
+    found = month_of(text)
     if found is None:
-        raise Malformed(Code.BAD_REQUEST, "a month such as 2026-11", at="MONTH")
-    _set(config, {(code, found): issued})
+        raise Malformed(Code.BAD_REQUEST, "a month such as 2026-11", at=option)
+    return found
 
 
 def _set(config: Path | None, said: "dict[tuple[str, str], int]") -> None:

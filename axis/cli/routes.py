@@ -1,5 +1,6 @@
 """`axis route`: how receivers are reached and why; `axis system move|release`: who serves an organisation."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -259,7 +260,8 @@ def move_organ(
 ) -> None:
     """Give an organisation to another system; what is pending goes along at that moment."""
     from axis.ops.access import Access
-    from axis.store.services import Move, move
+    from axis.ops.route_making import RouteMaker
+    from axis.store.services import Move, count_pending, move
 
     now = SystemClock().now()
     when, until = read_moment(at, "--at") or now, read_moment(parallel_until, "--parallel-until")
@@ -272,7 +274,11 @@ def move_organ(
             parallel_until=until,
             other_protocol=other_protocol,
         )
-        return wish.organ_id, await access.store.write(lambda conn: move(conn, wish, now, ACTOR))
+        moved = await access.store.write(lambda conn: move(conn, wish, now, ACTOR))
+        if await RouteMaker(access.store, SystemClock()).settle():  # very many changed, after the move itself
+            pending = await access.store.read(lambda conn: count_pending(conn, wish.organ_id))
+            moved = replace(moved, pending=pending)
+        return wish.organ_id, moved
 
     code, moved = with_access(config, change)
     was = moved.was or "-"

@@ -41,6 +41,7 @@ class Directory:
             self._former_names.setdefault(name.organ_id, []).append(name)
         self._systems: Mapping[str, System] = {system.system_id: system for system in snapshot.systems}
         self._routes = snapshot.routes
+        self.routes_due = snapshot.routes_due  # very many are about to change, all at one moment
         self._services, self.next_change = _in_force(snapshot)
         self._rules = {rule.prefix: rule for rule in snapshot.rules if holds(rule, snapshot.routes_at)}
         self._secrets: dict[str, list[tuple[Credential, bytes]]] = {}

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from axis.errors import AxisError
 from axis.organ.sync import OrganList
 from axis.terms import PackageKind, Urgency
 
@@ -89,6 +90,15 @@ class RegistrySource(Protocol):
 
         It may list more than was asked for.
         """
+        ...
+
+
+@runtime_checkable
+class PutsAside(Protocol):
+    """A partner where a refused item is put aside with the reason in words. Not part of `Peer`: few dialects can."""
+
+    async def put_aside(self, item: Incoming, error: AxisError) -> None:
+        """The item could not be taken, and why; instead of `confirm(ok=False)`. Errors as of `Peer`."""
         ...
 
 

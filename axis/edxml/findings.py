@@ -23,6 +23,7 @@ class Odd(StrEnum):
     ELEMENT_ORDER = "element_order"
     OLD_SPELLING = "old_spelling"
     STATUS_ELEMENT = "status_element"
+    NOT_CARRIED = "not_carried"
     MORE = "more"
 
     # The header of a document
@@ -63,6 +64,7 @@ SENTENCES: dict[Odd, str] = {
     Odd.ELEMENT_ORDER: "The elements do not stand in the format's order.",
     Odd.OLD_SPELLING: "This element is spelt as in the older format.",
     Odd.STATUS_ELEMENT: "The status stands in an element Status instead of MessageHeader.",
+    Odd.NOT_CARRIED: "The other format has no place for this; it stands in the original only.",
     Odd.MORE: "There are more findings than are listed.",
     Odd.MISSING_ORGAN_NAME: "The organisation's name is missing.",
     Odd.MISSING_CODE: "The document's number and notation are missing.",

@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from lxml import etree
 
@@ -73,6 +74,18 @@ class Skeleton:
 
     root: Node
     has_signature: bool
+
+
+class ParserTarget(Protocol):
+    """Receives the parser's events, and counts them."""
+
+    events: int
+    content_characters: int  # of the files' texts, which are not kept
+
+    @property
+    def begun(self) -> bool:
+        """Whether the root has come."""
+        ...
 
 
 class _Target:
@@ -151,6 +164,11 @@ class _Target:
     def close(self) -> None:
         """The document is complete."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether the root has come."""
+        return self.root is not None
+
     def let_go(self) -> None:
         """Forget the tree and the files.
 
@@ -214,6 +232,17 @@ def parse(
 
 
 def _parse(chunks: Iterable[bytes], target: _Target, limits: Limits, line: int) -> Skeleton:
+    drive(chunks, target, limits, line)
+    if target.root is None:
+        raise Malformed(Code.EMPTY_BODY)
+    return Skeleton(root=target.root, has_signature=target.has_signature)
+
+
+def drive(chunks: Iterable[bytes], target: ParserTarget, limits: Limits, line: int) -> None:
+    """Let a parser that resolves nothing give its events to the target, within limits.skeleton_bytes besides files.
+
+    chunks, line: as of `parse`. Raises Malformed, never an lxml error.
+    """
     parser = etree.XMLParser(
         target=target,  # type: ignore[arg-type] # the stubs let a target get bytes; lxml hands it str
         resolve_entities=False,
@@ -236,9 +265,6 @@ def _parse(chunks: Iterable[bytes], target: _Target, limits: Limits, line: int) 
         raise _broken(e.msg or "", e.lineno or 0, getattr(e, "code", 0), line) from e
     _check_chunk(target, parser, b"", line)
     _check_sizes(target, fed, 0, limits)
-    if target.root is None:
-        raise Malformed(Code.EMPTY_BODY)
-    return Skeleton(root=target.root, has_signature=target.has_signature)
 
 
 def parse_whole(
@@ -280,8 +306,8 @@ def _replay(element: etree._Element, target: _Target) -> None:
     target.end(element.tag)
 
 
-def _check_chunk(target: _Target, parser: etree.XMLParser, chunk: bytes, line: int) -> None:
-    if target.root is None and b"<!DOCTYPE" in chunk:  # found before the parser has waited for all of it
+def _check_chunk(target: ParserTarget, parser: etree.XMLParser, chunk: bytes, line: int) -> None:
+    if not target.begun and b"<!DOCTYPE" in chunk:  # found before the parser has waited for all of it
         raise Malformed(Code.DTD_FORBIDDEN)
     for entry in parser.feed_error_log:
         # What breaks the rules of namespaces only, the parser lets pass with the prefix lost.
@@ -289,7 +315,7 @@ def _check_chunk(target: _Target, parser: etree.XMLParser, chunk: bytes, line: i
             raise _broken(entry.message, entry.line, entry.type, line)
 
 
-def _check_sizes(target: _Target, fed: int, stalled: int, limits: Limits) -> None:
+def _check_sizes(target: ParserTarget, fed: int, stalled: int, limits: Limits) -> None:
     if stalled > _TOKEN_BYTES:
         raise Malformed(Code.TOO_LARGE, f"a tag or comment of more than {_TOKEN_BYTES} bytes")
     content = target.content_characters + target.content_characters // _LINE_SHARE

@@ -54,13 +54,13 @@ def write(package: Package, out: BinaryIO) -> None:
 
     Raises Malformed(FIELD_INVALID) for a text with characters that XML cannot carry, before anything is written.
     """
-    header = _Lines(depth=3)
+    header = Lines(depth=3)
     if isinstance(package, StatusPackage):
-        _status(header, package.header)
+        status_lines(header, package.header)
         out.write(f"{_HEAD}{header}    </edXML:edXMLHeader>\n  </edXML:edXMLEnvelope>\n</edXML>\n".encode())
         return
-    _document(header, package.header)
-    body = _Lines(depth=2)
+    document_lines(header, package.header)
+    body = Lines(depth=2)
     _manifest(body, package.attachments)
     openings = [_attachment_opening(attachment) for attachment in package.attachments]
     out.write(f"{_HEAD}{header}    </edXML:edXMLHeader>\n{body}  </edXML:edXMLEnvelope>\n".encode())
@@ -74,19 +74,21 @@ def write(package: Package, out: BinaryIO) -> None:
     out.write(b"</edXML>\n")
 
 
-class _Lines:
+class Lines:
     """Lines of XML: one element each, indented."""
 
-    def __init__(self, *, depth: int, prefix: str = "edXML:") -> None:
+    def __init__(self, *, depth: int, prefix: str = "edXML:", spelling: Mapping[str, str] | None = None) -> None:
+        """spelling: how an older format spells some elements."""
         self._lines: list[str] = []
         self._depth = depth
         self._prefix = prefix
+        self._spelling = spelling or {}
         self._open: list[str] = []
 
     def text(self, element: str, value: str | None) -> None:
         """An element that holds text; nothing when the value is None."""
         if value is not None:
-            tag = self._prefix + element
+            tag = self._tag(element)
             self._lines.append(f"{'  ' * self._depth}<{tag}>{self._escaped(value, element)}</{tag}>\n")
 
     def texts(self, value: object, table: Mapping[str, str]) -> None:
@@ -116,14 +118,21 @@ class _Lines:
 
     def open(self, element: str, attributes: str = "") -> None:
         """Begin an element that holds elements."""
-        self._lines.append(f"{'  ' * self._depth}<{self._prefix}{element}{attributes}>\n")
+        self._lines.append(f"{'  ' * self._depth}<{self._tag(element)}{attributes}>\n")
         self._open.append(element)
         self._depth += 1
 
     def close(self) -> None:
         """End the element that was begun last."""
         self._depth -= 1
-        self._lines.append(f"{'  ' * self._depth}</{self._prefix}{self._open.pop()}>\n")
+        self._lines.append(f"{'  ' * self._depth}</{self._tag(self._open.pop())}>\n")
+
+    def quoted(self, value: str) -> str:
+        """A value for an attribute in double quotes. Raises Malformed(FIELD_INVALID)."""
+        return self._escaped(value, "@").replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+
+    def _tag(self, element: str) -> str:
+        return self._prefix + self._spelling.get(element, element)
 
     def _escaped(self, value: str, element: str) -> str:
         if _FORBIDDEN.search(value):
@@ -137,7 +146,8 @@ class _Lines:
         return "".join(self._lines)
 
 
-def _document(lines: _Lines, header: DocumentHeader) -> None:
+def document_lines(lines: Lines, header: DocumentHeader) -> None:
+    """MessageHeader and TraceHeaderList."""
     lines.open("MessageHeader")
     lines.section("From", header.sender, names.PARTY)
     for party in header.receivers:
@@ -165,7 +175,7 @@ def _document(lines: _Lines, header: DocumentHeader) -> None:
     lines.close()
 
 
-def _other(lines: _Lines, other: OtherInfo) -> None:
+def _other(lines: Lines, other: OtherInfo) -> None:
     if other == OtherInfo():
         return
     lines.open("OtherInfo")
@@ -175,12 +185,12 @@ def _other(lines: _Lines, other: OtherInfo) -> None:
     lines.close()
 
 
-def _response_fors(lines: _Lines, response_fors: Iterable[ResponseFor]) -> None:
+def _response_fors(lines: Lines, response_fors: Iterable[ResponseFor]) -> None:
     for response_for in response_fors:
         lines.section("ResponseFor", response_for, names.RESPONSE_FOR)
 
 
-def _business(lines: _Lines, business: Business) -> None:
+def _business(lines: Lines, business: Business) -> None:
     lines.open("Bussiness")
     lines.texts(business, names.BUSINESS)
     _document_info(lines, business.document_info)
@@ -193,7 +203,7 @@ def _business(lines: _Lines, business: Business) -> None:
     lines.close()
 
 
-def _document_info(lines: _Lines, info: BusinessDocumentInfo | None) -> None:
+def _document_info(lines: Lines, info: BusinessDocumentInfo | None) -> None:
     if info is None:
         return
     lines.open("BussinessDocumentInfo")
@@ -206,20 +216,21 @@ def _document_info(lines: _Lines, info: BusinessDocumentInfo | None) -> None:
     lines.close()
 
 
-def _replacement(lines: _Lines, replacement: ReplacementInfo) -> None:
+def _replacement(lines: Lines, replacement: ReplacementInfo) -> None:
     lines.open("ReplacementInfo")
     lines.texts(replacement, names.REPLACEMENT)
     lines.list("OrganIdList", "OrganId", replacement.organ_ids)
     lines.close()
 
 
-def _staff(lines: _Lines, staff: StaffInfo | None) -> None:
+def _staff(lines: Lines, staff: StaffInfo | None) -> None:
     if staff is not None:
         lines.section("StaffInfo", staff, names.STAFF)
 
 
-def _status(lines: _Lines, header: StatusHeader) -> None:
-    lines.open("MessageHeader")
+def status_lines(lines: Lines, header: StatusHeader, element: str = "MessageHeader") -> None:
+    """The header of a status."""
+    lines.open(element)
     lines.section("From", header.sender, names.PARTY)
     _response_fors(lines, (header.response_for,))
     _staff(lines, header.staff)
@@ -227,7 +238,7 @@ def _status(lines: _Lines, header: StatusHeader) -> None:
     lines.close()
 
 
-def _manifest(lines: _Lines, attachments: Iterable[Attachment]) -> None:
+def _manifest(lines: Lines, attachments: Iterable[Attachment]) -> None:
     lines.open("edXMLBody")
     lines.open("edXMLManifest", ' version="1.0"')
     for attachment in attachments:
@@ -239,7 +250,7 @@ def _manifest(lines: _Lines, attachments: Iterable[Attachment]) -> None:
 def _attachment_opening(attachment: Attachment) -> bytes:
     if attachment.content is None:
         raise Internal("a file that was only measured cannot be written")
-    lines = _Lines(depth=2, prefix="")
+    lines = Lines(depth=2, prefix="")
     lines.open("Attachment")
     lines.texts(attachment, names.ATTACHMENT)
     return f"{lines}      {_CONTENT_TAG}".encode()

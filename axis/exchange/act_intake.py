@@ -99,13 +99,14 @@ class ActIntake:
     def _write(self, parcel: Parcel, scene: Scene, blob: Blob | None) -> tuple[Hot | None, Accepted]:
         if scene.before is not None:
             return self._write_repeat(parcel, scene, scene.before, blob)
-        package_id, uid = self._context.new_id(), scene.document_uid
+        package_id, uid = parcel.entry.package_id(self._context), scene.document_uid
         written = act_rows(self._context, parcel, package_id, package_id, scene)
         inserts = (
             *((blob,) if blob else ()),
             *rows.package_rows(parcel, package_id, uid),
             *written.inserts,
             *self._ship(parcel, scene, (package_id, uid), written),
+            *parcel.entry.composed_rows,
             rows.accepted_leaf(parcel, package_id, uid),
         )
         return Hot(inserts=inserts, changes=written.changes), _answer(Outcome.ACCEPTED, package_id, uid)
@@ -143,6 +144,7 @@ class ActIntake:
             to=scene.fresh(parcel),
             deliveries=written.deliveries,
             document_uid=uid,
+            behind=written.deliveries,
         )
         return rows.shipment_rows(self._context, shipment)
 

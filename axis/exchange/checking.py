@@ -43,6 +43,7 @@ class Checked:
 
     verdict: Verdict | None  # None: the sender's policy does not look
     due: str | None  # why it has to be looked at again: files, evidence
+    content: bytes = b""  # the verdict's canonical form
 
     @property
     def word(self) -> str | None:
@@ -80,6 +81,7 @@ class SignatureCheck:
         verdict = await self._envelope(spooled, occasion)
         if not arrival.ours:
             await self._obey(verdict, Level(policy.envelope), policy)
+        content = verdict.to_json()
         due = "files" if has_files and policy.files != Level.OFF else None
         if due and policy.files == Level.REQUIRE:
             parts = await self._files(spooled, occasion)
@@ -87,9 +89,10 @@ class SignatureCheck:
                 for part in parts:
                     await self._obey(part, Level.REQUIRE, policy)
                 verdict, due = combine(verdict, parts), None
+                content = await asyncio.to_thread(verdict.to_json)  # hundreds of files: tens of milliseconds
         if due is None and verdict.needs:
             due = "evidence"
-        return Checked(verdict=verdict, due=due)
+        return Checked(verdict=verdict, due=due, content=content)
 
     async def note_needs(self, verdict: Verdict | None) -> None:
         """Ask for the evidence that a verdict lacks."""
@@ -159,15 +162,14 @@ def checked_rows(checked: Checked, package_id: str, at: datetime) -> tuple[Row, 
     """The verdict of intake, what it rests on, and the check that is due."""
     rows: tuple[Row, ...] = ()
     if checked.verdict is not None:
-        rows = verdict_rows(checked.verdict, package_id, "intake", at)
+        rows = verdict_rows(checked.verdict, checked.content, package_id, "intake", at)
     if checked.due is not None:
         rows += (CheckDue(package_id=package_id, cause=checked.due, due_at=at, queued_at=at),)
     return rows
 
 
-def verdict_rows(verdict: Verdict, package_id: str, cause: str, at: datetime) -> tuple[Row, ...]:
-    """One verdict with its evidence, the certificates met, and the leaf."""
-    content = verdict.to_json()
+def verdict_rows(verdict: Verdict, content: bytes, package_id: str, cause: str, at: datetime) -> tuple[Row, ...]:
+    """One verdict with its evidence, the certificates met, and the leaf. content: its canonical form."""
     digest = hashlib.sha256(content).hexdigest()
     row = VerdictRow(
         verdict_id=new_id(at),

@@ -110,9 +110,9 @@ class Checks:
     async def _record(self, due: CheckDue, package: Package, verdict: Verdict) -> tuple[Hot | None, None]:
         now = self._context.clock.now()
         known = await self._context.store.read(lambda c: queries.verdicts(c, package.package_id))
-        found = verdict_rows(verdict, package.package_id, due.cause, now)
-        if known and known[-1].content == verdict.to_json().decode():
-            found = ()  # nothing new was found: the verdict stands
+        content = await asyncio.to_thread(verdict.to_json)  # hundreds of files: tens of milliseconds
+        same = known and known[-1].content == content.decode()  # nothing new was found: the verdict stands
+        found = () if same else verdict_rows(verdict, content, package.package_id, due.cause, now)
         attempts = due.attempts + 1
         again = self._policy.again.next_try(now, attempts, due.queued_at) if verdict.needs else None
         changes: list[Change] = []

@@ -5,22 +5,24 @@ it into a status package, signs it with its own key if it has one, and takes it 
 (`origin = node`). The node speaks for nobody who has a system: that system speaks; where it asks the node to write the
 package (REST), the package is the system's (`origin = local`), unsigned.
 
-What is composed follows from the wish alone, its moment included: the same wish twice is one package. Documents are
-never composed here.
+What is composed follows from the wish alone, its moment included: the same wish twice is one package. What documents
+say is put together in `drafting`; here they are written and signed.
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from axis.delivery.directory import Directory
 from axis.edxml.dates import read_date, write_date, write_timestamp
-from axis.edxml.model import Party, ResponseFor, StaffInfo, StatusHeader, StatusPackage
-from axis.edxml.writer import to_bytes
+from axis.edxml.model import DocumentPackage, Party, ResponseFor, StaffInfo, StatusHeader, StatusPackage
+from axis.edxml.writer import to_bytes, write
 from axis.errors import Busy, Code, Malformed, NotAllowed, NotFound
 from axis.exchange.checking import need_row
 from axis.exchange.context import Context
@@ -28,8 +30,9 @@ from axis.exchange.parcel import Composed
 from axis.exchange.values import NODE_SYSTEM, Accepted, Outcome, Source
 from axis.ids import DocumentUid, PackageId, SystemId, derived_id
 from axis.store import queries
+from axis.store.faults import file_error
 from axis.store.records import Delivery, Document, Package, Row, StatusEvent
-from axis.store.spool import Spooled
+from axis.store.spool import MEMORY_BYTES, Spooled
 from axis.terms import Origin, PackageKind, Place, StatusCode
 from axis.trust.algorithms import verify_raw
 from axis.trust.model import Need, NeedKind
@@ -116,6 +119,22 @@ class Composer:
         self._tsa_url = tsa_url
         self._turn = asyncio.Lock()  # a token's session serves one caller at a time
 
+    @property
+    def has_key(self) -> bool:
+        """Whether what is composed can be signed."""
+        return self._signer is not None
+
+    async def compose_document(self, package: DocumentPackage, path: Path, *, signed: bool) -> Spooled:
+        """The document's package, off the event loop: a small one in memory, else in the new file at `path`.
+
+        signed: only with a key. Raises Malformed(FIELD_INVALID), Busy(KEY_UNAVAILABLE, DISK_FULL).
+        """
+        await asyncio.to_thread(_write_package, package, path)
+        if signed and self._signer is not None:
+            async with self._turn:
+                await asyncio.to_thread(_sign_file, path, self._signer)
+        return await asyncio.to_thread(_spooled, path)
+
     async def compose_status(self, wish: StatusWish) -> bytes:
         """The status package as one edXML file, signed off the event loop.
 
@@ -148,6 +167,30 @@ class Composer:
                 value = await asyncio.to_thread(signer.sign, _PROBE)
             if not verify_raw(signer.chain[0].public_key, signer.scheme, value, _PROBE):
                 raise Busy(Code.KEY_UNAVAILABLE, "what it signs does not hold")
+
+
+def _write_package(package: DocumentPackage, path: Path) -> None:
+    try:
+        with path.open("xb") as out:
+            write(package, out)
+    except OSError as e:
+        raise file_error(e) from e
+
+
+def _sign_file(path: Path, signer: Signer) -> None:
+    signed = sign_envelope(path.read_bytes(), signer)
+    try:
+        path.write_bytes(signed)
+    except OSError as e:
+        raise file_error(e) from e
+
+
+def _spooled(path: Path) -> Spooled:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size_bytes = path.stat().st_size
+    content = path.read_bytes() if size_bytes <= MEMORY_BYTES else path
+    return Spooled(content=content, sha256_hex=digest, size_bytes=size_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

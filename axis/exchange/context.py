@@ -47,6 +47,7 @@ class Policy:
     receiver_backoff: Backoff = field(default_factory=Backoff)  # before an item that failed is listed again
     forward_anywhere: bool = False  # to any organisation of ours, not only to those below the receiver
     return_phrases: tuple[str, ...] = RETURN_PHRASES  # a refusal (02) that begins so gives a misaddressed document back
+    sign_for_systems: bool = False  # also what the node composes for connected systems
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(calendar=Calendar()))
     inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
 

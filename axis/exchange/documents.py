@@ -134,7 +134,7 @@ class DocumentIntake:
 
     def _write(self, parcel: Parcel, around: Surroundings, blob: Blob) -> tuple[Hot, Accepted]:
         context = self._context
-        document_uid, package_id = context.new_id(), context.new_id()
+        document_uid, package_id = context.new_id(), parcel.entry.package_id(context)
         place = NumberedPlace(edition=len(around.editions) + 1, same_code_no=around.same_code_no)
         document = rows.document_row(self._context, parcel, document_uid, package_id, place)
         deliveries = rows.delivery_rows(context, parcel, document_uid, parcel.destinations)
@@ -155,6 +155,7 @@ class DocumentIntake:
             *deliveries,
             *rows.shipment_rows(context, shipment),
             *acting.inserts,
+            *parcel.entry.composed_rows,
             rows.accepted_leaf(parcel, package_id, document_uid),
         )
         return Hot(inserts=inserts, changes=(*adopted, *acting.changes)), Accepted(

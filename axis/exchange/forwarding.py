@@ -243,6 +243,7 @@ class Forwarding:
                 at=at,
                 to=(to,),
                 deliveries={to.organ: delivery.delivery_id},
+                behind={} if one.act_id is None else {to.organ: delivery.delivery_id},
             )
             yield from rows.shipment_rows(self._context, shipment)
             if one.act_id is not None:

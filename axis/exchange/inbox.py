@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from axis.delivery.peer import Incoming, Peer
+from axis.delivery.peer import Incoming, Peer, PutsAside
 from axis.errors import AxisError, Busy, PeerRefused, PeerUnreachable
 from axis.exchange.context import Context
 from axis.exchange.partners import Line, Partners
@@ -75,7 +75,10 @@ class Inbox:
             raise
         except AxisError as e:
             log.warning("item_refused", partner=self._source.system_id, code=e.code)
-            await self._peer.confirm(item, ok=False)
+            if isinstance(self._peer, PutsAside):
+                await self._peer.put_aside(item, e)
+            else:
+                await self._peer.confirm(item, ok=False)
             return False
         except Exception:
             log.exception("item_failed", partner=self._source.system_id)  # our fault: it stays in the partner's list

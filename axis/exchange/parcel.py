@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from axis.calendar.deadlines import NO_DUES
@@ -51,6 +51,15 @@ class Entry:
     at: datetime
     checked: Checked  # its signatures
     composed: Composed | None = None  # of one that the node made
+
+    def package_id(self, context: Context) -> str:
+        """The new package's id: settled beforehand, or fresh."""
+        return self.composed.package_id if self.composed else context.new_id()
+
+    @property
+    def composed_rows(self) -> tuple[Row, ...]:
+        """What is written with a package that the node made."""
+        return self.composed.rows if self.composed else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +270,12 @@ class Shipment:
     deliveries: Mapping[str, str]  # receiver's canonical code → delivery_id; a receiver may lack one
     document_uid: str | None  # what the package carries or acts on
     lane: str = ""  # of a status: who says it; statuses of one organisation keep their order, behind the document
+    behind: Mapping[str, str] = field(default_factory=dict)  # of an act: receiver → the delivery that comes first
+
+    @property
+    def kind(self) -> PackageKind:
+        """What the package is."""
+        return PackageKind.STATUS if self.lane else PackageKind.DOCUMENT
 
 
 def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
@@ -277,6 +292,8 @@ def shipment_rows(context: Context, shipment: Shipment) -> tuple[Row, ...]:
             state=TransportState.QUEUED,
             urgency=shipment.urgency,
             queued_at=shipment.at,
+            kind=shipment.kind,
+            behind=shipment.behind.get(destination.organ),
         )
         for destination in reached
     )

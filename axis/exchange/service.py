@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from axis.delivery.directory import CurrentDirectory
 from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
-from axis.exchange.context import Context
+from axis.exchange.context import Context, ReceiverTypes
+from axis.exchange.drafting import DocumentWish, Drafting, Sent
 from axis.exchange.forwarding import Forwarded, Forwarding, ForwardWish, ReturnWish
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
 from axis.exchange.judges import Judges
 from axis.exchange.ledger import ItemPage, Ledger, Side
+from axis.exchange.originals import Originals, Received
+from axis.exchange.receipts import Receipts, ReceiptWish
 from axis.exchange.registering import Registering
 from axis.exchange.values import Accepted, Acknowledgement, PackageContent, Source
 from axis.organ import decisions
@@ -40,15 +43,23 @@ class Exchange:
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
         self._ledger = Ledger(context)
+        self._originals = Originals(context)
         self._composer = composer or Composer()
         self._registering = Registering(context.store, context.clock)
         self._speaker = Speaker(context, self._composer, self._intake.accept)
+        self._drafting = Drafting(context, self._composer, self._intake)
         self._forwarding = Forwarding(context, self._speaker.report)
+        self._receipts = Receipts(context, self._hand_over, self._speaker.report)
 
     @property
     def directory(self) -> CurrentDirectory:
         """Who exists and who is connected."""
         return self._context.directory
+
+    @property
+    def receiver_types(self) -> ReceiverTypes:
+        """How this node's updates mark whom they add and whom they remove."""
+        return self._context.policy.receiver_types
 
     def check_intake(self) -> None:
         """Raises Busy when a package would not be taken now: asked before its body is read."""
@@ -58,6 +69,14 @@ class Exchange:
         """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
         self._check_intake()
         return await self._intake.accept(source, spooled)
+
+    async def send(self, wish: DocumentWish) -> Sent:
+        """Put a document, or an act on one, into a package and take it in; the same again has no second effect.
+
+        Raises as `accept`, Malformed for a wish that makes no package, NotAllowed where the node may not sign.
+        """
+        self._check_intake()
+        return await self._drafting.send(wish)
 
     async def report(self, wish: ReportWish) -> Accepted:
         """State a status for a receiver that the node speaks for (`acts_for`); the same report again has no effect.
@@ -89,6 +108,10 @@ class Exchange:
         self._check_intake()
         return await self._forwarding.send_back(wish)
 
+    async def keep_original(self, received: Received, from_code: str, package_sha256: str) -> None:
+        """Keep what the package of these bytes was made from; the same again has no effect."""
+        await self._originals.keep(received, from_code, package_sha256)
+
     async def record_refusal(self, source: Source, error: AxisError) -> None:
         """Audit what a front refuses by itself: an upload broken off, empty, too large, or not what was hashed."""
         await self._intake.record_refusal(source, error)
@@ -114,6 +137,23 @@ class Exchange:
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
         """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
         await self._hand_over.acknowledge(system_id, package_id, word)
+
+    async def confirm_arrival(self, wish: ReceiptWish) -> None:
+        """The system has a package; 01 is said of the document in it. Raises NotFound, Busy."""
+        self._check_intake()
+        await self._receipts.confirm(wish)
+
+    async def acknowledge_read(self, system_id: str, since: datetime | None, read_before: datetime) -> None:
+        """The system reads its statuses on from a moment (None: it names none): what came before, it has."""
+        await self._receipts.acknowledge_read(system_id, since, read_before)
+
+    async def told_since(self, system_id: str, since: datetime, limit: int) -> tuple[str, ...]:
+        """Status packages for the system that came since, acknowledged or not, oldest first."""
+        return await self._context.store.read(lambda c: queries.told_since(c, system_id, since, limit))
+
+    async def document_id_of(self, system_id: str, package_id: str) -> str | None:
+        """The DocumentId in a package that the system may see; None: there is no such package for it."""
+        return await self._receipts.document_id_of(system_id, package_id)
 
     async def sent(self, system_id: str, package_id: str) -> tuple[queries.SentRow, ...]:
         """How the receivers of a package fare. Raises NotFound unless the system acts for its sender."""

@@ -51,6 +51,11 @@ class Found:
         return self.match.delivery if self.match else None
 
     @property
+    def document_uid(self) -> str | None:
+        """The document's id, where known."""
+        return self.document.document_uid if self.document else None
+
+    @property
     def nothing(self) -> bool:
         """The status fits nothing that is known here."""
         return self.match is None and self.open_act is None
@@ -98,19 +103,19 @@ class StatusIntake:
             return None, _answer(Outcome.REPEATED, same.package_id, same.document_uid)
         if found.nothing and entry.source.origin is not Origin.UPLINK:
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
-        package_id = entry.composed.package_id if entry.composed else self._context.new_id()
+        package_id = entry.package_id(self._context)
         verdict = await self._judge(report, found, package_id)
         destination = _way_back(report.destination, found.document)
-        document_uid = found.document.document_uid if found.document else None
+        document_uid = found.document_uid
         inserts = (
             await self._context.store.blobs.record(entry.spooled, entry.at),
             _package_row(report, package_id, found.document),
             *checked_rows(entry.checked, package_id, entry.at),
             *verdict.inserts,
             _event_row(self._context.new_id(), package_id, report, found, verdict),
-            *rows.shipment_rows(self._context, _shipment(report, package_id, destination, document_uid)),
+            *rows.shipment_rows(self._context, _shipment(report, package_id, destination, found)),
             _leaf(report, package_id, document_uid, verdict.effect),
-            *(entry.composed.rows if entry.composed else ()),
+            *entry.composed_rows,
         )
         return Hot(inserts=inserts, changes=verdict.changes), _answer(Outcome.ACCEPTED, package_id, document_uid)
 
@@ -213,15 +218,17 @@ def _event_row(event_id: str, package_id: str, report: Report, found: Found, ver
     )
 
 
-def _shipment(report: Report, package_id: str, destination: Destination, document_uid: str | None) -> Shipment:
+def _shipment(report: Report, package_id: str, destination: Destination, found: Found) -> Shipment:
+    asked = found.delivery if report.code is StatusCode.RECALL_REQUESTED else None
     return Shipment(
         package_id=package_id,
         urgency=Urgency.NORMAL,
         at=report.entry.at,
         to=(destination,),
         deliveries={},
-        document_uid=document_uid,
+        document_uid=found.document_uid,
         lane=report.entry.from_organ,
+        behind={asked.receiver_organ: asked.delivery_id} if asked else {},
     )
 
 

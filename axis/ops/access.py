@@ -24,6 +24,7 @@ from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
+from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
 from axis.store import registry, systems
 from axis.store.engine import StoreOptions
@@ -127,6 +128,7 @@ async def open_access(settings: Settings) -> AsyncIterator[Access]:
     store = await asyncio.to_thread(Store.open, store_options(settings))
     try:
         yield Access(settings=settings, store=store, key=key)
+        await RouteMaker(store, SystemClock()).settle()  # if something was done that touched very many
     finally:
         await store.close()
 

@@ -179,15 +179,10 @@ def cells_of(tracked: Tracked) -> Iterator[Cell]:
         yield Cell(span=day, organ_id=delivery.receiver_organ, side=Side.RECEIVED)
 
 
-def is_over(tracked: Tracked) -> bool:
-    """Whether nothing is owed, whatever the receiver has said: not ours to watch, or taken back by its sender."""
-    return tracked.delivery.place is Place.ELSEWHERE or tracked.delivery.state.is_frozen
-
-
 def owed_kinds(tracked: Tracked) -> frozenset[DeadlineKind]:
-    """What the receiver owes, by what it has said and the sender has done."""
+    """What the receiver owes, by what it has said; nothing of what its sender took back."""
     said = tracked.delivery.status_code
-    return frozenset() if is_over(tracked) else unanswered(None if said is None else StatusCode(said))
+    return frozenset() if tracked.delivery.state.is_frozen else unanswered(None if said is None else StatusCode(said))
 
 
 def _dues(deadlines: Deadlines, tracked: Tracked) -> Dues:

@@ -88,7 +88,7 @@ class RegistryFollower:
         return await asyncio.to_thread(compare, known, listed, bounds, occasion), known.version, at
 
     async def _write(self, wish: SyncWish, difference: Difference, seen: int, at: datetime) -> None:
-        for changes in in_parts(difference.changes, _PART):
+        for changes in await asyncio.to_thread(lambda: list(in_parts(difference.changes, _PART))):
             part = Part(uplink_id=wish.uplink_id, changes=changes, seen=seen)
             seen = await self._store.write(partial(registry_sync.write_part, part=part, at=at))
 

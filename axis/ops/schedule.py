@@ -7,6 +7,7 @@ late, but only the latest one. So a job may run twice in a bad case and must not
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC) - timedelta(hours=7)  # a Monday, at midnight in Vietnam
 _LOOK_S = 1.0
+_NAME, _MARK = 64, 16  # characters of a job's name at most, and of a digest in it
 _WORDS = 300  # characters of an error that are kept
 
 
@@ -39,6 +41,15 @@ class Job:
     def slot(self, now: datetime) -> int:
         """The period that has begun last."""
         return (now - _EPOCH - self.at) // self.every
+
+
+def name_for(kind: str, subject: str) -> str:
+    """The name of a job for one of several; one that is too long ends with a digest, so that none are alike."""
+    name = f"{kind} {subject}"
+    if len(name) <= _NAME:
+        return name
+    mark = "~" + hashlib.sha256(name.encode()).hexdigest()[:_MARK]
+    return name[: _NAME - len(mark)] + mark
 
 
 class Turn:

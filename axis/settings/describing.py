@@ -1,4 +1,4 @@
-"""What can be set, for people: `axis config describe` prints it."""
+"""What can be set, for people: `axis config describe` and `axis adapter list` print it."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -24,17 +24,21 @@ def describe_settings() -> list[Described]:
     described = []
     for name, section in Settings.model_fields.items():
         model, prefix = _section(section)
-        mark = "[]" if prefix else ""
-        for key, field in model.model_fields.items():
-            described.append(
-                Described(
-                    key=f"{name}{mark}.{key}",
-                    type=_type_name(field.annotation),
-                    default=_default(field),
-                    meaning=field.description or "",
-                )
-            )
+        described += describe_fields(model, f"{name}{'[]' if prefix else ''}.")
     return described
+
+
+def describe_fields(model: type[BaseModel], before: str = "") -> list[Described]:
+    """Every field of a model, in order. before: what stands before each name."""
+    return [
+        Described(
+            key=before + key,
+            type=_type_name(field.annotation),
+            default=_default(field),
+            meaning=field.description or "",
+        )
+        for key, field in model.model_fields.items()
+    ]
 
 
 def _section(field: FieldInfo) -> tuple[type[BaseModel], bool]:
@@ -50,6 +54,7 @@ _TYPE_NAMES = {
     "float": "number",
     "bool": "true | false",
     "Path": "path",
+    "SecretStr": "secret",
     "date": "date",
     "datetime": "date and time",
 }

@@ -16,6 +16,7 @@ from axis.settings.sections import (
     Console,
     Deadlines,
     Disk,
+    Edoc,
     Exchange,
     Kpi,
     Limits,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     limits: Limits = Limits()
     vxp: Vxp = Vxp()
+    edoc: Edoc = Edoc()
     api: Api = Api()
     exchange: Exchange = Exchange()
     reconcile: Reconcile = Reconcile()

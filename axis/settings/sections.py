@@ -130,6 +130,14 @@ class Vxp(Section):
     failures_until_dead: int = Field(10, gt=0, description="updateStatus fail this often: the consignment is dead.")
 
 
+class Edoc(Section):
+    """The eDoc SOAP front."""
+
+    pending_items: int = Field(
+        200, gt=0, le=1000, description="Most items in GetPendingDocumentIds, and new ones in GetTraces."
+    )
+
+
 class Api(Section):
     """The REST API."""
 
@@ -307,6 +315,13 @@ class Signing(Section):
     pkcs11_slot: str = Field("", description="The token's slot or label; left out when there is one token.")
     pkcs11_key_label: str = Field("", description="The key's label in the token; left out when it holds one key.")
     pin_file: Path | None = Field(None, description="File that holds the token's PIN, in one line.")
+    for_systems: bool = Field(
+        default=False,
+        description=(
+            "Also sign what the node composes for connected systems (REST, folder); never in the name of an "
+            "organisation that the system does not serve."
+        ),
+    )
     tsa_url: str | None = Field(
         None,
         pattern=r"^https?://",

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, delete, exists, select
 from axis.errors import Code, Internal, NotFound
 from axis.store.faults import file_error
 from axis.store.records import Blob
-from axis.store.schema import blob, package, revocation, time_proof, verdict_evidence
+from axis.store.schema import blob, original, package, revocation, time_proof, verdict_evidence
 from axis.store.spool import Spooled
 
 CHUNK_BYTES = 256 * 1024
@@ -288,7 +288,13 @@ def _known(connection: Connection, names: Sequence[str]) -> frozenset[str]:
 
 def _sweep_rows(connection: Connection, older_than: datetime) -> int:
     """Remove some rows that nothing refers to."""
-    users = (package.c.sha256_hex, verdict_evidence.c.sha256_hex, revocation.c.sha256_hex, time_proof.c.token_sha256)
+    users = (
+        package.c.sha256_hex,
+        original.c.sha256_hex,
+        verdict_evidence.c.sha256_hex,
+        revocation.c.sha256_hex,
+        time_proof.c.token_sha256,
+    )
     unused = select(blob.c.sha256_hex).where(
         blob.c.created_at < older_than, *(~exists().where(user == blob.c.sha256_hex) for user in users)
     )

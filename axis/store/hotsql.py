@@ -42,6 +42,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.Document,
     records.Package,
     records.Attachment,
+    records.Original,
     records.Act,
     records.ActTarget,
     records.ActReceiver,

@@ -220,6 +220,20 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What a package was made from, where it did not come as edXML of QCVN 102: as received, secrets blanked."""
+
+    package_id: str
+    sha256_hex: str
+    size_bytes: int
+    form: str
+    converted_by: str
+    source_system: str
+    received_at: datetime
+    findings: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Document × receiver: the processing status, and what the sender did since."""
 
@@ -264,6 +278,8 @@ class Consignment:
     visible_at: datetime | None = None
     last_error: str | None = None
     handed_to: str | None = None
+    kind: PackageKind
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -623,6 +639,7 @@ Row = (
     | Document
     | Package
     | Attachment
+    | Original
     | Delivery
     | Consignment
     | Act

@@ -21,7 +21,7 @@ from axis.store.organs import known, list_aliases, list_names, list_organs, writ
 from axis.store.queries import trust as trust_queries
 from axis.store.records import Credential, RouteRule, Service, SignaturePolicy, System
 from axis.store.route_rules import list_rules
-from axis.store.routes import Route, list_routes, routes_at, routes_in_memory
+from axis.store.routes import Route, is_due, list_routes, routes_at, routes_in_memory
 from axis.store.services import list_services
 from axis.store.systems import list_credentials, list_systems
 
@@ -58,6 +58,7 @@ class RegistrySnapshot:
     names: tuple[FormerName, ...]  # each organisation's oldest first
     routes: Mapping[str, Route]  # organisation → the system that acts for it, its own or an ancestor's
     routes_at: datetime | None  # the moment for which they were worked out; None: never yet
+    routes_due: bool  # very many are about to change, all at one moment
     services: tuple[Service, ...]  # of every time
     rules: tuple[RouteRule, ...]  # of every time
     systems: tuple[System, ...]
@@ -78,6 +79,7 @@ def snapshot(conn: Connection) -> RegistrySnapshot:
         names=list_names(conn),
         routes=list_routes(conn),
         routes_at=routes_at(conn),
+        routes_due=is_due(conn),
         services=list_services(conn),
         rules=list_rules(conn),
         systems=list_systems(conn),

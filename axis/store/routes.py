@@ -2,7 +2,8 @@
 
 It is worked out anew in the transaction of every change of the configuration, and when a service begins or ends: then
 `catch_up` does it, in whichever process comes first. Only what is touched, and what lies below that, is looked at: a
-unit that changes its system costs the same in a tree of twenty thousand as in one of twenty.
+unit that changes its system costs the same in a tree of twenty thousand as in one of twenty. Where very many are
+touched, the transaction only says so, and all routes change together a moment later (`route_sets`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,9 +32,10 @@ from axis.store.records import Service, holds
 from axis.store.schema import UtcMicros
 
 _SKEW = timedelta(days=1)  # a clock that is further behind is one that was wrong before, and has been put right
-_MANY = 1000  # organisations from which on all are looked at
+_MANY = 500  # organisations that one transaction looks at, at most
 
 _o, _s, _r, _v = schema.organ.c, schema.system_organ.c, schema.route.c, schema.config_version.c
+_w = schema.route_row.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +71,22 @@ def compute_routes(conn: Connection, at: datetime, touched: Iterable[str]) -> tu
 
     touched: organisations that are new, or whose parent or services are others than the last time; those whose services
     begin or end meanwhile are found here. The caller holds the configuration's lock. Returns the organisations
-    whose system is another now.
+    whose system is another now. Where they are many, all routes stay as they are, and due (`is_due`).
     """
     since = routes_at(conn)
-    moment = _not_back(since, at)
-    changed = _changes(conn, since, moment, touched)
+    moment = not_back(since, at)
+    few = _few(conn, since, moment, touched)
+    if few is None:
+        conn.execute(update(schema.config_version).values(routes_due=True))
+        return ()
+    changed = _changes(conn, moment, few)
+    present = conn.scalar(select(_v.route_set))
     gone = [{"gone": change.organ_id} for change in changed if change.was is not None]
-    made = [
-        {"organ_id": change.organ_id, "system_id": change.route.system_id, "via_organ": change.route.via_organ}
-        for change in changed
-        if change.route is not None
-    ]
+    made = [row_of(present, change.organ_id, change.route) for change in changed if change.route is not None]
     if gone:
-        conn.execute(delete(schema.route).where(_r.organ_id == bindparam("gone")), gone)
+        conn.execute(delete(schema.route_row).where(_w.route_set == present, _w.organ_id == bindparam("gone")), gone)
     if made:
-        conn.execute(insert(schema.route), made)
+        conn.execute(insert(schema.route_row), made)
     conn.execute(update(schema.config_version).values(routes_at=moment))
     return tuple(change.organ_id for change in changed if _system(change.route) != _system(change.was))
 
@@ -91,13 +94,18 @@ def compute_routes(conn: Connection, at: datetime, touched: Iterable[str]) -> tu
 def catch_up(conn: Connection, at: datetime) -> tuple[str, ...]:
     """Work the routes out anew because something has begun or ended since they were. A write unit.
 
-    Raises Stale when there is nothing to do (any more): another process was first.
+    Raises Stale when there is nothing to do (any more): another process was first, or all routes are due anyway.
     """
     lock(conn)
     since = routes_at(conn)
-    if not _passed(conn, since, at):
+    if is_due(conn) or not _passed(conn, since, at):
         raise Stale
     return compute_routes(conn, at, ())
+
+
+def is_due(conn: Connection) -> bool:
+    """Whether all routes have to be worked out anew."""
+    return bool(conn.scalar(select(_v.routes_due)))
 
 
 def routes_in_memory(
@@ -119,7 +127,7 @@ def routes_in_memory(
     return routes
 
 
-def _not_back(since: datetime | None, at: datetime) -> datetime:
+def not_back(since: datetime | None, at: datetime) -> datetime:
     """The moment to work for: never before that of the routes there are, or two nodes' clocks would undo each other."""
     return since if since is not None and at < since <= at + _SKEW else at
 
@@ -132,15 +140,19 @@ def _passed(conn: Connection, since: datetime | None, at: datetime) -> bool:
     return any(conn.scalar(select(exists().where(moment > since, moment <= at))) for moment in moments)
 
 
-def _changes(conn: Connection, since: datetime | None, at: datetime, touched: Iterable[str]) -> tuple[_Change, ...]:
-    """Organisations whose route is not what it should be."""
-    wanted = {*touched, *(conn.scalars(_BOUNDARIES, {"since": since, "at": at}) if since is not None else ())}
-    few = None if since is None else _with_all_below(conn, wanted)
-    rows = (
-        conn.execute(_ALL, {"at": at}).all()
-        if few is None
-        else conn.execute(_SOME, {"some": list(few), "at": at}).all()
-    )
+def _few(conn: Connection, since: datetime | None, at: datetime, touched: Iterable[str]) -> set[str] | None:
+    """The organisations that have to be looked at; None when they are many."""
+    if not conn.scalar(select(select(_s.service_id).exists())):
+        return set()  # nobody has ever been served
+    if since is None:
+        every = set(conn.scalars(select(_o.organ_id).limit(_MANY + 1)))
+        return None if len(every) > _MANY else every
+    return _with_all_below(conn, {*touched, *conn.scalars(_BOUNDARIES, {"since": since, "at": at})})
+
+
+def _changes(conn: Connection, at: datetime, organ_ids: Iterable[str]) -> tuple[_Change, ...]:
+    """Those organisations whose route is not what it should be; all below them are among them."""
+    rows = conn.execute(_SOME, {"some": list(organ_ids), "at": at}).all()
     own = {row.organ_id: row.own for row in rows}
     parents = {row.organ_id: row.parent_id for row in rows}
     # What is not among the rows is as it was: its route is the right one for those below it.
@@ -175,6 +187,12 @@ def _work_out(
 
 def _route(system_id: str | None, via_organ: str | None) -> Route | None:
     return Route(system_id=system_id, via_organ=via_organ) if system_id and via_organ else None
+
+
+def row_of(route_set: int | None, organ_id: str, route: Route) -> dict[str, Any]:
+    """A route as a row of a set."""
+    names = {"organ_id": organ_id, "system_id": route.system_id, "via_organ": route.via_organ}
+    return {"route_set": route_set, **names}
 
 
 def _system(route: Route | None) -> str | None:
@@ -234,6 +252,6 @@ def _boundaries() -> CompoundSelect[Any]:
     )
 
 
-_ALL, _BOUNDARIES = _rows(), _boundaries()
-_SOME = _ALL.where(_o.organ_id.in_(bindparam("some", expanding=True)))
+_BOUNDARIES = _boundaries()
+_SOME = _rows().where(_o.organ_id.in_(bindparam("some", expanding=True)))
 _CHILDREN = select(_o.organ_id).where(_o.parent_id.in_(bindparam("parents", expanding=True)))

@@ -50,6 +50,7 @@ TABLES: dict[type, Table] = {
     records.Document: schema.document,
     records.Package: schema.package,
     records.Attachment: schema.attachment,
+    records.Original: schema.original,
     records.Delivery: schema.delivery,
     records.Consignment: schema.consignment,
     records.Act: schema.act,

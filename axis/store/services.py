@@ -67,7 +67,7 @@ class Moved:
 
     changed: bool  # False: it stood so already
     was: str | None  # the system that served the organisation, itself or by an ancestor
-    pending: int  # packages that wait for it, and for those below it, now
+    pending: int  # packages that wait for it, and for those below it, by the routes as they are now
 
 
 def list_services(conn: Connection) -> tuple[Service, ...]:
@@ -111,7 +111,7 @@ def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
     own = next((s for s in services if s.priority == PRIMARY and s.valid_from <= wish.at), None)
     was = own.system_id if own else conn.scalar(_via, {"organ_id": wish.organ_id})
     if own is not None and own.system_id == wish.system_id and own.valid_until is None:
-        return Moved(changed=False, was=was, pending=_pending(conn, wish.organ_id))
+        return Moved(changed=False, was=was, pending=count_pending(conn, wish.organ_id))
     _check_target(conn, wish, was)
     _make_room(conn, wish, services)
     made = [_service(wish.organ_id, wish.system_id, PRIMARY, wish.at)]
@@ -128,7 +128,7 @@ def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
         "parallel_until": wish.parallel_until.isoformat() if wish.parallel_until else None,
     }
     record(conn, now, actor, "organ_moved", fields)
-    return Moved(changed=True, was=was, pending=_pending(conn, wish.organ_id))
+    return Moved(changed=True, was=was, pending=count_pending(conn, wish.organ_id))
 
 
 def release(conn: Connection, organ_id: str, system_id: str, at: datetime, now: datetime, actor: str) -> None:  # noqa: PLR0913, PLR0917 - plain words of one sentence
@@ -143,6 +143,12 @@ def release(conn: Connection, organ_id: str, system_id: str, at: datetime, now: 
     _end(conn, found, at)
     compute_routes(conn, now, [organ_id])
     record(conn, now, actor, "organ_released", {"organ": organ_id, "system": system_id, "at": at.isoformat()})
+
+
+def count_pending(conn: Connection, organ_id: str) -> int:
+    """How many packages wait for an organisation, and for those below it that are reached by its service."""
+    found: int = conn.execute(_PENDING_VIA, {"organ_id": organ_id}).scalar_one()
+    return found
 
 
 def _check_known(conn: Connection, organ_ids: Sequence[str]) -> None:
@@ -185,11 +191,6 @@ def _make_room(conn: Connection, wish: Move, services: Sequence[Service]) -> Non
 def _free_priority(services: Iterable[Service]) -> int:
     taken = {service.priority for service in services}
     return next(number for number in range(PRIMARY + 1, len(taken) + 2) if number not in taken)
-
-
-def _pending(conn: Connection, organ_id: str) -> int:
-    found: int = conn.execute(_PENDING_VIA, {"organ_id": organ_id}).scalar_one()
-    return found
 
 
 def _service(organ_id: str, system_id: str, priority: int, at: datetime) -> Service:

@@ -30,7 +30,7 @@ from axis.store.engine import StoreOptions, Use, open_engine
 from axis.store.faults import Fault, error_for, fault_of
 from axis.store.hot import Hot
 from axis.store.migrate import check_engine, migrate_engine
-from axis.store.spool import Spool
+from axis.store.spool import MEMORY_BYTES, Spool
 from axis.store.writer import Writer
 
 _FILE_THREADS = 4
@@ -111,9 +111,9 @@ class Store:
         """The configuration's version: raised by every change of it."""
         return await self.read(configuration.version)
 
-    def spool(self, *, limit_bytes: int) -> Spool:
-        """Where an incoming body goes: an async context manager."""
-        return Spool(self._folders.temporary, limit_bytes=limit_bytes, executor=self._files)
+    def spool(self, *, limit_bytes: int, memory_bytes: int = MEMORY_BYTES) -> Spool:
+        """Where an incoming body goes: an async context manager. memory_bytes: more goes to a file."""
+        return Spool(self._folders.temporary, limit_bytes=limit_bytes, executor=self._files, memory_bytes=memory_bytes)
 
     @property
     def temporary(self) -> Path:

@@ -34,6 +34,7 @@ EXPECTED = {
     "listOrgans": expect(Scope.ORGANS),
     "getOrgan": expect(Scope.ORGANS),
     "sendPackage": expect(Scope.SEND, Scope.STATUS, system=YTE, others=403),  # a foreign sender, audited as such
+    "sendDocument": expect(Scope.SEND, system=YTE, status=201, others=403),
     "listPending": expect(Scope.RECEIVE),
     "getPackage": expect(Scope.RECEIVE, others=404),
     "acknowledgePackage": expect(Scope.RECEIVE, status=204, others=404, body={"state": "processing"}),
@@ -77,6 +78,13 @@ def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
         path += "?direction=up"
     if name == "sendPackage":
         return operation.method, path, {"data": things.raw}
+    if name == "sendDocument":
+        document = {
+            "sender": {"organ_id": "H24.11"},
+            "receivers": [{"organ_id": "H24.15"}],
+            "document_id": "H24.11,2026/11/24,1",
+        }
+        return operation.method, path, {"json": document}
     if name == "sendStatus":
         said = {"document_uid": things.document_uid, "organ_id": "H24.15", "code": "01"}
         return operation.method, path, {"json": said}

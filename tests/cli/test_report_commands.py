@@ -132,6 +132,25 @@ def test_issued_documents_are_entered_and_imported(filled: Home, tmp_path: Path)
     assert filled.axis("report", "issued", "set", "H24.3", "soon", "20").code == 2
 
 
+def test_what_was_said_of_issued_documents_is_listed(filled: Home) -> None:
+    for code, month, count in (("H24.3", "2026-09", "7"), ("H24.3", "2026-10", "20"), ("H24.42", "2026-10", "5")):
+        assert filled.axis("report", "issued", "set", code, month, count).code == 0
+
+    def listed(*options: str) -> list[tuple[object, ...]]:
+        return [tuple(one.values()) for one in filled.axis("report", "issued", "list", *options, "--json").json]
+
+    assert listed("--from", "9/2026", "--to", "2026-10") == [
+        ("H24.3", "2026-09", 7),
+        ("H24.3", "2026-10", 20),
+        ("H24.42", "2026-10", 5),
+    ]
+    assert listed("--from", "2026-10", "--to", "2026-12", "--organ", "H24.42") == [("H24.42", "2026-10", 5)]
+    assert "20" in filled.axis("report", "issued", "list", "--from", "2026-10", "--to", "2026-10").out
+    for wrong in (("--from", "2026-11", "--to", "2026-10"), ("--from", "x", "--to", "2026-10")):
+        assert filled.axis("report", "issued", "list", *wrong).code == 2
+    assert filled.axis("report", "issued", "list", "--from", "2026-10", "--to", "2026-10", "--organ", "H99").code == 1
+
+
 def test_a_recount_tells_and_mends_what_no_delivery_stands_behind(filled: Home) -> None:
     checked = filled.axis("report", "recount", "--check", "--json")
     assert checked.code == 1

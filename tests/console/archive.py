@@ -283,6 +283,7 @@ class Archive:
             queued_at=self.clock.at,
             handed_over_at=self.clock.at + timedelta(seconds=2) if gone else None,
             acknowledged_at=self.clock.at + timedelta(seconds=3) if state is TransportState.ACKNOWLEDGED else None,
+            kind=PackageKind.DOCUMENT,
         )
         return replace(row, **to.more)
 

@@ -96,6 +96,7 @@ def directory(
         names=(),
         routes={},
         routes_at=None,
+        routes_due=False,
         services=services,
         rules=rules,
         systems=systems,

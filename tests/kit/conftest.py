@@ -3,12 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pytest
 
-from axis.kit.case import NotSeen
 from axis.kit.facts import Limits
 from axis.kit.fronts import FRONTS
 from axis.kit.proxy import FaultPlan
@@ -51,9 +49,12 @@ def wish_of(made_folder: Path, tmp_path: Path) -> Callable[..., Wish]:
 
 
 async def play(
-    wish: Wish, manners: Manners, open_ones: AbstractSet[str] = frozenset(), within_s: float = 60.0
+    wish: Wish,
+    manners: Manners,
+    is_done: Callable[[Standing], bool] = lambda standing: standing.is_decided,
+    within_s: float = 90.0,
 ) -> Standing:
-    """A double goes through the cases until all are decided, or just the open ones are not; or the time is over."""
+    """A double goes through the cases until it is done: until all are decided."""
     async with opened(wish) as session:
         line = LINES[wish.front.id](session, manners.patience_s)
         working = asyncio.create_task(Dms(line, VENDOR.organ_id, manners).run())
@@ -63,7 +64,7 @@ async def play(
                     standing = await session.look()
                     if working.done():
                         working.result()
-                    if {case.id for case, one in standing.findings if isinstance(one, NotSeen)} <= open_ones:
+                    if is_done(standing):
                         return standing
                     await asyncio.sleep(wish.pace.look_s)
         except TimeoutError:

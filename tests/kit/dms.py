@@ -61,12 +61,11 @@ class Line(Protocol):
 
 
 class VxpLine:
-    def __init__(self, session: Session, timeout_s: float = 10.0) -> None:
+    def __init__(self, session: Session, patience_s: float) -> None:
         told = session.credentials
-        options = VxpClientOptions(
-            endpoint=f"{session.url}/vxp", system_id=told.system_id, secret=told.secret, timeout_s=timeout_s
-        )
+        options = VxpClientOptions(endpoint=f"{session.url}/vxp", system_id=told.system_id, secret=told.secret)
         self._client = VxpClient(options, None, SystemClock())
+        self._sender = VxpClient(replace(options, timeout_s=patience_s), None, SystemClock())
 
     async def listed(self) -> Sequence[tuple[str, str]]:
         return [(item.doc_id, kind.value) for kind in PackageKind for item in await self._client.received_list(kind)]
@@ -81,7 +80,7 @@ class VxpLine:
 
     async def send(self, raw: bytes, kind: PackageKind) -> None:
         try:
-            await self._client.send_edoc(raw, kind)
+            await self._sender.send_edoc(raw, kind)
         except PeerUnreachable as e:
             raise Unanswered from e
         except PeerRefused as e:
@@ -91,14 +90,14 @@ class VxpLine:
 
     async def close(self) -> None:
         await self._client.close()
+        await self._sender.close()
 
 
 class ApiLine:
-    def __init__(self, session: Session, timeout_s: float = 10.0) -> None:
+    def __init__(self, session: Session, patience_s: float) -> None:
         self._url = f"{session.url}/api/v1"
-        self._http = ClientSession(
-            headers={"Authorization": f"Bearer {session.credentials.token}"}, timeout=ClientTimeout(total=timeout_s)
-        )
+        self._patience = ClientTimeout(total=patience_s)
+        self._http = ClientSession(headers={"Authorization": f"Bearer {session.credentials.token}"})
 
     async def listed(self) -> Sequence[tuple[str, str]]:
         async with self._http.get(f"{self._url}/packages/pending") as answer:
@@ -116,7 +115,7 @@ class ApiLine:
 
     async def send(self, raw: bytes, kind: PackageKind) -> None:  # noqa: ARG002 - the other line needs it
         try:
-            async with self._http.post(f"{self._url}/packages", data=raw) as answer:
+            async with self._http.post(f"{self._url}/packages", data=raw, timeout=self._patience) as answer:
                 if answer.status == 503:
                     raise Unanswered
                 answer.raise_for_status()
@@ -140,12 +139,12 @@ class Manners:
     signs: bool = True
     after_silence: str = "same"  # or "new": another DocumentId; "never"
     waits_s: float = 1.1  # before it sends again
-    patience_s: float = 10.0  # for an answer
+    patience_s: float = 30.0  # for an answer
     steps: tuple[str, ...] = ALL
     acknowledges: tuple[str, ...] = ("document", "status", "act")  # kinds
     unread: bool = False  # acknowledges status packages without fetching them
     forgets: frozenset[str] = frozenset()  # letters that it never acknowledges
-    forgets_repeats: bool = False  # does not acknowledge what it has had
+    forgets_repeats: bool = False  # leaves alone what it has had
     reason: str = "không thuộc thẩm quyền"
     refuses: frozenset[str] = frozenset({"misaddressed"})  # letters
     checks_signatures: bool = True
@@ -172,8 +171,9 @@ class Dms:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        works = [self._send_all(), self._receive_all()]
-        await asyncio.gather(*works)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_all())
+            group.create_task(self._receive_all())
 
     # ── Sending ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,9 +245,10 @@ class Dms:
     async def _receive_all(self) -> None:
         while True:
             for package_id, kind in await self.line.listed():
-                if package_id in self._had and kind not in self.manners.acknowledges:
+                manners = self.manners
+                if package_id in self._had and (manners.forgets_repeats or kind not in manners.acknowledges):
                     continue
-                if self.manners.unread and kind == "status":
+                if manners.unread and kind == "status":
                     await self.line.acknowledge(package_id)
                 else:
                     await self._take(package_id)
@@ -264,8 +265,7 @@ class Dms:
             return
         first = package_id not in self._had
         self._had.add(package_id)
-        forgets = _letter(package) in manners.forgets or (not first and manners.forgets_repeats)
-        if _kind(package) in manners.acknowledges and not forgets:
+        if _kind(package) in manners.acknowledges and _letter(package) not in manners.forgets:
             await self.line.acknowledge(package_id)
         elif not first:
             return

@@ -109,20 +109,28 @@ UNDONE = {
 
 async def test_what_a_software_leaves_undone_fails_when_its_time_is_over(wish_of: Callable[..., Wish]) -> None:
     never = {"send-several", "retry-after"}
-    at_work = await play(wish_of("api"), LEAVES_UNDONE, UNDONE.keys() | never)
+
+    at_work = await play(wish_of("api"), LEAVES_UNDONE, lambda standing: not_seen(an_hour_later(standing)) == never)
     assert set(failed(at_work)) <= {"receive-large"}  # it says itself that it could not read that one
-    later = replace(at_work.facts, now=at_work.facts.now + timedelta(hours=1))
-    standing = judge(later, at_work.started_at)
+    standing = an_hour_later(at_work)
     assert not_seen(standing) == never
     check(standing, UNDONE)
+
+
+def an_hour_later(standing: Standing) -> Standing:
+    """How the cases stand if nothing more happens."""
+    facts = standing.facts
+    return judge(replace(facts, now=facts.now + timedelta(hours=1)), standing.started_at)
 
 
 async def test_a_software_that_mixes_up_what_it_has_fails_for_just_these(wish_of: Callable[..., Wish]) -> None:
     manners = Manners(unread=True, forgets=frozenset({"plain"}), sends=(Partner.OK,), several=False, acts=False)
     wrong = {"acknowledge": "had not downloaded", "receive": "has to acknowledge"}
     never = {case.id for case in SENDING} - {"send", "statuses", "form", "signed"}
-    at_work = await play(wish_of("vxp"), manners, {*never, "receive"})
-    standing = judge(replace(at_work.facts, now=at_work.facts.now + timedelta(hours=1)), at_work.started_at)
+    at_work = await play(
+        wish_of("vxp"), manners, lambda standing: failed(an_hour_later(standing)).keys() == wrong.keys()
+    )
+    standing = an_hour_later(at_work)
     assert not_seen(standing) == never
     check(standing, wrong)
 

@@ -1,10 +1,11 @@
 """What is owed by a time limit follows from every change, and what is near or over is told once, to both sides."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -14,9 +15,11 @@ from axis.calendar.working import Calendar
 from axis.clock import to_local
 from axis.edxml.model import OtherInfo
 from axis.exchange.values import Accepted
-from axis.ops.following import Following
+from axis.ops.following import TURN, Following
 from axis.ops.reminding import Notice, Reminding
+from axis.ops.schedule import Turn
 from axis.store import queries, schema
+from axis.store.hot import Stale
 from axis.store.records import Deadline, SystemEvent
 from axis.store.rows import Query
 from axis.store.store import Store
@@ -155,6 +158,53 @@ async def test_two_nodes_follow_up_everything_once(node: Node) -> None:
     assert [len(await owed(node, one)) for one in accepted] == [2] * 5
 
 
+async def test_a_node_that_lost_its_turn_writes_nothing_of_what_it_read(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15"))
+    read = node.store.read
+    turns = iter([Turn(node.store, node.clock, TURN)])
+
+    async def reads_and_sleeps(query: Callable[[Connection], Any]) -> Any:
+        found = await read(query)
+        if getattr(query, "__name__", "") == "_look" and (turn := next(turns, None)):
+            node.clock.advance(minutes=10)
+            assert await turn.take()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "read", reads_and_sleeps)
+        with pytest.raises(Stale):
+            await following(node).work()
+    assert await node.store.read(queries.has_touched)
+    node.clock.advance(minutes=10)
+    assert set(await owed(node, accepted)) == set(ALL)
+
+
+async def test_marks_stay_until_all_that_follows_from_them_is_written(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15", "H24.88"))
+    monkeypatch.setattr("axis.ops.following._ROWS", 3)  # several units
+    write, applied = node.store.write, 0
+
+    async def fails_at_the_second(unit: Callable[[Connection], Any]) -> Any:
+        nonlocal applied
+        if getattr(getattr(unit, "func", None), "__name__", "") == "_apply":
+            applied += 1
+            if applied == 2:
+                raise RuntimeError("the process ends here")
+        return await write(unit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "write", fails_at_the_second)
+        with pytest.raises(RuntimeError):
+            await following(node).work()
+    assert applied == 2
+    node.clock.advance(minutes=10)
+    assert set(await owed(node, accepted)) == set(await owed(node, accepted, "H24.88")) == set(ALL)
+
+
 # ── What is told ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -270,15 +320,21 @@ async def test_other_ways_to_tell_are_used_after_the_events_and_cannot_stop_them
 
 
 async def test_a_day_off_that_is_announced_moves_what_is_open_and_leaves_what_is_answered(node: Node) -> None:
-    document = a_document("H24.15", "H24.88")
+    document = a_document("H24.15", "H24.88", due_date="2026/12/04")  # so that both go on owing something
     accepted = await node.send("dms-yte", document)
     await node.send("dms-xd", a_status(document, "03", "H24.15"))
     await following(node).work()
-    monday_off = Deadlines(calendar=Calendar(days_off=frozenset({datetime(2026, 11, 23, tzinfo=UTC).date()})))
-    assert await following(node, monday_off).renew()
-    assert (await owed_by(node, accepted, "H24.88"))["acceptance"] == "2026-11-25 12:00"
+    off = frozenset(datetime(2026, 11, day, tzinfo=UTC).date() for day in (20, 23))
+    assert await following(node, Deadlines(calendar=Calendar(days_off=off))).renew()
+    assert await owed_by(node, accepted, "H24.88") == {
+        "receipt": "2026-11-26 00:00",
+        "acceptance": "2026-11-26 12:00",
+        "completion": "2026-12-05 00:00",
+    }
     deliveries = await node.deliveries(accepted)
-    assert deliveries["H24.88"].acceptance_due_at == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert deliveries["H24.88"].receipt_due_at == datetime(2026, 11, 25, 17, tzinfo=UTC)
+    assert deliveries["H24.88"].acceptance_due_at == datetime(2026, 11, 26, 5, tzinfo=UTC)
+    assert deliveries["H24.15"].receipt_due_at == datetime(2026, 11, 20, 17, tzinfo=UTC)
     assert deliveries["H24.15"].acceptance_due_at == datetime(2026, 11, 23, 5, tzinfo=UTC)
 
 
@@ -298,6 +354,19 @@ async def test_what_was_overdue_and_gets_more_time_is_reminded_and_told_again(no
     assert await node.store.read(queries.count_overdue) == {}
     await tell(node, at="2026-11-27 12:01")
     assert [kind for _, kind, _ in await events(node)].count("delivery_overdue") == 8
+
+
+async def test_what_was_told_and_is_still_over_after_a_change_is_not_told_again(node: Node) -> None:
+    accepted = await node.send("dms-yte", a_document("H24.15"))
+    before = await owed(node, accepted)
+    await tell(node, at="2026-11-30 08:00")
+    told = await events(node)
+    assert [kind for _, kind, _ in told] == ["delivery_overdue"] * 4
+    off = frozenset({datetime(2026, 11, 20, tzinfo=UTC).date()})
+    assert await following(node, Deadlines(calendar=Calendar(days_off=off))).renew()
+    assert await owed_by(node, accepted, "H24.15") != before
+    await tell(node, at="2026-11-30 09:00")
+    assert await events(node) == told
 
 
 async def test_another_due_date_counts_from_then_on(node: Node) -> None:

@@ -3,20 +3,24 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from axis.calendar.working import Calendar
 from axis.edxml.model import DocumentPackage
 from axis.exchange.values import Accepted, Acknowledgement
 from axis.kpi.figures import Cell, Counts, Figures, spans
-from axis.ops.figures import FiguresKeeper
+from axis.ops.figures import TURN, FiguresKeeper
 from axis.ops.following import Following
+from axis.ops.schedule import Turn
 from axis.store import queries
+from axis.store.hot import Stale
 from axis.store.registry import OrganRow, import_organs
 from axis.store.store import Store
 from axis.terms import Side
@@ -169,6 +173,28 @@ async def test_a_mark_that_comes_while_its_day_is_made_is_not_lost(node: Node) -
     assert left.version == 2
     await node.store.write(lambda c: queries.forget_dirty(c, [left]))
     assert await node.store.read(lambda c: queries.dirty_cells(c, 9)) == ()
+
+
+async def test_a_node_that_lost_its_turn_writes_no_figures(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell(span="2026-11-20", organ_id="H24.15", side=Side.RECEIVED)
+    await node.send("dms-yte", a_document("H24.15"))
+    await Following(node.store, node.clock, node.context.policy.deadlines).work()
+    read = node.store.read
+    turns = iter([Turn(node.store, node.clock, TURN)])
+
+    async def reads_and_sleeps(query: Callable[[Connection], Any]) -> Any:
+        found = await read(query)
+        if getattr(query, "__name__", "") == "_made" and (turn := next(turns, None)):
+            node.clock.advance(minutes=10)
+            assert await turn.take()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "read", reads_and_sleeps)
+        with pytest.raises(Stale):
+            await keeper(node).work()
+    assert cell in {one.cell for one in await node.store.read(lambda c: queries.dirty_cells(c, 9))}
+    assert await figures(node, "H24.15", Side.RECEIVED, "2026-11-20") == Figures()
 
 
 async def test_a_recount_finds_what_was_tampered_with_and_mends_it(node: Node) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from axis.ops.schedule import Job, Schedule, Turn
+from axis.ops.schedule import Job, Schedule, Turn, name_for
 from axis.store import queries
 from axis.store.hot import Stale
 from axis.store.store import Store
@@ -151,3 +151,11 @@ async def test_whoever_lost_its_turn_writes_nothing(store: Store) -> None:
     await store.write(next_one.keep)
     await next_one.end()
     assert await slow.take()
+
+
+def test_jobs_for_several_never_have_one_name() -> None:
+    subjects = ["national", *(f"{'truc-' * 12}{number}" for number in range(3))]
+    names = [name_for("registry", subject) for subject in subjects]
+    assert names[0] == "registry national"
+    assert len(set(names)) == len(subjects)
+    assert max(map(len, names)) == 64

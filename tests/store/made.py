@@ -2,11 +2,15 @@
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection, text
+
 from axis.ids import new_id
+from axis.store import schema
 from axis.store.hot import Hot
 from axis.store.records import (
     Act,
@@ -125,6 +129,7 @@ def consignment(package_id: str, receiver: str, **changed: object) -> Consignmen
         "state": TransportState.QUEUED,
         "urgency": Urgency.NORMAL,
         "queued_at": NOW,
+        "kind": PackageKind.DOCUMENT,
     }
     return Consignment(**(row | changed))  # type: ignore[arg-type]
 
@@ -262,6 +267,34 @@ async def make_city(store: Store) -> None:
     await store.write(lambda c: import_organs(c, organs, NOW, "test"))
     for system in (a_system("yte", "H24.11"), a_system("xd", "H24.15"), a_system("phuong", "H24.88")):
         await store.write(lambda c, system=system: add_system(c, system, NOW, "test"))  # type: ignore[misc]
+
+
+def fill(c: Connection, like: Made, receivers: Sequence[str], count: int) -> None:
+    """Many packages, like one that is there, each for one of the receivers in turn; urgencies 0, 1, 2 in turn."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count) "
+    digits = "substr('00000000000000000000000000' || i, -26)"
+    if c.dialect.name == "postgresql":
+        digits = "lpad(CAST(i AS text), 26, '0')"
+    c.execute(text("CREATE TEMPORARY TABLE receiver (number INTEGER PRIMARY KEY, organ TEXT)"))
+    rows = [{"number": number, "organ": organ} for number, organ in enumerate(receivers)]
+    c.execute(text("INSERT INTO receiver VALUES (:number, :organ)"), rows)
+    changed = {"package_id": digits, "from_organ": "CAST(i AS text)"}
+    columns = ", ".join(changed.get(column.name, f"p.{column.name}") for column in schema.package.c)
+    source = f"SELECT {columns} FROM package p, n WHERE p.package_id = :like"
+    c.execute(text(f"INSERT INTO package {numbers} {source}"), {"count": count, "like": like.package.package_id})
+    changed = {
+        "consignment_id": digits,
+        "package_id": digits,
+        "delivery_id": "NULL",
+        "urgency": "i % 3",
+        "receiver_organ": "r.organ",
+    }
+    columns = ", ".join(changed.get(column.name, f"t.{column.name}") for column in schema.consignment.c)
+    source = (
+        f"SELECT {columns} FROM consignment t, n, receiver r WHERE r.number = i % :receivers AND t.package_id = :like"
+    )
+    parameters = {"count": count, "like": like.package.package_id, "receivers": len(receivers)}
+    c.execute(text(f"INSERT INTO consignment {numbers} {source}"), parameters)
 
 
 def temporary_files(data_dir: Path) -> list[Path]:

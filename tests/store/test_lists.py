@@ -1,12 +1,14 @@
 """What waits for a system, and how the receivers of a package fare."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from axis.store import queries, schema
+from axis.store import queries
+from axis.store.engine import StoreOptions
 from axis.store.hot import ConsignmentFailed, ConsignmentMoved, DeliveryStatus, Hot
 from axis.store.queries import PendingItem
 from axis.store.registry import OrganRow, import_organs
@@ -14,8 +16,8 @@ from axis.store.store import Store
 from axis.store.systems import add_system, set_serves
 from axis.terms import BusinessType, PackageKind, Place, TransportState, Urgency
 from tests.store import made
-from tests.store.made import NOW, Made, a_system, make_city
-from tests.store.plans import analyze, plans_of
+from tests.store.made import NOW, Made, a_system, fill, make_city
+from tests.store.plans import analyze, plans_of, vacuum
 
 OFTEN = 5
 
@@ -206,7 +208,7 @@ async def test_documents_and_statuses_are_counted_apart(store: Store) -> None:
     for number in range(2):
         carried = made.blob(f"status {number}".encode())
         status = made.package(carried.sha256_hex, kind=PackageKind.STATUS, business_type=None)
-        sent = made.consignment(status.package_id, "H24.11")
+        sent = made.consignment(status.package_id, "H24.11", kind=PackageKind.STATUS)
         await store.submit(Hot(inserts=(carried, status, sent)))
     counts = [
         await store.read(lambda c, k=kind: queries.count_pending(c, "yte", k, NOW))
@@ -222,7 +224,7 @@ async def test_statuses_that_nobody_fetches_hide_no_document_from_a_list_of_docu
     for number in range(4):
         carried = made.blob(f"status {number}".encode())
         status = made.package(carried.sha256_hex, kind=PackageKind.STATUS, business_type=None)
-        sent = made.consignment(status.package_id, "H24.11", urgency=Urgency.EXPRESS)
+        sent = made.consignment(status.package_id, "H24.11", urgency=Urgency.EXPRESS, kind=PackageKind.STATUS)
         await store.submit(Hot(inserts=(carried, status, sent)))
         statuses.append(status.package_id)
     document = await send(store, "H24.11")
@@ -234,34 +236,6 @@ async def test_statuses_that_nobody_fetches_hide_no_document_from_a_list_of_docu
     assert await listed(PackageKind.DOCUMENT) == ids([document])
     assert await listed(PackageKind.STATUS) == statuses[:2]
     assert await listed(None) == statuses[:2]
-
-
-def fill(c: Connection, like: Made, receivers: Sequence[str], count: int) -> None:
-    """Many packages, like one that is there, each for one of the receivers in turn; urgencies 0, 1, 2 in turn."""
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count) "
-    digits = "substr('00000000000000000000000000' || i, -26)"
-    if c.dialect.name == "postgresql":
-        digits = "lpad(CAST(i AS text), 26, '0')"
-    c.execute(text("CREATE TEMPORARY TABLE receiver (number INTEGER PRIMARY KEY, organ TEXT)"))
-    rows = [{"number": number, "organ": organ} for number, organ in enumerate(receivers)]
-    c.execute(text("INSERT INTO receiver VALUES (:number, :organ)"), rows)
-    changed = {"package_id": digits, "from_organ": "CAST(i AS text)"}
-    columns = ", ".join(changed.get(column.name, f"p.{column.name}") for column in schema.package.c)
-    source = f"SELECT {columns} FROM package p, n WHERE p.package_id = :like"
-    c.execute(text(f"INSERT INTO package {numbers} {source}"), {"count": count, "like": like.package.package_id})
-    changed = {
-        "consignment_id": digits,
-        "package_id": digits,
-        "delivery_id": "NULL",
-        "urgency": "i % 3",
-        "receiver_organ": "r.organ",
-    }
-    columns = ", ".join(changed.get(column.name, f"t.{column.name}") for column in schema.consignment.c)
-    source = (
-        f"SELECT {columns} FROM consignment t, n, receiver r WHERE r.number = i % :receivers AND t.package_id = :like"
-    )
-    parameters = {"count": count, "like": like.package.package_id, "receivers": len(receivers)}
-    c.execute(text(f"INSERT INTO consignment {numbers} {source}"), parameters)
 
 
 async def test_a_list_of_many_thousand_looks_only_at_the_first_of_each_receiver(store: Store) -> None:
@@ -278,10 +252,29 @@ async def test_a_list_of_many_thousand_looks_only_at_the_first_of_each_receiver(
     numbers = [int(item.package_id) for item in items]
     of_system = [n for n in range(20_000) if receivers[n % len(receivers)] != "H24.15"]
     assert numbers == sorted(of_system, key=lambda n: (-(n % 3), n))[:200]
-    plan, _ = await plans_of(store, lambda c: queries.pending(c, "yte", asked, 200, OFTEN))
-    assert "ix_consignment_pending" in plan
-    assert "SCAN consignment" not in plan
-    assert "Seq Scan on consignment" not in plan
+    documents, statuses, *_ = await plans_of(store, lambda c: queries.pending(c, "yte", asked, 200, OFTEN))
+    for plan in (documents, statuses):
+        assert "ix_consignment_pending" in plan
+        assert "SCAN consignment" not in plan
+        assert "Seq Scan on consignment" not in plan
+
+
+async def test_many_thousand_are_counted_from_the_index_alone(store: Store, store_options: StoreOptions) -> None:
+    await make_city(store)
+    new = await send(store, "H24.88")
+    await store.write(lambda c: fill(c, new, ["H24.11", "H24.11.3", "H24.15"], 9_000))
+    await send(store, "H24.11", "H24.11.3")
+    await analyze(store)
+    vacuum(store_options)
+    asked = NOW + timedelta(hours=1)
+
+    def count(c: Connection) -> int:
+        return queries.count_pending(c, "yte", PackageKind.DOCUMENT, asked)
+
+    assert await store.read(count) == 6_001
+    for plan in await plans_of(store, count):
+        assert re.search("(COVERING INDEX|Index Only Scan using) ix_consignment_pending", plan), plan
+        assert "package" not in plan.replace("package_id", "")
 
 
 # ── what became of what was sent ───────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from axis.errors import AxisError, Code
@@ -333,23 +333,31 @@ async def test_a_change_looks_only_at_what_lies_below_it(store: Store) -> None:
     units = [OrganRow(code=f"H24.15.{number}", name="x", parent="H24.15") for number in range(3000)]
     await store.write(lambda c: registry.import_organs(c, units, NOW, "test"))
     await analyze(store)
-    found = await plans_of(store, lambda c: routes._changes(c, NOW, NOW, ["H24.11"]))
-    assert len(found) == 4  # what begins or ends meanwhile, two levels of units, and the routes
-    for plan in found[1:]:
+
+    def look(c: Connection) -> None:
+        few = routes._few(c, NOW, NOW, ["H24.11"])
+        assert few == {"H24.11", "H24.11.3"}
+        routes._changes(c, NOW, few)
+
+    found = await plans_of(store, look)
+    assert len(found) == 5  # whether anybody is served, what begins or ends meanwhile, two levels of units, the routes
+    for plan in found[2:]:
         assert "ix_organ_parent_id" in plan or "pk_organ" in plan or "autoindex_organ" in plan
         assert not re.search(r"Seq Scan on organ\b|SCAN organ\b(?! USING)", plan)
 
 
-async def test_many_organisations_at_once_are_compared_as_a_whole(
+async def test_very_many_organisations_are_left_for_later_as_a_whole(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make_city(store)
+    before = await store.read(routes.list_routes)
     monkeypatch.setattr(routes, "_MANY", 1)
     assert (await move(store, "H24.11", "xd", parallel_until=END)).changed
-    assert await store.write(lambda c: routes.compute_routes(c, NOW, ["H24", "H24.15"])) == ()
-    await store.write(lambda c: c.execute(delete(schema.route)).rowcount)
-    assert len(await store.write(lambda c: routes.compute_routes(c, NOW, ["H24", "H24.15"]))) == 4
-    assert (await systems_now(store))["H24.11.3"] == "xd"
+    assert await store.read(routes.list_routes) == before
+    assert await store.read(routes.is_due)
+    await move(store, "H24.15", "yte")  # one alone goes on at once
+    assert (await systems_now(store))["H24.15"] == "yte"
+    assert await store.read(routes.is_due)
 
 
 async def test_pending_packages_are_counted_with_those_of_the_units_below(store: Store) -> None:

@@ -28,7 +28,7 @@ def test_a_record_has_one_field_for_each_column_in_the_columns_order(record: typ
 
 
 def test_every_table_but_plain_links_has_a_record() -> None:
-    links = {schema.config_version, schema.route}
+    links = {schema.config_version, schema.route_row}
     figures = {schema.kpi, schema.kpi_dirty, schema.issued}  # of axis.kpi.figures
     assert set(TABLES.values()) | links | figures == set(schema.metadata.tables.values())
 

@@ -148,9 +148,9 @@ async def test_a_function_that_raises_is_undone_and_the_others_of_its_group_stan
 
 async def test_a_function_that_finds_its_row_there_already_is_stale(store: Store) -> None:
     await made.make_city(store)
-    row = {"organ_id": "H24.11", "system_id": "xd", "via_organ": "H24.11"}
+    row = {"route_set": 1, "organ_id": "H24.11", "system_id": "xd", "via_organ": "H24.11"}
     with pytest.raises(Stale):
-        await store.write(lambda c: c.execute(insert(schema.route).values(row)).rowcount)
+        await store.write(lambda c: c.execute(insert(schema.route_row).values(row)).rowcount)
 
 
 async def test_a_mistake_in_a_function_is_internal_and_leaves_the_writer_at_work(store: Store) -> None:

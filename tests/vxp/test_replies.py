@@ -2,9 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from adapters.vxp import replies
 from adapters.vxp.replies import (
     Row,
     read_agency,
@@ -50,6 +54,33 @@ def test_numbers_may_be_texts_and_keys_may_be_missing() -> None:
 def test_what_is_no_reply_is_unreachable(raw: bytes) -> None:
     with pytest.raises(PeerUnreachable):
         read_reply(raw)
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=_values, indent=st.sampled_from([None, 0, 3]))
+def test_a_long_answer_is_read_as_a_short_one_is(value: object, indent: int | None) -> None:
+    with mock.patch("adapters.vxp.replies._AT_ONCE", 0):
+        assert replies._read_json(f" {json.dumps(value, indent=indent)}\n") == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,}', '{"a":1 "b":2}', '{"a":1}x', '{"a":[1,]}', '{"a":[1 2]}', '{"a":[1', '{"a":[', '{"a"', '{"a":', "{",
+        "{1:2}", '{"a" 1}', '{,"a":1}', '{"a":[,1]}', '{"a":1}}', '{"a":[1}]', "",
+    ],
+)  # fmt: skip
+def test_what_is_no_json_is_none_in_a_long_answer_either(text: str) -> None:
+    with mock.patch("adapters.vxp.replies._AT_ONCE", -1), pytest.raises(ValueError):  # noqa: PT011 - the caller's contract
+        replies._read_json(text)
+    with pytest.raises(ValueError):  # noqa: PT011 - the same
+        json.loads(text)
 
 
 @pytest.mark.parametrize(

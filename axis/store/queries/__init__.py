@@ -1,11 +1,11 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
-acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and
-what was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a package
-fares. mail: bounces, notices. pages: what a system may see, page by page. traffic: all that a test node has. trust:
-verdicts and their evidence. work: the queue of pushes. For use inside `Store.read`; a "write unit" inside
-`Store.write`.
+acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and what
+was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
+node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
+package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
+page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
+For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
 from axis.store.queries.acts import (
@@ -75,6 +75,7 @@ from axis.store.queries.intake import (
     documents_by_document_id,
     documents_by_key,
     event_of_package,
+    has_packages,
     last_event_of_delivery,
     next_same_code_no,
     orphans,
@@ -92,6 +93,7 @@ from axis.store.queries.kpi import (
     every_cell,
     figures_of,
     forget_dirty,
+    issued_between,
     issued_of,
     mark_dirty,
     present,
@@ -130,6 +132,7 @@ from axis.store.queries.lists import (
     sent_rows,
 )
 from axis.store.queries.mail import has_bounce, note_told, told_until
+from axis.store.queries.originals import original, told_since
 from axis.store.queries.pages import (
     ActLine,
     DeliveriesAsked,
@@ -276,11 +279,13 @@ __all__ = [
     "has_check_due",
     "has_deadline_to_tell",
     "has_need_due",
+    "has_packages",
     "has_touched",
     "has_unplaced_events",
     "heads",
     "hold_job",
     "is_over",
+    "issued_between",
     "issued_of",
     "job_row",
     "keep_reconciliation",
@@ -300,6 +305,7 @@ __all__ = [
     "oldest_open_act",
     "oldest_open_act_by_name",
     "open_answers_of",
+    "original",
     "orphans",
     "owed_checks",
     "owed_lines",
@@ -337,6 +343,7 @@ __all__ = [
     "stored_cells",
     "targets_of_acts",
     "time_proof",
+    "told_since",
     "told_until",
     "totals",
     "touched",

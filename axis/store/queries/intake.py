@@ -86,6 +86,11 @@ def package(conn: Connection, package_id: str) -> Package | None:
     return _packages.one(conn, package_id=package_id)
 
 
+def has_packages(conn: Connection) -> bool:
+    """Whether any package was ever taken."""
+    return conn.execute(select(_package.package_id).limit(1)).first() is not None
+
+
 def package_by_bytes(conn: Connection, from_organ: str, sha256_hex: str) -> Package | None:
     """The package of this sender that had these very bytes."""
     return _packages_by_bytes.one(conn, from_organ=from_organ, sha256_hex=sha256_hex)

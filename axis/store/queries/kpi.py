@@ -390,6 +390,14 @@ def issued_of(conn: Connection, months: Sequence[str]) -> dict[tuple[str, str], 
     return {(row[0], row[1]): row[2] for row in rows}
 
 
+def issued_between(conn: Connection, first: str, last: str, *, organ_id: str | None) -> list[tuple[str, str, int]]:
+    """Organisation, month and how many documents, from the first month to the last, of one organisation or of all."""
+    found = select(_issued.organ_id, _issued.month, _issued.documents).where(_issued.month.between(first, last))
+    if organ_id is not None:
+        found = found.where(_issued.organ_id == organ_id)
+    return [(row[0], row[1], row[2]) for row in conn.execute(found.order_by(_issued.organ_id, _issued.month))]
+
+
 def sent_in_months(conn: Connection, months: Sequence[str]) -> dict[tuple[str, str], int]:
     """How many documents were sent through the node, by organisation and month."""
     rows = conn.execute(

@@ -1,6 +1,6 @@
 """What waits for a system that fetches, and how the receivers of a package fare."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,13 +38,34 @@ IS_PENDING: ColumnElement[bool] = literal_column(
 )
 IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
 _OF_SYSTEM = _r.system_id == bindparam("system_id")
+_o = schema.consignment.alias("earlier").c
+# An act is not listed before what it is about: not while that is hidden, or would stand further down.
+IS_NEXT = or_(
+    _t.behind.is_(None),
+    ~select(literal_column("1"))
+    .where(
+        _o.delivery_id == _t.behind,
+        _o.consignment_id < _t.consignment_id,
+        _o.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)]),
+        or_(_o.urgency < _t.urgency, _o.visible_at > bindparam("now", type_=UtcMicros())),
+    )
+    .correlate(schema.consignment)
+    .exists(),
+)
 
 
 def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
-    """The first packages that wait for a system, in order."""
+    """The first packages of a kind that wait for a system, in order."""
     of_organ = (
         select(_t.consignment_id, _t.package_id, _t.urgency)
-        .where(_t.receiver_organ == _r.organ_id, IS_PENDING, IS_VISIBLE, fetched)
+        .where(
+            _t.receiver_organ == _r.organ_id,
+            _t.kind == bindparam("kind"),
+            IS_PENDING,
+            IS_VISIBLE,
+            IS_NEXT,
+            fetched,
+        )
         .order_by(_t.urgency.desc(), _t.consignment_id)
         .limit(bindparam("limit"))
         .correlate(schema.route)
@@ -59,42 +80,50 @@ def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
         columns = (rows.c.consignment_id, rows.c.package_id, rows.c.urgency)
         all_of_them = select(*columns).select_from(schema.route).join(rows, wanted).where(_OF_SYSTEM)
     found = all_of_them.subquery("found")
+    urgency, first = func.max(found.c.urgency).label("urgency"), func.min(found.c.consignment_id).label("first")
     return (
-        select(found.c.package_id)
+        select(found.c.package_id, urgency, first)
         .group_by(found.c.package_id)
-        .order_by(func.max(found.c.urgency).desc(), func.min(found.c.consignment_id))
+        .order_by(urgency.desc(), first)
         .limit(bindparam("limit"))
     )
 
 
 _OFTEN = bindparam("fetched_often", type_=Integer())
-_OF_KIND = (
-    select(_p.package_id)
-    .where(_p.package_id == _t.package_id, _p.kind == bindparam("kind"))
-    .correlate(schema.consignment)
-    .exists()
-)
 _FIRST = {
-    (name, of_kind): tuple(_first(name, fetched & wanted) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN))
+    name: tuple(_first(name, fetched) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN))
     for name in ("sqlite", "postgresql")
-    for of_kind, wanted in ((False, true()), (True, _OF_KIND))
 }
 # What waits among them is picked out afterwards: with the condition of ix_consignment_pending in the statement,
 # PostgreSQL may read that whole index rather than look a few packages up.
 _OF_PACKAGES = (
-    select(schema.package, _t.receiver_organ, _t.place, _t.state, _t.handed_over_at, _t.queued_at, _t.visible_at)
+    select(
+        schema.package,
+        _t.receiver_organ,
+        _t.place,
+        _t.state,
+        _t.handed_over_at,
+        _t.queued_at,
+        _t.visible_at,
+        _t.delivery_id,
+        _t.behind,
+    )
     .select_from(schema.package)
     .join(schema.consignment, _t.package_id == _p.package_id)
     .join(schema.route, _r.organ_id == _t.receiver_organ)
     .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM)
     .order_by(_t.receiver_organ)
 )
-_COUNT = (
-    select(func.count(_t.package_id.distinct()))
-    .select_from(schema.route)
-    .join(schema.consignment, _t.receiver_organ == _r.organ_id)
-    .join(schema.package, _p.package_id == _t.package_id)
-    .where(_OF_SYSTEM, IS_PENDING, IS_VISIBLE, _p.kind == bindparam("kind"))
+_WAITS = (IS_PENDING, IS_VISIBLE, IS_NEXT, _t.kind == bindparam("kind"))
+_COUNTS = select(
+    _r.organ_id, select(func.count()).where(_t.receiver_organ == _r.organ_id, *_WAITS).scalar_subquery()
+).where(_OF_SYSTEM)
+# Of an expression: of the bare column SQLite would go through every consignment in the order of another index.
+_COUNT_PACKAGES = select(func.count()).select_from(
+    select(_t.package_id.concat(literal_column("''")))
+    .where(_t.receiver_organ.in_(bindparam("organ_ids", expanding=True)), *_WAITS)
+    .distinct()
+    .subquery()
 )
 _s = schema.system_organ.c
 # Organisations that the system may act for now, whether or not it is the one that takes what comes in.
@@ -195,12 +224,21 @@ def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     hide them. However much waits, only the first `limit` of each organisation are looked at: a package among
     the first of all is among the first of the receiver that it was queued for first.
     """
-    seldom, often = _FIRST[conn.dialect.name, kind is not None]
-    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often, "kind": kind}
-    found = conn.scalars(seldom, asked).all()
+    seldom, often = _FIRST[conn.dialect.name]
+    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often}
+    found = _first_of_kinds(conn, seldom, asked, kind)[:limit]
     if len(found) < limit:
-        found = list(dict.fromkeys((*found, *conn.scalars(often, asked))))[:limit]
+        found = list(dict.fromkeys((*found, *_first_of_kinds(conn, often, asked, kind))))[:limit]
     return pending_items(conn, system_id, found, now)
+
+
+def _first_of_kinds(
+    conn: Connection, statement: Select[Any], asked: Mapping[str, object], kind: PackageKind | None
+) -> list[str]:
+    """Each kind has its own place in the index: of several, the first of each are put in order."""
+    kinds = tuple(PackageKind) if kind is None else (kind,)
+    rows = [row for one in kinds for row in conn.execute(statement, {**asked, "kind": one.value})]
+    return [row.package_id for row in sorted(rows, key=lambda row: (-row.urgency, row.first))]
 
 
 def pending_items(
@@ -211,12 +249,28 @@ def pending_items(
     for row in conn.execute(_OF_PACKAGES, {"package_ids": package_ids, "system_id": system_id}):
         if row.place == Place.LOCAL and row.state in PENDING and (row.visible_at is None or row.visible_at <= now):
             rows[row.package_id].append(row)
-    return tuple(_item(of_package) for of_package in rows.values() if of_package)
+    return tuple(
+        _item(of_package) for of_package in _in_order([of_package for of_package in rows.values() if of_package])
+    )
+
+
+def _in_order(packages: list[list[Row[Any]]]) -> Iterator[list[Row[Any]]]:
+    """As given, but for acts that stand before what they are about: those come right after it."""
+    place = {row.delivery_id: n for n, of in enumerate(packages) for row in of if row.delivery_id and not row.behind}
+    after = [max(n, *(place.get(row.behind, n) for row in of)) for n, of in enumerate(packages)]
+    yield from (packages[n] for n in sorted(range(len(packages)), key=lambda n: (after[n], after[n] != n, n)))
 
 
 def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: datetime) -> int:
-    """How many packages of a kind wait for a system."""
-    return conn.execute(_COUNT, {"system_id": system_id, "now": now, "kind": kind.value}).scalar_one()
+    """How many packages of a kind wait for a system.
+
+    A package for several organisations of the system is one; where all is for one, no package has to be looked at.
+    """
+    asked = {"now": now, "kind": kind.value}
+    waiting = {organ: count for organ, count in conn.execute(_COUNTS, {**asked, "system_id": system_id}) if count}
+    if len(waiting) <= 1:
+        return sum(waiting.values())
+    return conn.execute(_COUNT_PACKAGES, {**asked, "organ_ids": list(waiting)}).scalar_one()
 
 
 def consignments_for_system(

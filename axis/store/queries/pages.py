@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from axis.store import schema as s
 from axis.store.queries.acts import named
-from axis.store.queries.lists import IS_PENDING, IS_VISIBLE, PendingItem, pending_items
+from axis.store.queries.lists import IS_NEXT, IS_PENDING, IS_VISIBLE, PendingItem, pending_items
 from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.schema import UtcMicros
@@ -140,21 +140,20 @@ def pending_page(
     asked = {"system_id": system_id, "now": now, "limit": limit + 1}
     if key is not None:
         asked |= {"urgency": key.urgency, "consignment_id": key.consignment_id}
-    if kind is not None:
-        asked["kind"] = kind.value
-    found = conn.execute(_pending(conn.dialect.name, after=key is not None, of_kind=kind is not None), asked).all()
+    statement = _pending(conn.dialect.name, after=key is not None)
+    kinds = tuple(PackageKind) if kind is None else (kind,)
+    rows = [row for one in kinds for row in conn.execute(statement, {**asked, "kind": one.value})]
+    found = sorted(rows, key=lambda row: (-row.urgency, row.first))[: limit + 1]
     shown = found[:limit]
     items = pending_items(conn, system_id, [row.package_id for row in shown], now)
     last = PendingKey(urgency=shown[-1].urgency, consignment_id=shown[-1].first) if len(found) > limit else None
     return PendingPage(items=items, next=last)
 
 
-def _pending(dialect: str, *, after: bool, of_kind: bool) -> Select[Any]:
-    """Packages with what places them: their urgency, and the first consignment of theirs that waits for the system."""
-    wanted: list[ColumnElement[bool]] = [_c.receiver_organ == _r.organ_id, IS_PENDING, IS_VISIBLE]
-    if of_kind:
-        kind = exists().where(_p.package_id == _c.package_id, _p.kind == bindparam("kind")).correlate(s.consignment)
-        wanted.append(kind)
+def _pending(dialect: str, *, after: bool) -> Select[Any]:
+    """Packages of a kind with what places them: their urgency, and the first of theirs that waits for the system."""
+    wanted: list[ColumnElement[bool]] = [_c.receiver_organ == _r.organ_id, _c.kind == bindparam("kind")]
+    wanted += [IS_PENDING, IS_VISIBLE, IS_NEXT]
     if after:
         urgency: ColumnElement[Any] = bindparam("urgency", type_=Integer())
         key: ColumnElement[Any] = bindparam("consignment_id", type_=String())

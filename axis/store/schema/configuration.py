@@ -6,12 +6,16 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
+    select,
 )
 
 from axis.store.schema.base import UtcMicros, metadata
@@ -22,6 +26,10 @@ config_version = Table(
     Column("id", Integer, primary_key=True),  # one row, 1
     Column("version", BigInteger, nullable=False),  # raised in the transaction of every change of configuration
     Column("routes_at", UtcMicros),  # the moment for which `route` was worked out; NULL: never
+    Column("route_set", Integer, nullable=False, server_default="1"),  # the set of routes that holds
+    Column("route_set_begun", Integer, nullable=False, server_default="1"),  # the latest that somebody began to make
+    Column("route_set_until", UtcMicros),  # until then nobody else begins another; NULL: nobody is at it
+    Column("routes_due", Boolean, nullable=False, server_default=false()),  # all have to be worked out anew
 )
 
 organ = Table(
@@ -137,15 +145,25 @@ system_organ = Table(
     CheckConstraint("valid_until > valid_from", name="validity"),
 )
 
-# The system that acts for each organisation: its own, else its nearest ancestor's. Worked out anew in the
-# transaction of every change of configuration, and when a service begins or ends, so that lists can be answered by
-# one join.
-route = Table(
+# The system that acts for each organisation: its own, else its nearest ancestor's. Worked out anew with every change of
+# configuration, and when a service begins or ends, so that lists can be answered by one join. Of the sets one holds;
+# another is there only while many routes are being changed (`store.route_sets`).
+route_row = Table(
     "route",
     metadata,
-    Column("organ_id", String(128), ForeignKey("organ.organ_id"), primary_key=True),
-    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("route_set", Integer),
+    Column("organ_id", String(128), ForeignKey("organ.organ_id")),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False),
     Column("via_organ", String(128), nullable=False),  # whose service it is: the organisation's own, or an ancestor's
+    PrimaryKeyConstraint("organ_id", "route_set"),
+    Index("ix_route_system_id", "system_id", "route_set"),
+)
+
+# The routes that hold: what every query asks.
+route = (
+    select(route_row.c.organ_id, route_row.c.system_id, route_row.c.via_organ)
+    .where(route_row.c.route_set == select(config_version.c.route_set).scalar_subquery())
+    .subquery("route")
 )
 
 # Which codes outside our tree another axis is for, before what the settings say of uplinks.

@@ -100,6 +100,19 @@ attachment = Table(
     Column("zipped_by_client", Boolean, nullable=False),
 )
 
+original = Table(
+    "original",
+    metadata,
+    Column("package_id", String(26), ForeignKey("package.package_id"), primary_key=True),
+    Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), nullable=False, index=True),  # secrets blanked
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("form", String(32), nullable=False),  # the format that it came in
+    Column("converted_by", String(64), nullable=False),
+    Column("source_system", String(64), nullable=False),
+    Column("received_at", UtcMicros, nullable=False),
+    Column("findings", Text, nullable=False),  # of the conversion; JSON list of {code, at, message}
+)
+
 act = Table(
     "act",
     metadata,
@@ -200,18 +213,25 @@ consignment = Table(
     Column("visible_at", UtcMicros),  # listed again only from then on
     Column("last_error", Text),
     Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
+    Column("kind", String(8), nullable=False, server_default="document"),  # of the package
+    Column("behind", String(26)),  # of an act or a request: the delivery that it is about, and must not overtake
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
         "state IN ('queued', 'handed_over', 'acknowledged', 'retrying', 'dead', 'cancelled')", name="state"
     ),
     Index(
-        "ix_consignment_pending",  # in the order of the lists; fetched and visible_at spare a look at the row
+        "ix_consignment_pending",  # in the order of the lists; the last ones spare a look at the row
         "receiver_organ",
+        "kind",
         text("urgency DESC"),
         "consignment_id",
         "fetched",
         "visible_at",
+        "behind",
+        "package_id",
+        "place",
+        "state",
         sqlite_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
         postgresql_where=text("place = 'local' AND state IN ('queued', 'handed_over', 'retrying')"),
     ),
@@ -251,6 +271,7 @@ status_event = Table(
     Column("match_document_key", Text),  # what an orphan is matched by when its document comes
     Column("match_code_key", Text),
     Column("match_date", Text),
+    Index("ix_status_event_to_organ", "to_organ", "event_id"),  # what an organisation was told, by age
     Index("ix_status_event_document", "document_uid", "event_id"),
     Index("ix_status_event_delivery_id", "delivery_id"),
     Index(

@@ -24,7 +24,7 @@ async def receive(request: web.Request, spool: Spool, *, limit_bytes: int, idle_
     declared = request.content_length
     if declared is not None and declared > limit_bytes:
         raise Malformed(Code.TOO_LARGE, f"more than {limit_bytes} bytes")
-    _check_encoding(request)
+    check_encoding(request)
     try:
         async with asyncio.timeout(whole_s):
             while chunk := await _next_chunk(request, idle_s):
@@ -58,7 +58,7 @@ def digest_header(sha256_hex: str) -> str:
 
 async def read_json(request: web.Request, kind: type[ModelT], idle_s: float) -> tuple[ModelT, bytes]:
     """A JSON body as a model, and its bytes. Raises Malformed."""
-    _check_encoding(request)
+    check_encoding(request)
     raw = bytearray()
     while chunk := await _next_chunk(request, idle_s):
         raw += chunk
@@ -66,8 +66,13 @@ async def read_json(request: web.Request, kind: type[ModelT], idle_s: float) -> 
             raise Malformed(Code.TOO_LARGE, f"more than {MAX_JSON_BYTES} bytes of JSON")
     if not raw:
         raise Malformed(Code.EMPTY_BODY)
+    return parse_json(bytes(raw), kind), bytes(raw)
+
+
+def parse_json(raw: bytes, kind: type[ModelT]) -> ModelT:
+    """JSON as a model. Raises Malformed(BAD_REQUEST)."""
     try:
-        return kind.model_validate_json(bytes(raw)), bytes(raw)
+        return kind.model_validate_json(raw)
     except ValidationError as e:
         raise refusal_of(e) from e
 
@@ -78,15 +83,20 @@ def refusal_of(error: ValidationError) -> Malformed:
     return Malformed(Code.BAD_REQUEST, first["msg"], at=".".join(map(str, first["loc"])) or None)
 
 
-def _check_encoding(request: web.Request) -> None:
+def check_encoding(request: web.Request) -> None:
+    """Raises Malformed for a body that is packed."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         # Unpacked bytes are not the bytes that were digested, and may be a thousand times as many.
         raise Malformed(Code.BAD_REQUEST, "a body is sent as it is", at=hdrs.CONTENT_ENCODING)
+
+
+BROKEN_OFF = (ConnectionError, TimeoutError, web.RequestPayloadError, http_exceptions.HttpProcessingError)
+"""What keeps a body from coming in whole."""
 
 
 async def _next_chunk(request: web.Request, idle_s: float) -> bytes:
     try:
         async with asyncio.timeout(idle_s):
             return await request.content.readany()
-    except (ConnectionError, TimeoutError, web.RequestPayloadError, http_exceptions.HttpProcessingError) as e:
+    except BROKEN_OFF as e:
         raise Malformed(Code.TRUNCATED_UPLOAD) from e

@@ -105,6 +105,7 @@ class Operation:
     scopes: tuple[Scope, ...] = ()  # one of them is enough; none: for everybody, no token needed
     query: type[BaseModel] | None = None
     body: type[BaseModel] | Raw | None = None
+    form: type[BaseModel] | None = None  # JSON that files may come with; the handler reads it
     replies: Mapping[int, type[BaseModel] | Raw | None]  # the good ones
     idempotent: bool = False  # takes an Idempotency-Key
 

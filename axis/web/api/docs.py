@@ -58,7 +58,7 @@ def _shown(operation: Operation, description: dict[str, Any]) -> _Shown:
     return _Shown(
         operation=operation,
         described=description["paths"][operation.path][operation.method.lower()],
-        body=_name(operation.body),
+        body=_name(operation.body or operation.form),
         replies=tuple((status, HTTPStatus(status).phrase, _name(body)) for status, body in operation.replies.items()),
     )
 

@@ -76,6 +76,24 @@ class AcceptedOut(Model):
     document_uid: str | None = Field(description="The document that it carries, acts on or answers; null: not known.")
 
 
+class GoesTo(Model):
+    """Where a package goes."""
+
+    receiver_organ: str
+    receiver_name: str | None
+    addressed_as: str = Field(description="The code that you wrote; another one where that is closed or an old one.")
+    place: Place = Field(description="local: a system connected here; uplink: another axis; elsewhere: recorded only.")
+    state: TransportState | None = Field(description="How far it has come; null: another axis carries it.")
+
+
+class SentOut(AcceptedOut):
+    """A package that the node made was taken in, durably."""
+
+    document_id: str = Field(description="The document's name in the package.")
+    signed: bool | None = Field(description="Whether the node signed it; null: repeated, the first package counts.")
+    receivers: tuple[GoesTo, ...]
+
+
 class PendingOut(Model):
     """A package that waits for your system."""
 

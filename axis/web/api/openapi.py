@@ -75,6 +75,8 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     }
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.body, schemas, "validation")}
+    if operation.form is not None:
+        described["requestBody"] = {"required": True, "content": _form(operation.form, schemas)}
     return described
 
 
@@ -136,9 +138,10 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     bad = [*_ANYWHERE]
     if operation.scopes:
         bad += _WITH_TOKEN
-    if operation.body is not None:
+    has_body = operation.body is not None or operation.form is not None
+    if has_body:
         bad += _WITH_BODY
-    if _PATH_PART.search(operation.path) or operation.body is not None:
+    if _PATH_PART.search(operation.path) or has_body:
         bad.append(404)
     for status in sorted(set(bad)):
         responses[str(status)] = {"$ref": "#/components/responses/Problem"}
@@ -149,3 +152,20 @@ def _content(body: type[BaseModel] | Raw, schemas: _Schemas, mode: str) -> dict[
     if isinstance(body, Raw):
         return {body.value: {"schema": _BYTES}}
     return {_JSON: {"schema": schemas.of(body, mode)}}
+
+
+def _form(model: type[BaseModel], schemas: _Schemas) -> dict[str, Any]:
+    """JSON alone, or as a part of a form beside files, each under a name of its own."""
+    schema = schemas.of(model, "validation")
+    return {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["document"],
+                "properties": {"document": schema},
+                "additionalProperties": _BYTES,
+            },
+            "encoding": {"document": {"contentType": _JSON}},
+        },
+        _JSON: {"schema": schema},
+    }

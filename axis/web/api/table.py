@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from axis.web.api import documents, events, organs, packages, reconciliation, statuses
+from axis.web.api import composing, documents, events, organs, packages, reconciliation, statuses
 from axis.web.api.call import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *organs.OPERATIONS,
     *packages.OPERATIONS,
     *statuses.OPERATIONS,
+    *composing.OPERATIONS,
     *documents.OPERATIONS,
     *events.OPERATIONS,
     *reconciliation.OPERATIONS,
