@@ -325,6 +325,24 @@ _CALLER: dict[Code, Sentences] = {
         "The request lacks something or has the wrong form.",
         "Correct the parameter named here and send it again.",
     ),
+    Code.UPLOAD_OFFSET: _say(
+        "Phần tệp gửi lên không nối tiếp đúng chỗ đã nhận.",
+        "Đề nghị hỏi lại vị trí bằng HEAD rồi gửi tiếp từ đó.",
+        "The piece does not begin where the upload stands.",
+        "Ask for the offset by HEAD and go on from there.",
+    ),
+    Code.UPLOAD_INCOMPLETE: _say(
+        "Tệp tải lên chưa đủ nên chưa dùng được.",
+        "Đề nghị tải lên nốt phần còn lại rồi gọi lại.",
+        "The upload is not complete, so it cannot be used yet.",
+        "Upload the rest, then call again.",
+    ),
+    Code.UPLOADS_FULL: _say(
+        "Hệ thống của bạn đang giữ quá nhiều tệp tải lên hoặc quá nhiều dung lượng.",
+        "Đề nghị xóa các tệp không dùng nữa, hoặc chờ chúng hết hạn.",
+        "Your system holds too many uploads, or too many bytes of them.",
+        "Delete those that are not needed, or wait until they expire.",
+    ),
     Code.BAD_SETTINGS: _say(
         "Tệp cấu hình có giá trị không hợp lệ.",
         "Hãy sửa khóa được nêu; lệnh `axis config describe` liệt kê mọi khóa và ý nghĩa.",

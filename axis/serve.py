@@ -293,7 +293,7 @@ def uplink_partner(uplink: Uplink) -> Partner:
             "endpoint": uplink.endpoint,
             "system_id": uplink.system_id,
             "timeout_s": uplink.timeout_s,
-            "fetch": uplink.fetch,
+            **({"fetch": uplink.fetch} if "fetch" in uplink.model_fields_set else {}),  # few dialects have a choice
         },
         secrets={"secret": uplink.read_secret()},
     )

@@ -6,12 +6,13 @@ Events for systems are kept for 90 days, answers to calls with an Idempotency-Ke
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import accounts, api, queries
+from axis.store import accounts, api, queries, uploads
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,8 @@ class Upkeep:
         sessions = await self._store.write(lambda c: accounts.forget_ended_sessions(c, now))
         events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
         answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
+        ended = await self._forget(uploads.forget_uploads, now)
+        files = await self._sweep_uploads()
         log.info(
             "upkeep_done",
             blob_files=swept.files,
@@ -53,7 +56,21 @@ class Upkeep:
             sessions=sessions,
             events=events,
             answers=answers,
+            uploads=ended,
+            upload_files=files,
         )
+
+    async def _sweep_uploads(self) -> int:
+        """Remove the files of uploads that there are not. Returns how many there were."""
+        gone, names = 0, await self._store.uploads.names()
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            known = await self._store.read(partial(uploads.known_uploads, upload_ids=some))
+            for name in some:
+                if name not in known:
+                    await self._store.uploads.remove(name)
+                    gone += 1
+        return gone
 
     async def _forget(self, forget: Callable[[Connection, datetime, int], int], before: datetime) -> int:
         """Remove what is older, a few rows at a time. Returns how many there were."""

@@ -146,6 +146,9 @@ class Api(Section):
     failures_per_minute: int = Field(20, gt=0, description="Wrong tokens from one address in a minute.")
     page_items: int = Field(200, gt=0, le=1_000, description="Most items on one page of a list.")
     wait_s: float = Field(30.0, ge=0, le=60, description="Longest wait for an event that a reader may ask for.")
+    uploads: int = Field(100, ge=0, description="Most resumable uploads that one system may hold; 0 for none.")
+    upload_bytes: int = Field(4 << 30, ge=0, description="Most bytes of all uploads of one system together.")
+    upload_hours: float = Field(24.0, gt=0, description="An upload goes when nothing was added for so long.")
 
 
 class Exchange(Section):

@@ -117,6 +117,20 @@ class ApiAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that a system sends in pieces."""
+
+    upload_id: str
+    system_id: str
+    metadata: str  # as the client wrote it
+    name: str
+    size_bytes: int
+    offset_bytes: int  # so much is durable
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person's log-in to the console."""
 

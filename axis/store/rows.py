@@ -44,6 +44,7 @@ TABLES: dict[type, Table] = {
     records.Credential: schema.credential,
     records.ApiToken: schema.api_token,
     records.ApiAnswer: schema.api_answer,
+    records.Upload: schema.upload,
     records.Account: schema.account,
     records.Session: schema.session,
     records.Blob: schema.blob,

@@ -31,6 +31,7 @@ from axis.store.faults import Fault, error_for, fault_of
 from axis.store.hot import Hot
 from axis.store.migrate import check_engine, migrate_engine
 from axis.store.spool import MEMORY_BYTES, Spool
+from axis.store.uploads import UploadFiles
 from axis.store.writer import Writer
 
 _FILE_THREADS = 4
@@ -55,6 +56,7 @@ class Store:
         self._idle: deque[Connection] = deque()  # reading connections that nobody uses now
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="store-file")
         self._writer = Writer(self._write_engine, group_size=options.group_size, waiting_units=options.waiting_units)
+        self.uploads = UploadFiles(folders.uploads, self._files)
         self.blobs = Blobs(
             self, folders.blobs, folders.temporary, executor=self._files, inline_bytes=options.inline_blob_bytes
         )
@@ -181,7 +183,9 @@ class _Folders:
         """Call under `_exclusive`: what processes left that are no more is removed."""
         all_temporary = data_dir / _TEMPORARY
         self.blobs = data_dir / "blobs"
-        self.blobs.mkdir(mode=0o700, exist_ok=True)
+        self.uploads = data_dir / "uploads"
+        for folder in (self.blobs, self.uploads):
+            folder.mkdir(mode=0o700, exist_ok=True)
         for left in all_temporary.iterdir():
             if left.is_dir() and not _is_held(left):
                 shutil.rmtree(left, ignore_errors=True)

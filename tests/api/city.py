@@ -82,7 +82,11 @@ class ApiCity:
             method, f"{self.url}/api/v1{path}", headers=headers, allow_redirects=False, **request
         ) as answer:
             body = await answer.read()
-            json = await answer.json(content_type=None) if "json" in answer.headers.get("Content-Type", "") else None
+            json = (
+                await answer.json(content_type=None)
+                if body and "json" in answer.headers.get("Content-Type", "")
+                else None
+            )
             return Answer(status=answer.status, headers=answer.headers, body=body, json=json)
 
     async def send(self, *to: str, by: str = YTE, headers: Mapping[str, str] | None = None, **document: Any) -> Answer:

@@ -327,6 +327,10 @@ class Model:
                         if target.groups.get(way.organ) is way.group and target.answers[way.organ] is None:
                             target.answers[way.organ] = "withdrawn"
 
+    def forbidden(self, _: int, what: str) -> str:
+        """An act on a known document by somebody who did not send it, or one that would make it another one."""
+        raise Refused({"ask": "status_unmatched", "code": "code_changed"}.get(what, "foreign_document"))
+
     # ── what receivers say ─────────────────────────────────────────────────────────────────────────────────────
 
     def status(self, number: int, organ: str, code: str) -> None:
@@ -363,7 +367,7 @@ class Model:
                 self._answered(*found, organ, paper.receipts.get(organ), agreed=agreed)
                 break
         else:
-            unnamed = (pair for pair in self._all_open(organ) if pair[1].paper is None and pair[1].number == number)
+            unnamed = (pair for pair in self.all_open(organ) if pair[1].paper is None and pair[1].number == number)
             found = min(unnamed, key=_asking, default=None)
             if found is not None:
                 self._answered(*found, organ, None, agreed=agreed)
@@ -371,14 +375,14 @@ class Model:
                 raise Refused("status_unmatched")
         self._ship(Group("15" if agreed else "16"), "H24.11")
 
-    def _all_open(self, organ: str) -> Iterator[tuple[Deed, Target]]:
+    def all_open(self, organ: str) -> Iterator[tuple[Deed, Target]]:
         for deed in self.deeds:
             for target in deed.targets:
                 if organ in target.answers and target.answers[organ] is None:
                     yield deed, target
 
     def _open(self, paper: Paper, organ: str) -> Iterator[tuple[Deed, Target]]:
-        for deed, target in self._all_open(organ):
+        for deed, target in self.all_open(organ):
             late = target.paper is None and target.number == paper.number and paper.edition == 1
             late &= deed.number != target.number  # a replacement is not its own predecessor
             if target.paper is paper or late:

@@ -25,6 +25,7 @@ from axis.store.schema.configuration import (
     session,
     system,
     system_organ,
+    upload,
 )
 from axis.store.schema.documents import (
     act,
@@ -127,6 +128,7 @@ __all__ = [
     "time_proof",
     "to_micros",
     "touched",
+    "upload",
     "verdict",
     "verdict_evidence",
 ]

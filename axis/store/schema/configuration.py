@@ -130,6 +130,21 @@ api_answer = Table(
     Column("created_at", UtcMicros, nullable=False, index=True),
 )
 
+# Files that come in pieces (tus): so many bytes of each are durable in the uploads folder.
+upload = Table(
+    "upload",
+    metadata,
+    Column("upload_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("metadata", Text, nullable=False),  # as the client wrote it
+    Column("name", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("offset_bytes", BigInteger, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("expires_at", UtcMicros, nullable=False, index=True),
+    CheckConstraint("offset_bytes BETWEEN 0 AND size_bytes", name="offset_within"),
+)
+
 # Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
 # comes in; the others may go on sending, and finish what they were handed. What has ended stays, for the record.
 system_organ = Table(

@@ -1,7 +1,8 @@
 """One call of an operation, and what an operation is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -10,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from axis.clock import Clock
-from axis.errors import Code, Internal, Unauthenticated
+from axis.errors import Code, Internal, NotFound, Unauthenticated
 from axis.exchange.service import Exchange
 from axis.settings import Settings
 from axis.store.store import Store
@@ -19,7 +20,32 @@ from axis.web.api.models import Model
 from axis.web.api.tokens import Caller
 
 PREFIX = "/api/v1"
+_ID_CHARACTERS = 26
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Writing:
+    """Who writes to which upload now, in this process: one at a time, and a later one ends the earlier one's wait.
+
+    A line that broke may look open here for a minute; the client that comes back must not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._writers: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+
+    @asynccontextmanager
+    async def turn(self, upload_id: str) -> AsyncIterator[asyncio.Event]:
+        """The only turn at an upload. Gives what is set when another one wants it."""
+        while (running := self._writers.get(upload_id)) is not None:
+            running[0].set()
+            await running[1].wait()
+        wanted, ended = asyncio.Event(), asyncio.Event()
+        self._writers[upload_id] = wanted, ended
+        try:
+            yield wanted
+        finally:
+            del self._writers[upload_id]
+            ended.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +56,7 @@ class ApiParts:
     store: Store
     clock: Clock
     settings: Settings
+    writing: Writing = field(default_factory=Writing)  # to uploads
     handing_over: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)  # set when it is recorded
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when the node stops
 
@@ -108,6 +135,16 @@ class Operation:
     form: type[BaseModel] | None = None  # JSON that files may come with; the handler reads it
     replies: Mapping[int, type[BaseModel] | Raw | None]  # the good ones
     idempotent: bool = False  # takes an Idempotency-Key
+    takes: Mapping[str, str] = field(default_factory=dict)  # other headers, and what they say
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every answer
+
+
+def read_id(call: Call, name: str) -> str:
+    """An identifier of ours in the path. Raises NotFound for what cannot be one."""
+    text = call.path(name)
+    if len(text) != _ID_CHARACTERS or not text.isascii() or not text.isalnum():
+        raise NotFound(Code.NOT_FOUND, text[:64])
+    return text
 
 
 def _is(value: BaseModel | None, kind: type[ModelT]) -> ModelT:

@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from axis.errors import Code, Malformed
 from axis.exchange.document_form import DocumentForm, Form
@@ -22,6 +22,7 @@ from axis.web.api.call import Call, Operation, Reply
 from axis.web.api.models import GoesTo, SentOut
 from axis.web.api.multipart import FilePart, FormBounds, read_form
 from axis.web.api.once import HEADER, once
+from axis.web.api.uploads import complete_upload
 
 _FORM: Final = "multipart/form-data"
 _ROOM_BYTES: Final = 1 << 20  # for the JSON and the parts' headers, beside the files
@@ -30,9 +31,17 @@ _ROOM_BYTES: Final = 1 << 20  # for the JSON and the parts' headers, beside the 
 class FileIn(Form):
     """A file of the document."""
 
-    part: Annotated[str, Field(min_length=1, max_length=200, description="Name of the form's field that holds it.")]
+    part: Annotated[str | None, Field(max_length=200, description="Name of the form's field that holds it.")] = None
+    upload: Annotated[str | None, Field(max_length=26, description="Or the id of an upload of yours.")] = None
     name: Annotated[str | None, Field(max_length=1_000, description="Left out: the part's own file name.")] = None
     description: Annotated[str | None, Field(max_length=500)] = None
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> Self:
+        if (self.part is None) == (self.upload is None):
+            msg = "part or upload, one of them"
+            raise ValueError(msg)
+        return self
 
 
 class DocumentIn(DocumentForm):
@@ -51,14 +60,14 @@ async def send(call: Call) -> Reply | web.Response:
     call.parts.exchange.check_intake()
     async with AsyncExitStack() as stack:
         try:
-            given, digest, files = await _read(call, stack)
+            given, digest, chosen = await _read(call, stack)
         except Malformed as e:
             await call.parts.exchange.record_refusal(_source(call), e)
             raise
-        return await once(call, digest, partial(_send, call, given, files))
+        return await once(call, digest, partial(_send, call, given, chosen))
 
 
-async def _read(call: Call, stack: AsyncExitStack) -> tuple[DocumentIn, str, tuple[WishedFile, ...]]:
+async def _read(call: Call, stack: AsyncExitStack) -> tuple[DocumentIn, str, tuple[FilePart | None, ...]]:
     """What is to be sent, and the digest of all of it."""
     if call.request.content_type != _FORM:
         given, raw = await read_json(call.request, DocumentIn, call.parts.settings.server.idle_timeout_s)
@@ -72,10 +81,10 @@ def _source(call: Call) -> Source:
     return Source(system_id=SystemId(call.system_id), origin=Origin.LOCAL)
 
 
-async def _send(call: Call, given: DocumentIn, files: tuple[WishedFile, ...]) -> Reply:
+async def _send(call: Call, given: DocumentIn, chosen: tuple[FilePart | None, ...]) -> Reply:
     wish = DocumentWish(
         header=given.header(call.parts.exchange.receiver_types),
-        files=files,
+        files=await _wished(call, given, chosen),
         system_id=SystemId(call.system_id),
         actor=call.system_id,
         at=call.parts.clock.now(),
@@ -110,11 +119,10 @@ def _bounds(call: Call) -> FormBounds:
     )
 
 
-def _chosen(given: DocumentIn, parts: tuple[FilePart, ...]) -> Iterable[WishedFile]:
-    """The document's files. Raises Malformed where the JSON and the form do not say the same."""
+def _chosen(given: DocumentIn, parts: tuple[FilePart, ...]) -> Iterable[FilePart | None]:
+    """Each file's part of the form; None for an upload. Raises Malformed where JSON and form do not say the same."""
     if given.files is None:
-        for part in parts:
-            yield WishedFile(name=part.name, content=part.spooled.content)
+        yield from parts
         return
     left: dict[str, FilePart] = {}
     for part in parts:
@@ -122,12 +130,27 @@ def _chosen(given: DocumentIn, parts: tuple[FilePart, ...]) -> Iterable[WishedFi
             raise Malformed(Code.ATTACHMENT_DUPLICATE, "two parts have this name", at=part.part[:64])
         left[part.part] = part
     for position, file in enumerate(given.files):
-        found = left.pop(file.part, None)
-        if found is None:
+        found = left.pop(file.part, None) if file.part is not None else None
+        if found is None and file.upload is None:
             raise Malformed(Code.ATTACHMENT_ABSENT, "no such part, or named twice", at=f"files.{position}.part")
-        yield WishedFile(name=file.name or found.name, content=found.spooled.content, description=file.description)
+        yield found
     if left:
         raise Malformed(Code.ATTACHMENT_UNLISTED, "a part that files does not name", at=next(iter(left))[:64])
+
+
+async def _wished(call: Call, given: DocumentIn, chosen: tuple[FilePart | None, ...]) -> tuple[WishedFile, ...]:
+    """The files. Raises NotFound, WrongState for uploads that are not there, or not whole."""
+    said = given.files if given.files is not None else tuple(FileIn(part=one.part) for one in chosen if one is not None)
+    return tuple([await _wished_file(call, file, part) for file, part in zip(said, chosen, strict=True)])
+
+
+async def _wished_file(call: Call, file: FileIn, part: FilePart | None) -> WishedFile:
+    if part is not None:
+        content = part.spooled.content
+        return WishedFile(name=file.name or part.name, content=content, description=file.description)
+    row = await complete_upload(call, file.upload or "")
+    content = call.parts.store.uploads.path(row.upload_id) if row.size_bytes else b""
+    return WishedFile(name=file.name or row.name or row.upload_id, content=content, description=file.description)
 
 
 def _goes_to(row: SentRow) -> GoesTo:

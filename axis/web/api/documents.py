@@ -17,7 +17,7 @@ from axis.store.queries import (
 )
 from axis.store.records import Document
 from axis.terms import Scope, StatusCode
-from axis.web.api.call import Call, Operation, Reply
+from axis.web.api.call import Call, Operation, Reply, read_id
 from axis.web.api.models import (
     ActOut,
     AnswerOut,
@@ -30,7 +30,6 @@ from axis.web.api.models import (
     Model,
     PackageOut,
 )
-from axis.web.api.packages import read_id
 from axis.web.api.paging import After, Limit, page_limit, read_key, write_key
 
 _FIRST_DELIVERIES: Final = 50

@@ -105,7 +105,10 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    headers = []
+    headers: list[dict[str, Any]] = [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in operation.takes.items()
+    ]
     if operation.idempotent:
         headers.append(
             {

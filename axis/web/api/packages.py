@@ -12,7 +12,7 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import Field
 
-from axis.errors import Code, Malformed, NotFound
+from axis.errors import Code, Malformed
 from axis.exchange.handover import checked_chunks
 from axis.exchange.values import Accepted, Outcome, PackageContent, Source
 from axis.ids import SystemId
@@ -21,15 +21,15 @@ from axis.store.queries import PendingItem, PendingKey
 from axis.store.spool import Spooled
 from axis.terms import Origin, PackageKind, Scope
 from axis.web.api import bodies
-from axis.web.api.call import Call, Operation, Raw, Reply
+from axis.web.api.call import Call, Operation, Raw, Reply, read_id
 from axis.web.api.models import AcceptedOut, AcknowledgeIn, Model, PendingList, PendingOut
 from axis.web.api.once import once
 from axis.web.api.paging import After, Limit, page_limit, read_key, write_key
+from axis.web.api.uploads import complete_upload
 
 log = structlog.get_logger(__name__)
 
 _RECORDING_S: Final = 2.0  # how long an acknowledgement waits for its hand-over to be recorded
-_ID_CHARACTERS: Final = 26
 _KIND_OF_SCOPE: Final = {Scope.SEND: PackageKind.DOCUMENT, Scope.STATUS: PackageKind.STATUS}
 _URGENCIES: Final = 9
 
@@ -42,6 +42,12 @@ class PendingQuery(Model):
     limit: Limit = 50
 
 
+class SendQuery(Model):
+    """Where the package is."""
+
+    upload: Annotated[str | None, Field(max_length=26, description="An upload of yours, in place of a body.")] = None
+
+
 async def send(call: Call) -> Reply | web.Response:
     """Take a package in. Streamed; durable when answered."""
     parts, settings = call.parts, call.parts.settings
@@ -49,6 +55,11 @@ async def send(call: Call) -> Reply | web.Response:
     kinds = frozenset(kind for scope, kind in _KIND_OF_SCOPE.items() if scope in call.caller.scopes)
     source = Source(system_id=SystemId(call.system_id), origin=Origin.LOCAL, kinds=kinds)
     limit_bytes = settings.limits.package_bytes
+    if (upload_id := call.asked(SendQuery).upload) is not None:
+        if call.request.body_exists:
+            raise Malformed(Code.BAD_REQUEST, "a body, or an upload", at="upload")
+        digest = sha256(upload_id.encode()).hexdigest()
+        return await once(call, digest, partial(_accept_upload, call, source, upload_id))
     async with parts.store.spool(limit_bytes=limit_bytes) as spool:
         try:
             await bodies.receive(
@@ -64,6 +75,17 @@ async def send(call: Call) -> Reply | web.Response:
             raise
         spooled = await spool.finish()
         return await once(call, spooled.sha256_hex, partial(_accept, call, source, spooled))
+
+
+async def _accept_upload(call: Call, source: Source, upload_id: str) -> Reply:
+    """Copied, so that nobody who still holds the upload can change what was accepted."""
+    row = await complete_upload(call, upload_id)
+    store = call.parts.store
+    async with store.spool(limit_bytes=call.parts.settings.limits.package_bytes) as spool:
+        async for chunk in store.uploads.chunks(upload_id, row.size_bytes):
+            await spool.write(chunk)
+        bodies.check_digest(call.request, spool.sha256_hex)
+        return await _accept(call, source, await spool.finish())
 
 
 async def _accept(call: Call, source: Source, spooled: Spooled) -> Reply:
@@ -157,14 +179,6 @@ async def acknowledge(call: Call) -> Reply | web.Response:
     return await once(call, sha256(said.state.encode()).hexdigest(), work)
 
 
-def read_id(call: Call, name: str) -> str:
-    """An identifier of ours in the path. Raises NotFound for what cannot be one."""
-    text = call.path(name)
-    if len(text) != _ID_CHARACTERS or not text.isascii() or not text.isalnum():
-        raise NotFound(Code.NOT_FOUND, text[:64])
-    return text
-
-
 def _read_place(after: str | None) -> PendingKey | None:
     if after is None:
         return None
@@ -199,6 +213,7 @@ OPERATIONS: Final = (
         vi="Gửi một gói tin edXML (văn bản cần quyền send, trạng thái cần quyền status). Có thể kèm Content-Digest.",
         en="Hand in an edXML package (documents need send, statuses need status). Content-Digest is checked.",
         scopes=(Scope.SEND, Scope.STATUS),
+        query=SendQuery,
         body=Raw.PACKAGE,
         replies={201: AcceptedOut, 200: AcceptedOut},
         idempotent=True,

@@ -79,7 +79,10 @@ async def _answer(parts: ApiParts, tokens: Tokens, operation: Operation, request
         body=body,
     )
     reply = await operation.handler(call)
-    return _written(reply) if isinstance(reply, Reply) else reply
+    answered = _written(reply) if isinstance(reply, Reply) else reply
+    if operation.headers:
+        answered.headers.update(operation.headers)
+    return answered
 
 
 def _query(request: web.Request, kind: type[BaseModel] | None) -> BaseModel | None:
@@ -106,7 +109,9 @@ def _written(reply: Reply) -> web.Response:
 def _refuse(request: web.Request, operation: Operation, error: AxisError) -> web.StreamResponse:
     if not isinstance(error, Internal):
         log.warning("call_refused", operation=operation.name, code=error.code, at=error.at)
-    return answer(request, error)
+    refused = answer(request, error)
+    refused.headers.update(operation.headers)
+    return refused
 
 
 _PATTERNS: Final = tuple((one.method, re.compile(re.sub(r"{\w+}", "[^/]+", PREFIX + one.path))) for one in OPERATIONS)

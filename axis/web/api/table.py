@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from axis.web.api import composing, documents, events, organs, packages, reconciliation, statuses
+from axis.web.api import composing, documents, events, organs, packages, reconciliation, statuses, uploads
 from axis.web.api.call import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -10,6 +10,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *packages.OPERATIONS,
     *statuses.OPERATIONS,
     *composing.OPERATIONS,
+    *uploads.OPERATIONS,
     *documents.OPERATIONS,
     *events.OPERATIONS,
     *reconciliation.OPERATIONS,
