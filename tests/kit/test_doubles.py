@@ -1,6 +1,7 @@
 """The cases are judged right: a good software passes them all, and for each there is one that fails it."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 
@@ -117,6 +118,16 @@ async def test_what_a_software_leaves_undone_fails_when_its_time_is_over(wish_of
     check(standing, UNDONE)
 
 
+def ends_as(wrong: dict[str, str], never: AbstractSet[str]) -> Callable[[Standing], bool]:
+    """Whether these have failed and those were not seen, if nothing more happens."""
+
+    def is_done(standing: Standing) -> bool:
+        later = an_hour_later(standing)
+        return failed(later).keys() == wrong.keys() and not_seen(later) == never
+
+    return is_done
+
+
 def an_hour_later(standing: Standing) -> Standing:
     """How the cases stand if nothing more happens."""
     facts = standing.facts
@@ -127,9 +138,7 @@ async def test_a_software_that_mixes_up_what_it_has_fails_for_just_these(wish_of
     manners = Manners(unread=True, forgets=frozenset({"plain"}), sends=(Partner.OK,), several=False, acts=False)
     wrong = {"acknowledge": "had not downloaded", "receive": "has to acknowledge"}
     never = {case.id for case in SENDING} - {"send", "statuses", "form", "signed"}
-    at_work = await play(
-        wish_of("vxp"), manners, lambda standing: failed(an_hour_later(standing)).keys() == wrong.keys()
-    )
+    at_work = await play(wish_of("vxp"), manners, ends_as(wrong, never))
     standing = an_hour_later(at_work)
     assert not_seen(standing) == never
     check(standing, wrong)
