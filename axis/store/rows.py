@@ -70,6 +70,7 @@ TABLES: dict[type, Table] = {
     records.QueueRow: schema.queue,
     records.PartnerState: schema.partner,
     records.Downtime: schema.downtime,
+    records.Hold: schema.hold,
     records.Deadline: schema.deadline,
     records.Touch: schema.touched,
     records.JobRow: schema.job,
