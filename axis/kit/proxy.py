@@ -18,8 +18,7 @@ from enum import StrEnum
 import aiohttp
 import structlog
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
-from yarl import URL
+from aiohttp.typedefs import StrOrURL
 
 from axis.clock import Clock
 from axis.kit.codes import Partner
@@ -32,6 +31,7 @@ _HEAD_BYTES = 256 << 10
 _ANSWER_BYTES = 64 << 10
 _DRAINED_BYTES = 64 << 20  # of a body that is refused: after that the connection is closed
 _AT_ONCE = 64
+_NODE_HOST = "127.0.0.1"
 _MOST_FAULTS = 3  # of a kind: whoever makes a new package each time is not kept at it for ever
 _OPERATION_CHARACTERS = 80
 _HOP_BY_HOP = frozenset(
@@ -80,9 +80,9 @@ class FaultPlan:
 class Proxy:
     """A running proxy."""
 
-    def __init__(self, target: str, front: Front, plan: FaultPlan, clock: Clock, taken: Taken) -> None:
-        """target: the node's address, http://host:port."""
-        self._target = target
+    def __init__(self, node_port: int, front: Front, plan: FaultPlan, clock: Clock, taken: Taken) -> None:
+        """node_port: where the node listens, on loopback."""
+        self._port = node_port
         self._front = front
         self._plan = plan
         self._clock = clock
@@ -153,7 +153,7 @@ class Proxy:
         body = _rest(head, request, exchange) if request.can_read_body or head else None
         async with self._session_of().request(
             request.method,
-            URL(self._target + request.raw_path, encoded=True),
+            self._address(request),
             headers=_end_to_end(request.headers),
             data=body,
             allow_redirects=False,
@@ -161,6 +161,13 @@ class Proxy:
             if exchange.call.sends:
                 return await self._answer_to_sender(request, exchange, answer)
             return await _stream(request, exchange, answer, (await answer.content.readany(),))
+
+    def _address(self, request: web.Request) -> StrOrURL:
+        """The node's, whatever host the caller names; path and query as they came."""
+        try:
+            return request.url.with_scheme("http").with_host(_NODE_HOST).with_port(self._port)
+        except ValueError as e:
+            raise web.HTTPBadRequest(text="no usable Host") from e
 
     def _session_of(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -264,8 +271,9 @@ async def _stream(
     return response
 
 
-def _end_to_end(headers: "Mapping[str, str]") -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+def _end_to_end(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """All headers but those between two hops; one that came twice stays twice."""
+    return [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
 
 
 def _is_gone(request: web.Request) -> bool:

@@ -126,7 +126,7 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
         async def taken() -> Mapping[str, Partner]:
             return await _taken(node, credentials, started)
 
-        proxy = Proxy(node.url, wish.front, wish.plan, clock, taken)
+        proxy = Proxy(node.port, wish.front, wish.plan, clock, taken)
         stack.push_async_callback(proxy.close)
         port = await proxy.start(wish.host, wish.port)
         clients = {}
