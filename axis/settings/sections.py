@@ -151,6 +151,22 @@ class Api(Section):
     upload_hours: float = Field(24.0, gt=0, description="An upload goes when nothing was added for so long.")
 
 
+class Webhook(Section):
+    """Being told: events at systems' own addresses, and packages pushed there."""
+
+    public_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="This node's address as systems reach it: links begin with it."
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Call addresses in private networks, and http ones, too. Only where all systems may be trusted.",
+    )
+    most_per_system: int = Field(10, ge=0, description="Most webhooks that one system may subscribe with.")
+    timeout_s: float = Field(15.0, gt=0, le=50, description="Longest wait for an address to answer.")
+    give_up_days: float = Field(5.0, gt=0, description="An address that fails for so long is told no more.")
+    link_minutes: int = Field(60, gt=0, le=10_080, description="How long a link to a package is good.")
+
+
 class Exchange(Section):
     """Accepting, pushing and polling."""
 

@@ -131,6 +131,29 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where a system is told of its events."""
+
+    webhook_id: str
+    system_id: str
+    url: str
+    kinds: str  # joined by a space; "": all
+    name: str
+    secret_encrypted: bytes
+    old_secret_encrypted: bytes | None
+    old_until: datetime | None
+    enabled: bool
+    place: int  # of the last event that was taken
+    attempts: int
+    failing_since: datetime | None
+    due_at: datetime
+    last_status: int | None
+    last_words: str
+    last_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person's log-in to the console."""
 

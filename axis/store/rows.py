@@ -45,6 +45,7 @@ TABLES: dict[type, Table] = {
     records.ApiToken: schema.api_token,
     records.ApiAnswer: schema.api_answer,
     records.Upload: schema.upload,
+    records.Webhook: schema.webhook,
     records.Account: schema.account,
     records.Session: schema.session,
     records.Blob: schema.blob,

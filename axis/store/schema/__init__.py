@@ -26,6 +26,7 @@ from axis.store.schema.configuration import (
     system,
     system_organ,
     upload,
+    webhook,
 )
 from axis.store.schema.documents import (
     act,
@@ -133,4 +134,5 @@ __all__ = [
     "upload",
     "verdict",
     "verdict_evidence",
+    "webhook",
 ]
