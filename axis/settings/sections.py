@@ -40,6 +40,13 @@ class Node(Section):
             "Left out: the node's code for a city, none for a national node."
         ),
     )
+    neighbours: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Connected systems that are axes of their own, by id. Only what is from or for organisations of ours "
+            "passes between them and us: nothing of theirs is carried to another axis, or the other way round."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
