@@ -4,7 +4,7 @@ acts: recalls, updates, replacements, their answers. courier: files carried by h
 was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
 package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
-page. trust: verdicts and their evidence. work: the queue of pushes.
+page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -149,6 +149,7 @@ from axis.store.queries.pages import (
     documents_page,
     pending_page,
 )
+from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -221,6 +222,7 @@ __all__ = [
     "PushContent",
     "SentRow",
     "Tracked",
+    "Traffic",
     "Unfetched",
     "Way",
     "act_by_identity",
@@ -353,6 +355,7 @@ __all__ = [
     "touched",
     "tracked",
     "tracked_of_documents",
+    "traffic",
     "unfetched",
     "verdict_evidence",
     "verdicts",
