@@ -288,7 +288,19 @@ def test_no_bytes_are_a_file(raw: bytes) -> None:
 
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 5000])
 def test_a_length_that_lies_takes_no_memory(length: int) -> None:
-    assert refusal(MAGIC + length.to_bytes(4, "big") + b"{}") is Code.COURIER_BROKEN
+    class Watched(io.BytesIO):
+        most = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.most = max(self.most, 1 << 32 if size is None or size < 0 else size)
+            return super().read(size)
+
+    raw = MAGIC + length.to_bytes(4, "big") + b"{}"
+    assert refusal(raw) is Code.COURIER_BROKEN
+    source = Watched(raw)
+    with pytest.raises(Malformed):
+        read_header(source)
+    assert source.most < 5000
 
 
 def test_a_manifest_without_end_is_not_read() -> None:
