@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 from aiohttp import hdrs
+from yarl import URL
 
 from adapters.checking import Fault, Trouble, fault_of, tls_context
 from adapters.filing.place import PIECE_BYTES, Entry, EntryKind, Gone, Spot
@@ -164,7 +165,9 @@ class WebdavPlace:
     async def _call(self, method: str, address: str, **request: Any) -> AsyncIterator[aiohttp.ClientResponse]:  # noqa: ANN401
         session = await self._open()
         try:
-            async with session.request(method, address, allow_redirects=False, ssl=self._tls, **request) as answer:
+            async with session.request(
+                method, URL(address, encoded=True), allow_redirects=False, ssl=self._tls, **request
+            ) as answer:
                 yield answer
         except _FAILURES as e:
             if isinstance(e, ValueError) and not isinstance(e, aiohttp.ClientError):

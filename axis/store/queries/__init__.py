@@ -4,7 +4,7 @@ acts: recalls, updates, replacements, their answers. courier: files carried by h
 was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
 package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
-page. trust: verdicts and their evidence. work: the queue of pushes.
+page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -128,6 +128,7 @@ from axis.store.queries.lists import (
     SentRow,
     consignments_for_system,
     count_pending,
+    is_held_for,
     pending,
     sent_rows,
 )
@@ -148,6 +149,7 @@ from axis.store.queries.pages import (
     documents_page,
     pending_page,
 )
+from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -218,6 +220,7 @@ __all__ = [
     "PushContent",
     "SentRow",
     "Tracked",
+    "Traffic",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -282,6 +285,7 @@ __all__ = [
     "has_unplaced_events",
     "heads",
     "hold_job",
+    "is_held_for",
     "is_over",
     "issued_between",
     "issued_of",
@@ -347,6 +351,7 @@ __all__ = [
     "touched",
     "tracked",
     "tracked_of_documents",
+    "traffic",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from axis.web.api import composing, documents, events, organs, packages, reconciliation, statuses, uploads
+from axis.web.api import composing, documents, events, organs, packages, reconciliation, statuses, uploads, webhooks
 from axis.web.api.call import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -13,5 +13,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *uploads.OPERATIONS,
     *documents.OPERATIONS,
     *events.OPERATIONS,
+    *webhooks.OPERATIONS,
     *reconciliation.OPERATIONS,
 )
