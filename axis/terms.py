@@ -173,6 +173,7 @@ class EventKind(StrEnum):
     DEADLINE_NEAR = "deadline_near"  # a time limit ends soon
     PARTNER_DOWN = "partner_down"  # a partner of the node cannot be reached
     PARTNER_UP = "partner_up"  # it can be reached again
+    WEBHOOK_DISABLED = "webhook_disabled"  # its webhook was not taken for days, or is gone: it is told no more there
     RECONCILIATION_DIFFERS = "reconciliation_differs"  # the node and the system do not agree about a day
 
 

@@ -21,11 +21,12 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Consignments that faile
 app.add_typer(deliveries_app, name="deliveries")
 
 ACTOR = "cli"
+_HELD = "held"  # said instead of the state of a consignment that is held back, and its reason instead of the error
 _MOST = 10_000  # that one command changes
 _SHOWN = ("consignment_id", "state", "partner_id", "from_organ", "receiver_organ", "code", "queued_at", "last_error")
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of consignments, as `list` shows them.")]
-StateOption = Annotated[str, typer.Option("--state", help="dead, or retrying.")]
+StateOption = Annotated[str, typer.Option("--state", help="dead, retrying, or held.")]
 PartnerOption = Annotated[str | None, typer.Option("--partner", help="Only what leads to this uplink or system.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those whose error holds this text.")]
 OrganOption = Annotated[str | None, typer.Option("--organ", help="Only those of this sender or receiver.")]
@@ -46,7 +47,7 @@ def list_deliveries(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List consignments that were given up (dead) or are still tried (retrying), oldest first."""
+    """List consignments that were given up (dead), are still tried (retrying) or held back (held), oldest first."""
     asked = _asked(state, partner, reason, organ, older_than)
     _show(with_access(config, lambda access: _find(access, asked, limit)), json=json)
 
@@ -147,25 +148,30 @@ def _asked(
 ) -> "LettersAsked":
     from axis.store.queries import FAILED, LettersAsked
 
-    if state not in {one.value for one in FAILED}:
-        raise Malformed(Code.BAD_REQUEST, "dead or retrying", at="--state")
+    if state not in (_HELD, *(one.value for one in FAILED)):
+        raise Malformed(Code.BAD_REQUEST, "dead, retrying or held", at="--state")
     before = None if older_than is None else SystemClock().now() - timedelta(hours=older_than)
     return LettersAsked(
-        state=TransportState(state), partner_id=partner, reason=reason, organ=organ, queued_before=before
+        state=TransportState.QUEUED if state == _HELD else TransportState(state),
+        held=state == _HELD,
+        partner_id=partner,
+        reason=reason,
+        organ=organ,
+        queued_before=before,
     )
 
 
 async def _find(access: "Access", asked: "LettersAsked", limit: int) -> "tuple[Letter, ...]":
     from axis.store.queries import letters
 
-    return await access.store.read(lambda c: letters(c, asked, limit))
+    return await access.store.read(lambda c: letters(c, asked, SystemClock().now(), limit))
 
 
 async def _named(access: "Access", ids: Sequence[str]) -> "tuple[Letter, ...]":
     """The consignments of these ids. Raises NotFound for one that there is not."""
     from axis.store.queries import letter
 
-    found = await access.store.read(lambda c: [letter(c, one) for one in dict.fromkeys(ids)])
+    found = await access.store.read(lambda c: [letter(c, one, SystemClock().now()) for one in dict.fromkeys(ids)])
     missing = [one for one, got in zip(dict.fromkeys(ids), found, strict=True) if got is None]
     if missing:
         raise NotFound(Code.NOT_FOUND, ", ".join(missing[:10]))
@@ -181,4 +187,7 @@ def _show(found: "Sequence[Letter]", *, json: bool) -> None:
 
 
 def _plain(letter: "Letter") -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(letter).items()}
+    values = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(letter).items()
+    }
+    return values | ({"state": _HELD, "last_error": letter.hold_reason} if letter.hold_id else {})

@@ -48,12 +48,12 @@ class HandOver:
         """The package for a system that serves a receiver of it now. Raises NotFound otherwise."""
         store, now = self._context.store, self._context.clock.now()
 
-        def look(conn: Connection) -> tuple[tuple[Consignment, ...], Package | None]:
+        def look(conn: Connection) -> tuple[tuple[Consignment, ...], Package | None, bool]:
             found = queries.consignments_for_system(conn, package_id, system_id, now)
-            return found, queries.package(conn, package_id)
+            return found, queries.package(conn, package_id), queries.is_held_for(conn, package_id, system_id, now)
 
-        consignments, package = await store.read(look)
-        if package is None or all(c.state is TransportState.CANCELLED for c in consignments):
+        consignments, package, held = await store.read(look)
+        if package is None or held or all(c.state is TransportState.CANCELLED for c in consignments):
             raise NotFound(Code.NOT_FOUND, package_id)
 
         def chunks() -> AsyncIterator[bytes]:

@@ -40,6 +40,13 @@ class Node(Section):
             "Left out: the node's code for a city, none for a national node."
         ),
     )
+    neighbours: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Connected systems that are axes of their own, by id. Only what is from or for organisations of ours "
+            "passes between them and us: nothing of theirs is carried to another axis, or the other way round."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -149,6 +156,22 @@ class Api(Section):
     uploads: int = Field(100, ge=0, description="Most resumable uploads that one system may hold; 0 for none.")
     upload_bytes: int = Field(4 << 30, ge=0, description="Most bytes of all uploads of one system together.")
     upload_hours: float = Field(24.0, gt=0, description="An upload goes when nothing was added for so long.")
+
+
+class Webhook(Section):
+    """Being told: events at systems' own addresses, and packages pushed there."""
+
+    public_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="This node's address as systems reach it: links begin with it."
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Call addresses in private networks, and http ones, too. Only where all systems may be trusted.",
+    )
+    most_per_system: int = Field(10, ge=0, description="Most webhooks that one system may subscribe with.")
+    timeout_s: float = Field(15.0, gt=0, le=50, description="Longest wait for an address to answer.")
+    give_up_days: float = Field(5.0, gt=0, description="An address that fails for so long is told no more.")
+    link_minutes: int = Field(60, gt=0, le=10_080, description="How long a link to a package is good.")
 
 
 class Exchange(Section):

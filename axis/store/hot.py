@@ -215,6 +215,16 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHeld:
+    """The claimer of a queue row finds it held back: it loses no try; guarded by its fence."""
+
+    queue_id: str
+    fence: int
+    held_by: str
+    due_at: datetime  # when to look again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDelayed:
     """The sender of a queue row's package is told that it is delayed; guarded by its not having been told."""
 
@@ -247,6 +257,7 @@ Change = (
     | CheckMoved
     | CheckDone
     | QueueMoved
+    | QueueHeld
     | QueueDelayed
     | QueueDone
 )

@@ -170,6 +170,7 @@ def _afresh(statement: _Insert) -> Insert:
             "attempts": new.attempts,
             "lease_until": null(),
             "delayed_at": null(),
+            "held_by": null(),
             "fence": t.fence + _ONE,
         },
     )
@@ -226,6 +227,7 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.CheckMoved: _check_moved,
         hot.CheckDone: _check_done,
         hot.QueueMoved: _queue_moved,
+        hot.QueueHeld: _queue_held,
         hot.QueueDelayed: _queue_delayed,
         hot.QueueDone: _queue_done,
     }
@@ -432,7 +434,17 @@ def _queue_moved(p: _Parameters) -> Update:
             due_at=p(t.due_at, "due_at"),
             attempts=p(t.attempts, "attempts"),
             lease_until=null(),
+            held_by=null(),
         )
+    )
+
+
+def _queue_held(p: _Parameters) -> Update:
+    t = schema.queue.c
+    return (
+        update(schema.queue)
+        .where(t.queue_id == p(t.queue_id, "queue_id"), t.fence == p(t.fence, "fence"))
+        .values(due_at=p(t.due_at, "due_at"), held_by=p(t.held_by, "held_by"), lease_until=null())
     )
 
 

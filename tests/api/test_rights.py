@@ -43,6 +43,15 @@ EXPECTED = {
     "getUpload": expect(Scope.SEND, others=404),
     "continueUpload": expect(Scope.SEND, status=204, others=404),
     "deleteUpload": expect(Scope.SEND, status=204, others=404),
+    "listWebhooks": expect(Scope.WEBHOOKS),
+    "addWebhook": expect(
+        Scope.WEBHOOKS, status=201, others=201, body={"url": "https://dms.invalid/", "kinds": ["package_pending"]}
+    ),
+    "getWebhook": expect(Scope.WEBHOOKS, others=404),
+    "rotateWebhookSecret": expect(Scope.WEBHOOKS, others=404),
+    "enableWebhook": expect(Scope.WEBHOOKS, others=404),
+    "testWebhook": expect(Scope.WEBHOOKS, others=404),
+    "deleteWebhook": expect(Scope.WEBHOOKS, status=204, others=404),
     "listPending": expect(Scope.RECEIVE),
     "getPackage": expect(Scope.RECEIVE, others=404),
     "acknowledgePackage": expect(Scope.RECEIVE, status=204, others=404, body={"state": "processing"}),
@@ -75,6 +84,7 @@ class Things:
     document_uid: str
     raw: bytes
     upload_id: str
+    webhook_id: str
 
 
 @pytest.fixture
@@ -89,7 +99,9 @@ async def things(city: ApiCity) -> Things:
     await city.node.store.submit(Hot(inserts=(event,)))
     begun = await city.call("POST", "/uploads", by=XD, headers={**TUS, "Upload-Length": "5"})
     upload_id = begun.headers["Location"].rpartition("/")[2]
-    return Things(sent.json["package_id"], sent.json["document_uid"], raw, upload_id)
+    hook = await city.call("POST", "/webhooks", by=XD, json={"url": "https://no-such-host.invalid/"})
+    webhook_id = hook.json["webhook_id"]
+    return Things(sent.json["package_id"], sent.json["document_uid"], raw, upload_id, webhook_id)
 
 
 def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
@@ -101,6 +113,7 @@ def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
         organ_id="H24.15",
         day="2026-11-24",
         upload_id=things.upload_id,
+        webhook_id=things.webhook_id,
     )
     if "/uploads" in path:
         piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
@@ -157,7 +170,7 @@ async def test_who_may_call_what(city: ApiCity, things: Things, name: str) -> No
             assert answer.status in (expected.status, 200), answer.json  # 200: the first answer again
     other = await city.call(method, path, by=PHUONG, **request)
     assert other.status == expected.others
-    for secret in (things.package_id, things.document_uid):
+    for secret in (things.package_id, things.document_uid, things.webhook_id):
         if expected.others == 200 and name != "getOrgan":
             assert secret.encode() not in other.body
 

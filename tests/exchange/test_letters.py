@@ -35,7 +35,7 @@ def access_of(city: City, folder: Path) -> Access:
 
 
 async def dead(city: City, **asked: object) -> tuple[Letter, ...]:
-    return await city.node.store.read(lambda c: letters(c, LettersAsked(**asked), 100))  # type: ignore[arg-type]
+    return await city.node.store.read(lambda c: letters(c, LettersAsked(**asked), city.node.clock.now(), 100))  # type: ignore[arg-type]
 
 
 async def test_dead_letters_are_found_by_what_they_have_in_common(city: City) -> None:
@@ -101,6 +101,6 @@ async def test_what_came_through_can_be_neither(city: City, tmp_path: Path) -> N
 
 async def test_dead_letters_are_found_by_their_index(city: City) -> None:
     await city.node.send("dms-yte", a_document("H24.15"))
-    (plan,) = await plans_of(city.node.store, lambda c: letters(c, LettersAsked(), 10))
+    (plan,) = await plans_of(city.node.store, lambda c: letters(c, LettersAsked(), city.node.clock.now(), 10))
     if await city.node.store.read(lambda c: c.dialect.name) == "sqlite":  # a server reads so small a table whole
         assert "ix_consignment_failed" in plan

@@ -128,6 +128,7 @@ from axis.store.queries.lists import (
     SentRow,
     consignments_for_system,
     count_pending,
+    is_held_for,
     pending,
     sent_rows,
 )
@@ -282,6 +283,7 @@ __all__ = [
     "has_unplaced_events",
     "heads",
     "hold_job",
+    "is_held_for",
     "is_over",
     "issued_between",
     "issued_of",

@@ -13,6 +13,7 @@ from axis.web.api import (
     routes,
     statuses,
     uploads,
+    webhooks,
 )
 from axis.web.api.call import Operation
 
@@ -26,5 +27,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *documents.OPERATIONS,
     *forwarding.OPERATIONS,
     *events.OPERATIONS,
+    *webhooks.OPERATIONS,
     *reconciliation.OPERATIONS,
 )

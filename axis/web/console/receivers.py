@@ -75,6 +75,8 @@ def travel_words(travel: Travel, now: datetime, *, taken: str) -> str:
     """How far an act or a status has come on its way; taken: what to say once it has been fetched."""
     if travel.consignment.state is TransportState.ACKNOWLEDGED:
         return taken
+    if travel.held_at(now):
+        return words.HELD.word
     return words.transport(_way(travel.consignment.place, travel), now).word
 
 
@@ -170,6 +172,8 @@ def _hops(travel: Travel, now: datetime) -> list[tuple[datetime, Entry]]:
 def _open(travel: Travel, now: datetime) -> Entry:
     """A package that is not on its way, and why."""
     gone = travel.consignment
+    if (hold := travel.held_at(now)) is not None:
+        return Entry(at=None, look=words.HELD, title=words.HELD.word, text=hold.reason)
     look = words.transport(_way(gone.place, travel), now)
     title = look.word
     if gone.state is TransportState.QUEUED and gone.place is Place.LOCAL:

@@ -70,6 +70,8 @@ TRANSPORT: Mapping[TransportState, Look] = {
     TransportState.CANCELLED: Look(word="Đã hủy chuyển", tone="grey", icon="cross", struck=True),
 }
 
+HELD = Look(word="Đang giữ lại", tone="amber", icon="clock", outline=True)
+
 _UPLINK: Mapping[TransportState, str] = {
     TransportState.QUEUED: "Chờ chuyển lên trục quốc gia",
     TransportState.HANDED_OVER: "Đã chuyển lên trục quốc gia, chờ xác nhận",

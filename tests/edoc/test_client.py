@@ -1,0 +1,294 @@
+"""Our client: against our own front, and towards partners that answer in every way but the right one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from adapters.base import PeerParts, make_peer
+from adapters.edoc.calls import EdocClientOptions
+from adapters.edoc.client import EdocClient
+from adapters.edoc.wire import Version
+from axis.delivery.partner import Partner
+from axis.delivery.peer import Incoming, Outgoing, RegistrySource
+from axis.edxml.model import DocumentPackage, Package, StatusPackage
+from axis.edxml.reader import read
+from axis.edxml.v1 import V1_NAMESPACE
+from axis.edxml.writer import to_bytes
+from axis.errors import Code, Malformed, PeerRefused, PeerUnreachable
+from axis.terms import PackageKind
+from tests.edoc.city import LIMITS, ORGAN, XD, YTE, SoapCity, envelope, token_of
+from tests.exchange.harness import HeldClock, a_document, a_file, a_status
+
+DOCUMENT, STATUS = PackageKind.DOCUMENT, PackageKind.STATUS
+
+
+def client_for(city: SoapCity, system_id: str, tmp_path: Path, **changes: object) -> EdocClient:
+    """A client of one system; it calls from one organisation."""
+    values: dict[str, object] = {
+        "endpoint": f"{city.url}/edoc",
+        "organ_id": ORGAN[system_id],
+        "token": token_of(system_id),
+        "scratch": tmp_path,
+        "limits": LIMITS,
+        **changes,
+    }
+    return EdocClient(EdocClientOptions(**values), None, city.node.clock)  # type: ignore[arg-type]
+
+
+def outgoing(package: Package) -> tuple[Outgoing, bytes]:
+    """A package to push, and its bytes."""
+    raw = to_bytes(package)
+    said = Outgoing(
+        package_id="P1",
+        kind=package.kind,
+        size_bytes=len(raw),
+        sha256_hex=sha256(raw).hexdigest(),
+        from_organ="H24.11",
+        request_id="r-1",
+    )
+    return said, raw
+
+
+async def push(client: EdocClient, package: Package) -> str:
+    """Send a package; returns the partner's id for it."""
+    said, raw = outgoing(package)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield raw[:100]
+        yield raw[100:]
+
+    return (await client.send(said, content)).ref
+
+
+def left_in(scratch: Path) -> list[str]:
+    """What calls left on the disk."""
+    return [path.name for path in scratch.glob("*") if path.name.startswith(("edoc-", "spool-"))]
+
+
+async def take(client: EdocClient, item: Incoming) -> Package:
+    """Fetch one item."""
+    async with client.fetch(item) as pieces:
+        return read(b"".join([piece async for piece in pieces]))
+
+
+@pytest.mark.parametrize("version", Version)
+async def test_documents_and_statuses_go_both_ways(city: SoapCity, tmp_path: Path, version: Version) -> None:
+    yte, xd = (client_for(city, who, tmp_path, version=version) for who in (YTE, XD))
+    sent = a_document("H24.15", files=(a_file(), a_file(b"\x00" * 5000, "phụ lục.bin")))
+    ref = await push(yte, sent)
+    [item] = await xd.poll()
+    assert item == Incoming(ref=ref, kind=DOCUMENT)
+    got = await take(xd, item)
+    assert isinstance(got, DocumentPackage)
+    assert got.header == sent.header
+    assert [(f.name, f.content, f.content_type) for f in got.attachments] == [
+        (f.name, f.content, f.content_type) for f in sent.attachments
+    ]
+    await xd.confirm(item, ok=True)
+    assert await xd.poll() == ()
+
+    reported = a_status(sent, "03", "H24.15")
+    assert await push(xd, reported) == ""
+    first, second = await yte.poll()
+    assert (first.kind, second.kind) == (STATUS, STATUS)
+    statuses = [await take(yte, one) for one in (first, second)]
+    assert [one.header.status_code for one in statuses if isinstance(one, StatusPackage)] == ["01", "03"]
+    assert statuses[1].header == reported.header
+    assert left_in(tmp_path) == []
+    for client in (yte, xd):
+        await client.close()
+
+
+async def test_a_trace_is_listed_until_it_is_taken_and_then_never_again(city: SoapCity, tmp_path: Path) -> None:
+    yte, xd = client_for(city, YTE, tmp_path), client_for(city, XD, tmp_path)
+    sent = a_document("H24.15")
+    await push(yte, sent)
+    await push(xd, a_status(sent, "01", "H24.15"))
+    [item] = await yte.poll()
+    assert await yte.poll() == (item,), "not taken yet"
+    await yte.confirm(item, ok=True)
+    for _ in range(3):
+        city.node.clock.advance(minutes=7)
+        assert await yte.poll() == ()
+    await push(xd, a_status(sent, "03", "H24.15"))
+    [later] = await yte.poll()
+    assert later != item
+    for client in (yte, xd):
+        await client.close()
+
+
+async def test_what_cannot_be_taken_is_left_alone_for_a_while(city: SoapCity, tmp_path: Path) -> None:
+    yte, xd = client_for(city, YTE, tmp_path), client_for(city, XD, tmp_path)
+    await push(yte, a_document("H24.15"))
+    [item] = await xd.poll()
+    await xd.confirm(item, ok=False)
+    assert await xd.poll() == ()
+    city.node.clock.advance(minutes=61)
+    assert await xd.poll() == (item,)
+    for client in (yte, xd):
+        await client.close()
+
+
+async def test_health_says_whether_we_are_let_in(city: SoapCity, tmp_path: Path) -> None:
+    good, bad = client_for(city, YTE, tmp_path), client_for(city, YTE, tmp_path, token="wrong")
+    await good.health()
+    with pytest.raises(PeerRefused) as caught:
+        await bad.health()
+    assert (caught.value.peer_code, caught.value.retry) == ("CheckPermission", "later")
+    for client in (good, bad):
+        await client.close()
+
+
+async def test_a_refusal_of_a_package_is_for_good(city: SoapCity, tmp_path: Path) -> None:
+    yte = client_for(city, YTE, tmp_path)
+    with pytest.raises(PeerRefused) as caught:
+        await push(yte, a_document("H24.999"))
+    assert (caught.value.peer_code, caught.value.retry) == ("M.OrganId", "never")
+    await push(yte, a_document("H24.15"))
+    conflicting = a_document("H24.15", files=(a_file(b"other"),))
+    with pytest.raises(PeerRefused, match="document_conflict"):
+        await push(yte, conflicting)
+    lenient = client_for(city, YTE, tmp_path, exists_is_sent=True)
+    assert await push(lenient, conflicting) == ""
+    for client in (yte, lenient):
+        await client.close()
+
+
+async def test_the_registry_is_listed(city: SoapCity, tmp_path: Path) -> None:
+    yte = client_for(city, YTE, tmp_path)
+    assert isinstance(yte, RegistrySource)
+    listed = {one.code: one.parent_code for one in (await yte.organs()).organs}
+    assert listed["H24.11.3"] == "H24.11"
+    assert listed["H24"] == ""
+    await yte.close()
+
+
+# ── Other partners ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def answering(response: web.Response | None, scratch: Path) -> AsyncIterator[EdocClient]:
+    """A client of a partner that gives one answer, whatever it is asked; None: it hangs up."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        if response is None:
+            assert request.transport is not None
+            request.transport.abort()
+            raise ConnectionResetError
+        return web.Response(body=response.body, status=response.status, headers=response.headers)
+
+    app = web.Application(client_max_size=1 << 20)
+    app.router.add_route("*", "/edoc", handle)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    options = EdocClientOptions(
+        endpoint=f"http://{host}:{port}/edoc", organ_id="H24", token="t", scratch=scratch, timeout_s=5.0
+    )
+    client = EdocClient(options, None, HeldClock())
+    try:
+        yield client
+    finally:
+        await client.close()
+        with suppress(Exception):
+            await runner.cleanup()
+
+
+def said(body: str, status: int = 200, content_type: str = "text/xml") -> web.Response:
+    """An answer of one envelope."""
+    return web.Response(body=envelope(body), status=status, content_type=content_type)
+
+
+FAULT = "<SOAP-ENV:Fault><faultcode>SOAP-ENV:{}</faultcode><faultstring>không được</faultstring></SOAP-ENV:Fault>"
+REPORT = (
+    "<CheckPermissionResponse><Report><IsSuccess>false</IsSuccess><ErrorList><Error><Code>{}</Code>"
+    "<Description>lỗi</Description></Error></ErrorList></Report></CheckPermissionResponse>"
+)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        None,
+        web.Response(body=b"<html>", content_type="text/html", status=502),
+        web.Response(body=b"", content_type="text/xml"),
+        web.Response(body=b"<a", content_type="text/xml"),
+        web.Response(body=b"not xml at all", content_type="text/xml"),
+        web.Response(body=b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', content_type="text/xml"),
+        web.Response(body=b"{}", content_type="application/json"),
+        web.Response(body=b"--x\r\n", headers={"Content-Type": 'multipart/related; boundary="x"'}),
+        said("<Other/>"),
+        said("", status=503),
+        said(FAULT.format("Server"), status=500),
+    ],
+)
+async def test_what_is_no_answer_is_tried_again(response: web.Response | None, tmp_path: Path) -> None:
+    async with answering(response, tmp_path) as client:
+        with pytest.raises(PeerUnreachable):
+            await client.health()
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "retry"),
+    [
+        (FAULT.format("Client"), 500, "Client", "never"),
+        (REPORT.format("M.SendDocument"), 200, "M.SendDocument", "never"),
+        (REPORT.format("Permission"), 200, "Permission", "later"),
+    ],
+)
+async def test_a_no_is_a_no(body: str, status: int, code: str, retry: str, tmp_path: Path) -> None:
+    async with answering(said(body, status), tmp_path) as client:
+        with pytest.raises(PeerRefused) as caught:
+            await client.health()
+    assert (caught.value.peer_code, caught.value.retry) == (code, retry)
+
+
+async def test_traces_without_a_namespace_are_read_and_unreadable_ones_passed_over(tmp_path: Path) -> None:
+    good = (
+        "<Status><From><OrganId>H24.15</OrganId></From><ResponseFor><OrganId>H24.11</OrganId>"
+        "<DocumentId>D</DocumentId></ResponseFor><StatusCode>3</StatusCode></Status>"
+    )
+    body = f'<e:GetTracesResponse xmlns:e="{V1_NAMESPACE}"><Traces><Status/>{good}</Traces></e:GetTracesResponse>'
+    async with answering(said(body), tmp_path) as client:
+        assert len(await client.traces()) == 2
+        await client._read_traces(HeldClock().now())
+        [raw] = client._traces.values()
+    package = read(raw)
+    assert isinstance(package, StatusPackage)
+    assert package.header.status_code == "3"
+
+
+async def test_a_document_that_is_none_is_malformed(tmp_path: Path) -> None:
+    async with answering(said("<edXML:Manifest/>"), tmp_path) as client:
+        with pytest.raises(Malformed) as caught:
+            async with client.fetch(Incoming(ref="D1", kind=DOCUMENT)):
+                pytest.fail("there is nothing to read")
+    assert caught.value.code is Code.WRONG_ROOT
+
+
+async def test_options_are_checked() -> None:
+    def peer(options: dict[str, str], secrets: dict[str, str]) -> None:
+        make_peer(
+            Partner(partner_id="p", adapter="edoc", options=options, secrets=secrets), PeerParts(clock=HeldClock())
+        )
+
+    good = {"endpoint": "https://truc.invalid/edoc", "system_id": "H24"}
+    peer(good, {"secret": "t"})
+    for options, secrets in (
+        ({**good, "soap": "1.3"}, {"secret": "t"}),
+        ({**good, "endpoint": "ftp://x"}, {"secret": "t"}),
+        ({**good, "fetch": "getEdoc"}, {"secret": "t"}),
+        (good, {}),
+        ({**good, "secret": "t"}, {}),
+    ):
+        with pytest.raises(Malformed) as caught:
+            peer(options, secrets)
+        assert caught.value.code is Code.BAD_SETTINGS
