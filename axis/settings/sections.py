@@ -40,6 +40,13 @@ class Node(Section):
             "Left out: the node's code for a city, none for a national node."
         ),
     )
+    neighbours: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Connected systems that are axes of their own, by id. Only what is from or for organisations of ours "
+            "passes between them and us: nothing of theirs is carried to another axis, or the other way round."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -211,6 +218,14 @@ class Exchange(Section):
         7_200.0,
         gt=0,
         description="A sender's system is told of a package that still waits to be pushed after this long.",
+    )
+    expires_after_days: int = Field(
+        30,
+        ge=0,
+        description=(
+            "Days that a package waits for a system that fetches; then it is given up (dead) and its sender told. "
+            "0: as long as it takes."
+        ),
     )
     push_places: int = Field(200, gt=0, le=5_000, description="Pushes under way at once, to all partners together.")
     partner_first_places: int = Field(2, gt=0, description="Pushes at once to one partner, to begin with.")
