@@ -166,8 +166,7 @@ class Courier:
             acknowledged=acknowledged,
             unknown=unknown,
         )
-        if before is None:
-            await self._record_taken(manifest, digest, taken)
+        await self._record_taken(manifest, digest, taken)
         return taken
 
     # ── packing ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -291,7 +290,7 @@ class Courier:
             "acknowledged": list(taken.acknowledged),
         }
         leaf = make_leaf(LeafKind.COURIER_TAKEN, at, fields)
-        with suppress(Stale):  # another process took the same file just now, and has recorded it
+        with suppress(Stale):  # it was taken before, by whomever: the first record stands
             await self._context.store.submit(Hot(inserts=(_row(manifest, digest, at), leaf)))
 
 

@@ -19,9 +19,11 @@ from axis.edxml.writer import to_bytes
 from axis.errors import Busy, Code, Malformed, NotAllowed, NotFound
 from axis.exchange.courier import Courier, Taken, node_keys
 from axis.exchange.service import Exchange
+from axis.exchange.values import Accepted, Source
 from axis.keys import NodeKey
 from axis.ops.courier_desk import StatusSaid, make_reply, open_bundle, write_status
 from axis.store import queries
+from axis.store.spool import Spooled
 from axis.store.store import Store
 from axis.terms import PackageKind, StatusCode
 from tests.exchange.harness import Node, a_document, a_status, make_node
@@ -301,6 +303,29 @@ async def test_a_node_that_takes_nothing_in_takes_no_answer_and_then_does(world:
     assert await node.count("courier_bundle") == 0
     taken = await world.courier.take(reply)
     assert [item.outcome for item in taken.items] == ["accepted"]
+
+
+async def test_a_node_that_is_overloaded_within_an_answer_takes_the_rest_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = [to_bytes(a_document("H24.11", sender="H24.88", number=number)) for number in ("1", "2")]
+    reply = world.a_reply(*packages)
+    accept, calls = Exchange.accept, 0
+
+    async def overloaded(exchange: Exchange, source: Source, spooled: Spooled) -> Accepted:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Busy(Code.OVERLOADED)
+        return await accept(exchange, source, spooled)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Exchange, "accept", overloaded)
+        with pytest.raises(Busy):
+            await world.courier.take(reply)
+    assert await world.node.count("courier_bundle") == 0
+    taken = await world.courier.take(reply)
+    assert ([item.outcome for item in taken.items], taken.taken_before) == (["repeated", "accepted"], False)
 
 
 async def test_nothing_is_packed_when_nothing_waits(world: World) -> None:
