@@ -12,6 +12,7 @@ from axis import __version__
 from axis.cli import (
     adapters,
     calendar,
+    conformance,
     courier,
     deadlines,
     deliveries,
@@ -58,6 +59,7 @@ for part in (
     signatures.app,
     trust.app,
     calendar.app,
+    conformance.app,
     courier.app,
     deadlines.app,
     mail.app,
