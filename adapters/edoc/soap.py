@@ -221,11 +221,11 @@ class _Target:
         del self._new_decoder
 
     def _begin_section(self, tag: str, node: Node) -> None:
-        name = tag.removeprefix(f"{{{self._version}}}")
-        if name not in ("Header", "Body") or name in self._sections or (name == "Header" and self._sections):
-            raise SoapFault(
-                Fault.CLIENT, "Header, then Body, once each, in the namespace of the Envelope", at="Envelope"
-            )
+        namespace, _, name = tag.rpartition("}")
+        known = namespace == f"{{{self._version}" and name in ("Header", "Body")
+        if not known or name in self._sections or (name == "Header" and self._sections):
+            detail = "Header, then Body, once each, in the namespace of the Envelope"
+            raise SoapFault(Fault.CLIENT, detail, at="Envelope")
         self._sections[name] = node
 
     def _check_understood(self, node: Node) -> None:
