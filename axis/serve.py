@@ -29,6 +29,7 @@ from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
+from axis.exchange.expiring import Expiring
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
@@ -43,6 +44,7 @@ from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.figures import FiguresKeeper
 from axis.ops.following import Following
 from axis.ops.logs import configure_logs
+from axis.ops.outward import CallBounds, Outward
 from axis.ops.reconciling import Nightly
 from axis.ops.registry_sync import RegistryFollower, SyncWish
 from axis.ops.reminding import Reminding
@@ -51,6 +53,7 @@ from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
+from axis.ops.webhooks import Teller, Webhooks
 from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
 from axis.store import queries
@@ -149,6 +152,8 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
         loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
+        teller = _teller(stack, works, settings, clock)
+        loops.append(Webhooks(store, clock, teller, timedelta(days=settings.webhook.give_up_days)).run())
         loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
         partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
@@ -158,13 +163,16 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
         jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
+        if (days := settings.exchange.expires_after_days) > 0:
+            expiring = Expiring(context, timedelta(days=days))
+            jobs.append(Job(name="expiry", run=expiring.run, every=timedelta(hours=1)))
         loops.append(Schedule(store, clock, jobs).run())
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
         )
         loops += adapter_loops(parts)
         await _start_loops(stack, loops)
-        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly)))
+        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly, teller)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -350,10 +358,18 @@ async def _start_loops(stack: AsyncExitStack, loops: Sequence[Coroutine[None, No
     stack.push_async_callback(stop)
 
 
+def _teller(stack: AsyncExitStack, works: Works, settings: Settings, clock: Clock) -> Teller:
+    """What tells webhooks."""
+    rules = settings.webhook
+    outward = Outward(CallBounds(timeout_s=rules.timeout_s, private_addresses=rules.private_addresses))
+    stack.push_async_callback(outward.close)
+    return Teller(clock, works.key, outward, f"urn:axis:{settings.node.code}")
+
+
 def _application(
-    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly]
+    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly, Teller]
 ) -> web.Application:
-    outbox, nightly = told
+    outbox, nightly, teller = told
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
@@ -364,7 +380,9 @@ def _application(
         tls=settings.server.tls_certificate_file is not None,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
-    api = ApiParts(exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings)
+    api = ApiParts(
+        exchange=parts.exchange, store=parts.store, clock=parts.clock, settings=settings, key=parts.key, teller=teller
+    )
     web_parts = WebParts(
         console=console,
         disk=disk,

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, kpi, large, parsing, pending, shapes, signatures
+from benchmarks import facts, fronts, kpi, large, parsing, pending, shapes, signatures
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -57,6 +57,9 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     with _postgres() as url, node(folder / "postgres", database_url=url) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
+    with node(folder / "fronts", **fronts.SETTINGS) as running:
+        costs = fronts.measure(running, 2_000_000 if quick else 50_000_000, 40 if quick else 1_000)
+    figures["fronts"] = [asdict(cost) for cost in costs]
     figures |= _signatures(folder, seconds)
     size = kpi.QUICK if quick else kpi.FULL
     figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)

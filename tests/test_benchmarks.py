@@ -38,6 +38,9 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     assert [(one["database"], one["organisations"], one["waiting"]) for one in figures["pending"]] == [
         (database, organs, 3_000) for database in ("sqlite", "postgresql") for organs in ("one", "two")
     ]
+    assert [(one["front"], one["packages"]) for one in figures["fronts"]] == [
+        (front, packages) for front in ("vxp", "edoc", "api") for packages in (40, 2)
+    ]
     assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
     assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
     assert figures["loop"]["callbacks"] > 0

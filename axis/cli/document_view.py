@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from axis.cli.options import print_fields, print_table, with_access
-from axis.clock import to_local
+from axis.clock import SystemClock, to_local
 from axis.errors import Code, NotFound
 from axis.ops.access import Access
 from axis.store import queries
 from axis.store.act_view import ActView, Related
 from axis.store.document_view import DocumentDetail, ReceiverPage, ReceiverView, read_document
-from axis.store.records import Document
+from axis.store.records import Document, Hold
 from axis.store.views import Scope
 from axis.terms import Answer, DeliveryState, StatusCode
 from axis.text import comparison_form
@@ -101,6 +101,7 @@ def _receiver(view: ReceiverView) -> dict[str, Any]:
         "addressed_as": delivery.addressed_as,
         "place": str(delivery.place),
         "transport": str(first.state) if first else None,
+        "held": held.reason if (held := _held(view)) else None,
         "handed_over_at": _iso(first.handed_over_at) if first else None,
         "acknowledged_at": _iso(first.acknowledged_at) if first else None,
         "last_error": first.last_error if first else None,
@@ -168,6 +169,19 @@ def _iso(at: datetime | None) -> str | None:
 # ── for people ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _held(view: ReceiverView) -> Hold | None:
+    return view.travels[0].held_at(SystemClock().now()) if view.travels else None
+
+
+def _way(view: ReceiverView) -> str:
+    """How far the document itself has come."""
+    if not view.travels:
+        return words.OTHER_AXIS.word
+    if (hold := _held(view)) is not None:
+        return f"{words.HELD.word}: {hold.reason}"
+    return words.TRANSPORT[view.travels[0].consignment.state].word
+
+
 def show_receivers(detail: DocumentDetail) -> None:
     """The document, and per receiver how it travelled and what it said."""
     document = detail.document
@@ -184,7 +198,7 @@ def show_receivers(detail: DocumentDetail) -> None:
     rows = [
         (
             f"{view.delivery.receiver_organ} {view.name or view.delivery.receiver_name or ''}",
-            words.TRANSPORT[view.travels[0].consignment.state].word if view.travels else words.OTHER_AXIS.word,
+            _way(view),
             _status(view.delivery.status_code),
             _at(view.delivery.status_at),
             "" if view.delivery.state is DeliveryState.OPEN else words.DELIVERY_STATE[view.delivery.state].word,

@@ -1,12 +1,21 @@
 """`axis partners`: whom the node calls, how they fare, and when they are not to be called."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say, with_access
+from axis.cli.options import (
+    ConfigOption,
+    JsonOption,
+    print_json,
+    print_table,
+    read_moment,
+    say,
+    show_moment,
+    with_access,
+)
 from axis.clock import SystemClock
 from axis.errors import Code, Malformed
 
@@ -43,7 +52,7 @@ def list_partners(config: ConfigOption = None, json: JsonOption = False) -> None
 def pause(
     partner_id: PartnerId,
     until: Annotated[
-        str, typer.Option(help="When it may be called again: 2026-11-25T06:00, with its offset or local.")
+        str, typer.Option(help="When it may be called again: 2026-11-25T06:00, in Vietnam unless its offset is given.")
     ],
     reason: Annotated[str, typer.Option(help="Why, for people.")],
     begin: Annotated[str | None, typer.Option("--from", help="When it begins; left out: now.")] = None,
@@ -53,7 +62,7 @@ def pause(
     from axis.ops.partners import plan_downtime
 
     now = SystemClock().now()
-    starts_at, ends_at = _moment(begin, "--from") if begin else now, _moment(until, "--until")
+    starts_at, ends_at = read_moment(begin, "--from") or now, read_moment(until, "--until") or now
     if ends_at <= max(starts_at, now):
         raise Malformed(Code.BAD_REQUEST, "ends before it begins, or has ended", at="--until")
     if not reason.strip():
@@ -63,7 +72,8 @@ def pause(
         await plan_downtime(access, partner_id, (starts_at, ends_at), reason.strip(), ACTOR)
 
     with_access(config, change)
-    say(f"Tạm dừng gọi {partner_id} đến {ends_at:%Y-%m-%d %H:%M}Z.", f"{partner_id} is not called until {ends_at}.")
+    when = show_moment(ends_at)
+    say(f"Tạm dừng gọi {partner_id} đến {when}.", f"{partner_id} is not called until {when}.")
 
 
 @partners_app.command("resume")
@@ -76,14 +86,6 @@ def resume(partner_id: PartnerId, config: ConfigOption = None) -> None:
 
     with_access(config, change)
     say(f"Gọi lại {partner_id}.", f"{partner_id} is called again.")
-
-
-def _moment(text: str, at: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise Malformed(Code.BAD_REQUEST, "not a date and time", at=at) from e
-    return found.astimezone(UTC)
 
 
 def _plain(value: object) -> object:

@@ -199,7 +199,8 @@ def explain_route(
     moment = read_moment(at, "--at")
 
     async def ask(access: Access) -> "Explanation":
-        return explain(router_of(access.settings), await access.directory(moment), sender, receiver)
+        calls = await access.calls(moment)
+        return explain(router_of(access.settings), await access.directory(moment), sender, receiver, calls)
 
     found = with_access(config, ask)
     if json:

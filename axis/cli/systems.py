@@ -61,7 +61,7 @@ def add(
     from adapters.base import adapter_names
     from axis.ops.access import Access, Connecting
 
-    _check_id(system_id)
+    check_id(system_id)
     if front not in adapter_names():
         raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(adapter_names())}", at="--front")
     codes = tuple(dict.fromkeys(code.strip() for code in serves.split(",") if code.strip()))
@@ -277,7 +277,7 @@ def make_account(config: Path | None, name: str, roles: tuple[Role, ...], passwo
     return chosen
 
 
-def _check_id(system_id: str) -> None:
+def check_id(system_id: str) -> None:
     """An id stands in headers, and behind a dot in the ids of list items."""
     if len(system_id) not in range(1, _ID_CHARS + 1) or not all(
         c.isascii() and (c.isalnum() or c in "-_") for c in system_id

@@ -6,13 +6,16 @@ stand in `route_words`. Nothing here changes anything.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
+from axis.clock import VIETNAM
 from axis.delivery.directory import Directory
 from axis.delivery.router import ChosenBy, Destination, Router, UplinkChoice
 from axis.errors import AxisError, Code
 from axis.organ.codes import canonical_form
 from axis.organ.model import Organ
+from axis.store.records import Downtime, PartnerState
 from axis.terms import Place
 
 
@@ -63,11 +66,24 @@ class Said(StrEnum):
     DEFAULT = "default"
     NO_UPLINK = "no_uplink"
     SYSTEM_DISABLED = "system_disabled"
+    PAUSED = "paused"
+    PAUSE_PLANNED = "pause_planned"
+    DOWN = "down"
     TO_SYSTEM = "to_system"
     TO_UPLINK = "to_uplink"
     WAITS = "waits"
     ELSEWHERE = "elsewhere"
+    BETWEEN_AXES = "between_axes"
     REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What is known of calls to partners: it decides nothing about routes, but what goes there waits."""
+
+    at: datetime | None = None  # of which moment this is
+    downtimes: tuple[Downtime, ...] = ()  # planned ones that have not ended
+    down: Mapping[str, PartnerState] = field(default_factory=dict)  # partners that do not answer, by id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +112,11 @@ class Explanation:
         return self.destination is not None and self.decided_by not in (DecidedBy.WAITS, DecidedBy.ELSEWHERE)
 
 
-def explain(router: Router, directory: Directory, sender: str, receiver: str) -> Explanation:
-    """Explain the way of a package from one code to another, with the directory's routes and rules."""
+def explain(router: Router, directory: Directory, sender: str, receiver: str, calls: Calls = Calls()) -> Explanation:
+    """Explain the way of a package from one code to another, with the directory's routes and rules.
+
+    calls: whether the partner there is called now.
+    """
     inward = not router.is_ours(directory, sender)
     sender_step = _sender(directory, sender, inward=inward)
     destination, error = _decide(router, directory, receiver, inward=inward)
@@ -107,6 +126,8 @@ def explain(router: Router, directory: Directory, sender: str, receiver: str) ->
     if sender_step.said is Said.SENDER_UNKNOWN:
         destination, error, decided_by = None, Code.UNKNOWN_SENDER, DecidedBy.SENDER_UNKNOWN
     system_id = directory.route(destination.organ) if destination and destination.place is Place.LOCAL else None
+    if destination is not None:
+        steps += _waiting(calls, destination.uplink_id or directory.pushed_by(destination.organ))
     steps += _end(directory, destination, system_id, error)
     return Explanation(
         sender=sender,
@@ -167,7 +188,11 @@ class _Trace:
                 return
         if organ is not None:
             yield from self._systems(organ)
-            if self._directory.via(organ.organ_id) is not None:
+            system_id = self._directory.route(organ.organ_id)
+            if system_id is not None and self._inward and self._router.is_neighbour(system_id):
+                self.decided_by = DecidedBy.ELSEWHERE
+                yield Step(said=Said.BETWEEN_AXES, facts={"system": system_id})
+            if system_id is not None:
                 return
         yield from self._tree(organ)
 
@@ -261,6 +286,24 @@ def _choice(choice: UplinkChoice, decides: str) -> Step:
         "decides": decides,
     }
     return Step(said=said, facts=facts)
+
+
+def _waiting(calls: Calls, partner_id: str | None) -> Iterator[Step]:
+    """Why what goes to a partner that we call waits before it is sent."""
+    for one in calls.downtimes:
+        if one.partner_id == partner_id:
+            began = calls.at is None or one.starts_at <= calls.at
+            times = {"since": _moment(one.starts_at), "until": _moment(one.ends_at)}
+            said = Said.PAUSED if began else Said.PAUSE_PLANNED
+            yield Step(said=said, facts={"partner": one.partner_id, **times, "reason": one.reason})
+    if partner_id is not None and partner_id in calls.down:
+        state = calls.down[partner_id]
+        facts = {"partner": partner_id, "since": _moment(state.since), "error": state.last_error or "-"}
+        yield Step(said=Said.DOWN, facts=facts)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(VIETNAM):%H:%M %d/%m/%Y}"
 
 
 def _end(

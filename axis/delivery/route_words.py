@@ -93,6 +93,18 @@ SENTENCES: dict[Said, tuple[str, str]] = {
         "Hệ thống {system} đang bị khóa: văn bản chờ, không mất, đến khi mở lại.",
         "The system {system} is disabled: documents wait, and none is lost, until it is enabled.",
     ),
+    Said.PAUSED: (
+        "Tạm ngừng gọi {partner} từ {since} đến {until} ({reason}): gói tin chờ, không mất.",
+        "{partner} is not called from {since} until {until} ({reason}): packages wait, and none is lost.",
+    ),
+    Said.PAUSE_PLANNED: (
+        "Sẽ tạm ngừng gọi {partner} từ {since} đến {until} ({reason}).",
+        "{partner} will not be called from {since} until {until} ({reason}).",
+    ),
+    Said.DOWN: (
+        "Không liên lạc được với {partner} từ {since} ({error}): gói tin chờ và được gửi lại khi liên lạc được.",
+        "{partner} does not answer since {since} ({error}): packages wait, and are sent once it does.",
+    ),
     Said.TO_SYSTEM: (
         "Kết quả: {organ} nhận qua hệ thống {system}.",
         "Result: {organ} is reached by the system {system}.",
@@ -108,6 +120,10 @@ SENTENCES: dict[Said, tuple[str, str]] = {
     Said.ELSEWHERE: (
         "Kết quả: {organ} không do trục này phục vụ: chỉ ghi nhận; nếu không còn nơi nhận nào ở đây thì bị từ chối.",
         "Result: {organ} is not served here: only recorded; a package without any receiver of ours is refused.",
+    ),
+    Said.BETWEEN_AXES: (
+        "{system} là một trục khác: văn bản của trục khác không đi qua trục này để đến đó.",
+        "{system} is an axis of its own: what comes from another axis is not carried there by us.",
     ),
     Said.REFUSED: ("Kết quả: gói tin bị từ chối [{code}].", "Result: the package is refused [{code}]."),
 }

@@ -3,10 +3,13 @@
 An organisation's own system, else its nearest ancestor's. A code outside our tree goes to the uplink whose prefix is
 the longest that fits; of one prefix, a rule in the database stands before the settings; else to the default one.
 What is inside our tree never goes up.
+
+A connected system may be an axis of its own (a neighbour). It gets what our organisations send to those that it serves,
+and brings what those send to ours. Between it and other axes we carry nothing: they have their own ways.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from axis.delivery.directory import Directory
@@ -63,8 +66,14 @@ class Destination:
 class Router:
     """The rules of one node. Knows no database: the directory is handed in with each question."""
 
-    def __init__(self, prefixes: Sequence[str], uplinks: Sequence[UplinkPrefixes]) -> None:
-        """prefixes: codes of the trees that this node holds whole: what is below and not registered does not exist."""
+    def __init__(
+        self, prefixes: Sequence[str], uplinks: Sequence[UplinkPrefixes], neighbours: Collection[str] = ()
+    ) -> None:
+        """prefixes: codes of the trees that this node holds whole: what is below and not registered does not exist.
+
+        neighbours: systems that are axes of their own.
+        """
+        self._neighbours = frozenset(neighbours)
         self._prefixes = tuple(canonical_form(prefix) for prefix in prefixes)
         self._uplink_ids = frozenset(uplink.uplink_id for uplink in uplinks)
         self._settings = {canonical_form(prefix): uplink.uplink_id for uplink in uplinks for prefix in uplink.prefixes}
@@ -81,10 +90,16 @@ class Router:
             chosen.append(UplinkChoice(uplink_id=self._default, by=ChosenBy.DEFAULT))
         return tuple(chosen)
 
+    def is_neighbour(self, system_id: str | None) -> bool:
+        """Whether a connected system is an axis of its own."""
+        return system_id in self._neighbours
+
     def is_ours(self, directory: Directory, code: str) -> bool:
-        """Whether a code belongs to this node: it has a system here, or lies within our tree."""
+        """Whether a code belongs to this node: it has a system here that is no axis, or lies within our tree."""
         canonical = directory.registry.canonical(code)
-        return directory.route(canonical) is not None or self.tree_of(canonical) is not None
+        system_id = directory.route(canonical)
+        served = system_id is not None and not self.is_neighbour(system_id)
+        return served or self.tree_of(canonical) is not None
 
     def tree_of(self, canonical: str) -> str | None:
         """The prefix of the tree of ours in which a code in canonical form lies."""
@@ -97,8 +112,8 @@ class Router:
         closed organisation that nobody succeeds.
         """
         local = self.route_inward(directory, code)
-        if local.place is Place.LOCAL:
-            return local
+        if local.place is Place.LOCAL or directory.route(local.organ) is not None:
+            return replace(local, place=Place.LOCAL)
         uplink = next((choice for choice in self.choices(directory, local.organ) if choice.usable), None)
         if uplink is not None and not self.is_ours(directory, code):
             return Destination(
@@ -109,7 +124,7 @@ class Router:
         raise UnknownOrgan(Code.UNKNOWN_RECEIVER, code)
 
     def route_inward(self, directory: Directory, code: str) -> Destination:
-        """Where a receiver of a package from an uplink is reached: here, or elsewhere (then only recorded)."""
+        """Where a receiver of a package from another axis is reached: here, or elsewhere (then only recorded)."""
         resolved = directory.registry.resolve(code)
         if resolved is None:
             return Destination(organ=canonical_form(code), addressed_as=code, place=Place.ELSEWHERE)

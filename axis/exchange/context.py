@@ -14,11 +14,12 @@ from axis.delivery.directory import CurrentDirectory
 from axis.delivery.router import Router
 from axis.edxml.model import Limits
 from axis.errors import Busy, Code
+from axis.exchange.values import Source
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
 from axis.store.records import Audit, QueueRow, SystemEvent
 from axis.store.store import Store
-from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind
+from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES, EventKind, Origin
 
 _FEW = 100  # receivers whose rows are made on the event loop: some 4 ms
 _DECISIONS = 8  # how often a use case decides anew when others write first
@@ -82,6 +83,10 @@ class Context:
     router: Router
     policy: Policy = field(default_factory=Policy)
     wake: Wake = field(default_factory=Wake)
+
+    def is_from_outside(self, source: Source) -> bool:
+        """Whether a package comes from another axis: one that we call, or one that calls us."""
+        return source.origin is Origin.UPLINK or self.router.is_neighbour(source.system_id)
 
     def new_id(self) -> str:
         """A fresh identifier for the present moment."""

@@ -27,7 +27,7 @@ from axis.ids import DocumentUid, PackageId
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import Blob, Document, StatusEvent
-from axis.terms import BusinessType, Origin, PackageKind, Place
+from axis.terms import BusinessType, PackageKind, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class DocumentIntake:
     def _destinations(self, source: Source, package: DocumentPackage) -> tuple[Destination, ...]:
         """Where each receiver is reached, each once. Raises UnknownOrgan or Rejected naming every bad code."""
         codes = addressed_codes(package.header, business_type(package.header), self._context.policy.receiver_types)
-        if source.origin is Origin.UPLINK:
+        if self._context.is_from_outside(source):
             return _once(self._inward(codes))
         directory, router = self._context.directory.current, self._context.router
         found: list[Destination] = []

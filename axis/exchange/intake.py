@@ -72,7 +72,7 @@ class Intake:
         if package.kind not in source.kinds:
             raise NotAllowed(Code.MISSING_SCOPE, f"a package of kind {package.kind}")
         sender = package.header.sender.organ_id
-        if source.origin is Origin.UPLINK and self._is_echo(sender):
+        if self._context.is_from_outside(source) and self._is_echo(sender):
             return await self._acknowledge_echo(source, spooled, package)
         from_organ = self._sender(source, sender)
         at = self._context.clock.now()

@@ -27,8 +27,9 @@ from axis.delivery.shares import Wish, share
 from axis.errors import AxisError
 from axis.exchange import parcel as rows
 from axis.exchange.context import Context
+from axis.exchange.held import UNSENT
 from axis.exchange.partners import Line, Partners
-from axis.exchange.sending import UNSENT, Reach, Sending, SendingPolicy, sender_events
+from axis.exchange.sending import Reach, Sending, SendingPolicy, sender_events
 from axis.store import partners as stored
 from axis.store import queries
 from axis.store.hot import Hot, QueueDelayed, Stale

@@ -6,28 +6,29 @@ taken from us meanwhile: the partner has it.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 
 from axis.delivery.backoff import Backoff
 from axis.delivery.peer import Outgoing, ReceiverState, Recipient, Sent
 from axis.errors import AxisError, PeerRefused, PeerUnreachable
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context, EventAbout
+from axis.exchange.held import UNSENT, excused_time, hold_on
 from axis.exchange.partners import Line
 from axis.organ.codes import canonical_form
 from axis.store import queries
-from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueMoved
-from axis.store.records import Consignment, Package, QueueRow, Row, SystemEvent
+from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, Hot, QueueDone, QueueHeld, QueueMoved
+from axis.store.records import Consignment, Hold, Package, QueueRow, Row, SystemEvent
 from axis.terms import EventKind, Origin, TransportState, Urgency
 
 log = structlog.get_logger(__name__)
 
-UNSENT = (TransportState.QUEUED, TransportState.RETRYING)
 _ASK = "ask"
 _WORDS = 500  # characters of an error that are kept
 _TOLD_RECEIVERS = 100  # that one event names
@@ -52,6 +53,7 @@ class Tried(NamedTuple):
 class SendingPolicy:
     """When a package is tried and asked after again."""
 
+    held_look_s: float = 600.0  # between looks at what is held back; when its hold is removed, it is looked at at once
     backoff: Backoff = field(default_factory=Backoff)
     ask: Backoff = field(  # how often the partner is asked whether the receivers have a package
         default_factory=lambda: Backoff(delays_s=(5, 30, 120, 600, 3600, 14400), give_up_s=5 * 86_400)
@@ -69,10 +71,13 @@ class Sending:
 
     async def send(self, line: Line, row: QueueRow) -> Tried:
         """Push the package of a claimed row and record what came of it."""
-        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
+        push, hold = await self._context.store.read(partial(self._look, row))
         if push is None:
             raise LookupError(row.package_id)  # a foreign key forbids it
         waiting = [c for c in push.consignments if c.state in UNSENT]
+        if hold is not None:
+            await self._context.settle(partial(self._held, row, hold))
+            return Tried(Reach.NOT_ASKED)
         if not waiting:
             await self._context.settle(partial(self._nothing_to_send, row, push.consignments))
             return Tried(Reach.NOT_ASKED)
@@ -88,6 +93,19 @@ class Sending:
             await self._context.settle(partial(self._sent, line, row, sent, ids))
             log.info("package_handed_over", partner=line.partner_id, package_id=row.package_id, peer_ref=sent.ref)
             return Tried(Reach.REACHED)
+
+    def _look(self, row: QueueRow, conn: Connection) -> tuple[queries.PushContent | None, Hold | None]:
+        push = queries.push(conn, row.package_id, row.partner_id)
+        return push, None if push is None else hold_on(conn, push, row.partner_id, self._context.clock.now())
+
+    async def _held(self, row: QueueRow, hold: Hold) -> tuple[Hot | None, None]:
+        """It waits where it is in its document's order, and loses no try; looked at again when the hold ends."""
+        if not await self._is_ours(row):
+            return None, None
+        look_at = self._context.clock.now() + timedelta(seconds=self._policy.held_look_s)
+        due_at = look_at if hold.ends_at is None else min(look_at, hold.ends_at)
+        change = QueueHeld(queue_id=row.queue_id, fence=row.fence, held_by=hold.hold_id, due_at=due_at)
+        return Hot(changes=(change,)), None
 
     async def put_off(self, row: QueueRow, words: str) -> None:
         """A row on which this node itself stumbles is tried again later, like any other that failed."""
@@ -186,8 +204,8 @@ class Sending:
         if not await self._is_ours(row):
             return None, None
         now = self._context.clock.now()
-        due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at)
-        push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
+        push, kept = await self._context.store.read(partial(_with_excuse, row, now))
+        due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at + kept)
         waiting = [c for c in push.consignments if c.state in UNSENT] if push else []
         if push is None or (row.task == _ASK and due_at is not None):
             return Hot(changes=(_later(row, due_at or now, row.attempts + 1),)), None
@@ -277,6 +295,12 @@ class Sending:
             fields = {"package_id": row.package_id, "receivers": open_ones}
             return done, (self._context.audit("never_acknowledged", row.partner_id, fields),)
         return _later(row, due_at, row.attempts + 1), ()
+
+
+def _with_excuse(row: QueueRow, now: datetime, conn: Connection) -> tuple[queries.PushContent | None, timedelta]:
+    """What a row is about, and how much of its time does not count: it was held back, or its partner not called."""
+    push = queries.push(conn, row.package_id, row.partner_id)
+    return push, timedelta() if push is None else excused_time(conn, push, row, now)
 
 
 def sender_events(

@@ -70,8 +70,8 @@ class StatusIntake:
     async def accept(self, entry: Entry, package: StatusPackage) -> Accepted:
         """Keep the status, apply it, and send it to the organisation it is for.
 
-        Raises WrongState(STATUS_UNMATCHED) for a local system's status that fits no document; from an uplink such a
-        one is kept as an orphan.
+        Raises WrongState(STATUS_UNMATCHED) for a local system's status that fits no document; from another axis such
+        a one is kept as an orphan.
         """
         report = self._report(entry, package)
         return await self._context.settle(partial(self._decide, report))
@@ -89,7 +89,7 @@ class StatusIntake:
 
     def _destination(self, source: Source, code: str) -> Destination:
         directory, router = self._context.directory.current, self._context.router
-        if source.origin is not Origin.UPLINK:
+        if not self._context.is_from_outside(source):
             return router.route(directory, code)
         destination = router.route_inward(directory, code)
         if destination.place is not Place.LOCAL:
@@ -101,7 +101,7 @@ class StatusIntake:
         found = await self._context.store.read(partial(self._look, report))
         if (same := found.same) is not None:
             return None, _answer(Outcome.REPEATED, same.package_id, same.document_uid)
-        if found.nothing and entry.source.origin is not Origin.UPLINK:
+        if found.nothing and not self._context.is_from_outside(entry.source):
             raise WrongState(Code.STATUS_UNMATCHED, report.sought.response_for.document_id or "", at="ResponseFor")
         package_id = entry.package_id(self._context)
         verdict = await self._judge(report, found, package_id)

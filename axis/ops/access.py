@@ -19,6 +19,7 @@ from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
 from axis.clock import SystemClock, local_day, today
 from axis.delivery.directory import Directory
+from axis.delivery.explain import Calls
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
@@ -26,7 +27,7 @@ from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
-from axis.store import registry, systems
+from axis.store import partners, registry, systems
 from axis.store.engine import StoreOptions
 from axis.store.records import Account, System
 from axis.store.store import Store
@@ -64,6 +65,14 @@ class Access:
         if at is None:
             return Directory(snapshot, self.key, today(SystemClock()))
         return Directory(snapshot.as_of(at), self.key, local_day(at))
+
+    async def calls(self, at: datetime | None = None) -> Calls:
+        """Which partners are not called, or do not answer, now; at: what is planned for another moment."""
+        moment = at or SystemClock().now()
+        planned = await self.store.read(lambda conn: partners.downtimes(conn, moment))
+        told = await self.store.read(partners.states) if at is None else ()
+        down = {one.partner_id: one for one in told if one.state == partners.DOWN}
+        return Calls(at=moment, downtimes=planned, down=down)
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.
@@ -148,7 +157,7 @@ def store_options(settings: Settings) -> StoreOptions:
 def router_of(settings: Settings) -> Router:
     """The rules of the settings by which receivers are reached."""
     uplinks = [UplinkPrefixes(uplink_id=uplink.id, prefixes=uplink.prefixes) for uplink in settings.uplink]
-    return Router(settings.node.prefixes, uplinks)
+    return Router(settings.node.prefixes, uplinks, settings.node.neighbours)
 
 
 def trust_folder(settings: Settings) -> Path:

@@ -7,16 +7,13 @@ counts is the judge's business, since CRLs and OCSP answers are signed.
 
 import asyncio
 import hashlib
-import ipaddress
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Protocol
 
 import aiohttp
 import structlog
-from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -24,6 +21,7 @@ from cryptography.x509 import ocsp
 
 from axis.clock import Clock
 from axis.exchange.checking import need_id
+from axis.ops.outward import Forbidden, check_url, connector
 from axis.settings import Settings
 from axis.store import queries
 from axis.store.hot import Hot
@@ -79,34 +77,6 @@ class Fetched:
     next_update: datetime | None = None
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only, so that a name cannot lead into private networks."""
-
-    def __init__(self, *, private_addresses: bool) -> None:
-        self._private = private_addresses
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:  # noqa: ANN401
-        """The usable addresses of a host. Raises OSError when there is none."""
-        found = await self._inner.resolve(host, port, family)
-        usable = [row for row in found if self._private or is_public(row["host"])]
-        if not usable:
-            raise OSError(f"{host} has no public address")
-        return usable
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-        await self._inner.close()
-
-
-def is_public(host: str) -> bool:
-    """Whether an address lies on the public internet; a name is no address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_global
-    except ValueError:
-        return False
-
-
 class CurrentJudge(Protocol):
     """Gives the judge in force."""
 
@@ -128,8 +98,8 @@ class Asking:
 
     def session(self) -> aiohttp.ClientSession:
         """A session that reaches allowed addresses only; the caller closes it."""
-        connector = aiohttp.TCPConnector(resolver=PublicResolver(private_addresses=self._bounds.private_addresses))
-        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._bounds.timeout_s))
+        guarded = connector(private_addresses=self._bounds.private_addresses)
+        return aiohttp.ClientSession(connector=guarded, timeout=aiohttp.ClientTimeout(total=self._bounds.timeout_s))
 
     async def fetch(self, session: aiohttp.ClientSession, need: Need | NeedRow) -> Fetched:
         """What one need asks for. Raises what UNFETCHED lists."""
@@ -148,14 +118,13 @@ class Asking:
         self, session: aiohttp.ClientSession, url: str, body: bytes | None = None, media_type: str = ""
     ) -> bytes:
         """What an address answers, within the bounds. body: is posted. Raises what UNFETCHED lists."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Unusable("only http and https addresses are asked")
-        if _is_address(parts.hostname) and not (self._bounds.private_addresses or is_public(parts.hostname)):
-            raise Unusable("a private address")
+        try:
+            address = check_url(url, private_addresses=self._bounds.private_addresses)
+        except Forbidden as e:
+            raise Unusable(str(e)) from e
         method = "GET" if body is None else "POST"
         headers = {"Content-Type": media_type} if media_type else None
-        async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+        async with session.request(method, address, data=body, headers=headers, allow_redirects=False) as response:
             if response.status != 200:  # noqa: PLR2004 - OK
                 raise Unusable(f"HTTP {response.status}")
             content = bytearray()
@@ -366,11 +335,3 @@ def read_issuer(content: bytes) -> bytes:
         except ValueError:
             found = pkcs7.load_der_pkcs7_certificates(content)
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

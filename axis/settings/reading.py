@@ -30,6 +30,7 @@ from axis.settings.sections import (
     Trust,
     Uplink,
     Vxp,
+    Webhook,
     WorkingTime,
     first_line,
 )
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     vxp: Vxp = Vxp()
     edoc: Edoc = Edoc()
     api: Api = Api()
+    webhook: Webhook = Webhook()
     exchange: Exchange = Exchange()
     reconcile: Reconcile = Reconcile()
     trust: Trust = Trust()

@@ -40,6 +40,13 @@ class Node(Section):
             "Left out: the node's code for a city, none for a national node."
         ),
     )
+    neighbours: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Connected systems that are axes of their own, by id. Only what is from or for organisations of ours "
+            "passes between them and us: nothing of theirs is carried to another axis, or the other way round."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -151,6 +158,22 @@ class Api(Section):
     upload_hours: float = Field(24.0, gt=0, description="An upload goes when nothing was added for so long.")
 
 
+class Webhook(Section):
+    """Being told: events at systems' own addresses, and packages pushed there."""
+
+    public_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="This node's address as systems reach it: links begin with it."
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Call addresses in private networks, and http ones, too. Only where all systems may be trusted.",
+    )
+    most_per_system: int = Field(10, ge=0, description="Most webhooks that one system may subscribe with.")
+    timeout_s: float = Field(15.0, gt=0, le=50, description="Longest wait for an address to answer.")
+    give_up_days: float = Field(5.0, gt=0, description="An address that fails for so long is told no more.")
+    link_minutes: int = Field(60, gt=0, le=10_080, description="How long a link to a package is good.")
+
+
 class Exchange(Section):
     """Accepting, pushing and polling."""
 
@@ -195,6 +218,14 @@ class Exchange(Section):
         7_200.0,
         gt=0,
         description="A sender's system is told of a package that still waits to be pushed after this long.",
+    )
+    expires_after_days: int = Field(
+        30,
+        ge=0,
+        description=(
+            "Days that a package waits for a system that fetches; then it is given up (dead) and its sender told. "
+            "0: as long as it takes."
+        ),
     )
     push_places: int = Field(200, gt=0, le=5_000, description="Pushes under way at once, to all partners together.")
     partner_first_places: int = Field(2, gt=0, description="Pushes at once to one partner, to begin with.")

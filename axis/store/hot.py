@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Self
 
 from axis.store.records import Delivery, Document, Row
-from axis.terms import ActEffect, Answer, DeliveryState, DocumentState, TransportState
+from axis.terms import ActEffect, Answer, DeliveryState, DocumentState, Place, TransportState
 
 
 class Stale(Exception):
@@ -72,6 +72,27 @@ class ConsignmentFailed:
     becomes: TransportState  # retrying, or dead
     visible_at: datetime | None
     last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentExpired:
+    """A consignment that nobody fetched is dead; guarded by its state, and by its not having expired before."""
+
+    consignment_id: str
+    was: TransportState
+    at: datetime
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentRerouted:
+    """A consignment goes another way, from the start; guarded by its state and by the way that was read."""
+
+    consignment_id: str
+    was: TransportState
+    was_place: Place
+    place: Place
+    uplink_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +236,16 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHeld:
+    """The claimer of a queue row finds it held back: it loses no try; guarded by its fence."""
+
+    queue_id: str
+    fence: int
+    held_by: str
+    due_at: datetime  # when to look again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDelayed:
     """The sender of a queue row's package is told that it is delayed; guarded by its not having been told."""
 
@@ -235,6 +266,8 @@ Change = (
     | DeliveryReturned
     | ConsignmentMoved
     | ConsignmentFailed
+    | ConsignmentExpired
+    | ConsignmentRerouted
     | ConsignmentRaised
     | QueueRaised
     | DeliveryMoved
@@ -247,6 +280,7 @@ Change = (
     | CheckMoved
     | CheckDone
     | QueueMoved
+    | QueueHeld
     | QueueDelayed
     | QueueDone
 )

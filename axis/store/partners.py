@@ -22,6 +22,12 @@ _t, _d = schema.partner.c, schema.downtime.c
 _states = Query(PartnerState, order=(_t.partner_id,))
 _now = bindparam("now", type_=schema.UtcMicros())
 _downtimes = Query(Downtime, _d.ends_at > _now, order=(_d.starts_at, _d.downtime_id))
+_of_partner = Query(
+    Downtime,
+    _d.partner_id == bindparam("partner_id"),
+    _d.ends_at > bindparam("since", type_=schema.UtcMicros()),
+    order=(_d.starts_at,),
+)
 _current = Query(Downtime, _d.starts_at <= _now, _d.ends_at > _now, order=(_d.ends_at,))
 
 
@@ -63,9 +69,13 @@ def pause(conn: Connection, downtime: Downtime, at: datetime) -> None:
 
 
 def resume(conn: Connection, partner_id: str, at: datetime, actor: str) -> int:
-    """A partner is called again: what was planned for it ends or does not begin. Raises NotFound when nothing was."""
+    """A partner is called again: what was planned for it ends or does not begin. Raises NotFound when nothing was.
+
+    What has been of it stays: nobody's patience counts that time.
+    """
     of_partner = (_d.partner_id == partner_id, _d.ends_at > at)
-    planned = conn.execute(delete(schema.downtime).where(*of_partner)).rowcount
+    planned = conn.execute(delete(schema.downtime).where(*of_partner, _d.starts_at >= at)).rowcount
+    planned += conn.execute(update(schema.downtime).where(*of_partner).values(ends_at=at)).rowcount
     if not planned:
         raise NotFound(Code.NOT_FOUND, f"no downtime of {partner_id}")
     record(conn, at, actor, "partner_resumed", {"partner": partner_id})
@@ -75,6 +85,11 @@ def resume(conn: Connection, partner_id: str, at: datetime, actor: str) -> int:
 def downtimes(conn: Connection, now: datetime) -> tuple[Downtime, ...]:
     """Planned downtime that has not ended, by its beginning."""
     return _downtimes.all(conn, now=now)
+
+
+def downtimes_since(conn: Connection, partner_id: str, since: datetime) -> tuple[Downtime, ...]:
+    """A partner's planned downtime that had not ended then."""
+    return _of_partner.all(conn, partner_id=partner_id, since=since)
 
 
 def paused(conn: Connection, now: datetime) -> Mapping[str, Downtime]:

@@ -131,6 +131,29 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where a system is told of its events."""
+
+    webhook_id: str
+    system_id: str
+    url: str
+    kinds: str  # joined by a space; "": all
+    name: str
+    secret_encrypted: bytes
+    old_secret_encrypted: bytes | None
+    old_until: datetime | None
+    enabled: bool
+    place: int  # of the last event that was taken
+    attempts: int
+    failing_since: datetime | None
+    due_at: datetime
+    last_status: int | None
+    last_words: str
+    last_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person's log-in to the console."""
 
@@ -294,6 +317,7 @@ class Consignment:
     handed_to: str | None = None
     kind: PackageKind
     behind: str | None = None
+    expired_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -488,6 +512,7 @@ class QueueRow:
     lease_until: datetime | None = None
     fence: int = 0
     delayed_at: datetime | None = None
+    held_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -510,6 +535,24 @@ class Downtime:
     ends_at: datetime
     reason: str
     actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What is held back; each of the three that is None says nothing."""
+
+    hold_id: str
+    sender: str | None
+    receiver: str | None
+    partner_id: str | None
+    starts_at: datetime
+    ends_at: datetime | None
+    reason: str
+    actor: str
+
+    def holds_at(self, at: datetime) -> bool:
+        """Whether it holds anything back at a moment."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,11 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from axis.store import schema as s
-from axis.store.records import Consignment
+from axis.store.holds import concerns, holds
+from axis.store.records import Consignment, Hold
 from axis.store.rows import columns_of, record_reader
 from axis.store.views import next_try
+from axis.terms import TransportState
 
 _CONSIGNMENT, _read_consignment = columns_of(Consignment), record_reader(Consignment)
 KeyT = TypeVar("KeyT")
@@ -24,23 +26,37 @@ class Travel:
     consignment: Consignment
     next_at: datetime | None
     business_type: int | None  # terms.BusinessType of the package; None: a status package
+    holds: tuple[Hold, ...] = ()  # that keep it back, each in its time
+
+    def held_at(self, now: datetime) -> Hold | None:
+        """What keeps it back now; None where it is gone, or nothing does."""
+        if self.consignment.state not in (TransportState.QUEUED, TransportState.RETRYING):
+            return None
+        return next((hold for hold in self.holds if hold.holds_at(now)), None)
 
 
 def travels_of(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
     """The consignments that are wanted, oldest first."""
-    c, q, p = s.consignment.c, s.queue.c, s.package.c
+    c, q, p, r = s.consignment.c, s.queue.c, s.package.c, s.route.c
     rows = conn.execute(
-        select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type)
+        select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type, p.from_organ, r.system_id)
         .join(s.package, p.package_id == c.package_id)
         .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
+        .outerjoin(s.route, r.organ_id == c.receiver_organ)
         .where(wanted)
         .order_by(c.consignment_id)
     )
+    holding = holds(conn)
     return [
         Travel(
             consignment=_read_consignment(row[: len(_CONSIGNMENT)]),
             next_at=row.next_at,
             business_type=row.business_type,
+            holds=tuple(
+                hold
+                for hold in holding
+                if concerns(hold, row.from_organ, (row.receiver_organ,), row.uplink_id or row.system_id)
+            ),
         )
         for row in rows
     ]

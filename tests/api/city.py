@@ -8,10 +8,13 @@ from io import BytesIO
 from typing import Any
 
 from aiohttp import ClientSession, web
+from cryptography.fernet import Fernet
 
 from axis.edxml.writer import to_bytes
 from axis.ids import new_id
-from axis.keys import new_token, token_digest
+from axis.keys import NodeKey, new_token, token_digest
+from axis.ops.outward import CallBounds, Outward
+from axis.ops.webhooks import Teller
 from axis.settings import Api, Limits, Settings
 from axis.settings import Node as NodeSettings
 from axis.store import api as stored
@@ -104,7 +107,16 @@ def settings(**api: object) -> Settings:
 @asynccontextmanager
 async def serving(node: Node, chosen: Settings | None = None) -> AsyncIterator[ApiCity]:
     """The API of a node, on loopback."""
-    parts = ApiParts(exchange=node.exchange, store=node.store, clock=node.clock, settings=chosen or settings())
+    chosen, key = chosen or settings(), NodeKey(Fernet.generate_key())
+    outward = Outward(CallBounds(timeout_s=20, private_addresses=chosen.webhook.private_addresses))
+    parts = ApiParts(
+        exchange=node.exchange,
+        store=node.store,
+        clock=node.clock,
+        settings=chosen,
+        key=key,
+        teller=Teller(node.clock, key, outward, "urn:axis:H24"),
+    )
     app = web.Application()
     app.middlewares.extend((identify(node.clock), catch_errors(lambda _, notice: web.Response(status=notice.status))))
     app.on_response_prepare.append(mark_started)
@@ -119,3 +131,4 @@ async def serving(node: Node, chosen: Settings | None = None) -> AsyncIterator[A
         yield ApiCity(node, parts, f"http://{host}:{port}", session)
     async with asyncio.timeout(30):
         await runner.cleanup()
+    await outward.close()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from axis.edxml.writer import to_bytes
-from axis.store import systems
+from axis.store import registry, systems
 from axis.store.hot import Hot
+from axis.store.registry import OrganRow
 from axis.terms import EventKind, Scope
 from axis.web.api.table import OPERATIONS
 from tests.api.city import PHUONG, XD, YTE, ApiCity
@@ -42,9 +43,28 @@ EXPECTED = {
     "getUpload": expect(Scope.SEND, others=404),
     "continueUpload": expect(Scope.SEND, status=204, others=404),
     "deleteUpload": expect(Scope.SEND, status=204, others=404),
+    "listWebhooks": expect(Scope.WEBHOOKS),
+    "addWebhook": expect(
+        Scope.WEBHOOKS, status=201, others=201, body={"url": "https://dms.invalid/", "kinds": ["package_pending"]}
+    ),
+    "getWebhook": expect(Scope.WEBHOOKS, others=404),
+    "rotateWebhookSecret": expect(Scope.WEBHOOKS, others=404),
+    "enableWebhook": expect(Scope.WEBHOOKS, others=404),
+    "testWebhook": expect(Scope.WEBHOOKS, others=404),
+    "deleteWebhook": expect(Scope.WEBHOOKS, status=204, others=404),
     "listPending": expect(Scope.RECEIVE),
     "getPackage": expect(Scope.RECEIVE, others=404),
     "acknowledgePackage": expect(Scope.RECEIVE, status=204, others=404, body={"state": "processing"}),
+    "explainRoute": expect(Scope.ORGANS),
+    "forwardDocument": expect(
+        Scope.SEND,
+        status=201,
+        others=404,
+        body={"organ_id": "H24.15", "to_organ": "H24.15.2", "reason": "để xử lý"},
+    ),
+    "returnDocument": expect(
+        Scope.STATUS, status=201, others=404, body={"organ_id": "H24.15", "reason": "không thuộc thẩm quyền"}
+    ),
     "sendStatus": expect(Scope.STATUS, status=201, others=404),
     "listDocuments": expect(Scope.READ),
     "getDocument": expect(Scope.READ, others=404),
@@ -64,10 +84,14 @@ class Things:
     document_uid: str
     raw: bytes
     upload_id: str
+    webhook_id: str
 
 
 @pytest.fixture
 async def things(city: ApiCity) -> Things:
+    unit = (OrganRow(code="H24.15.2", name="Phòng Hạ tầng", parent="H24.15"),)
+    await city.node.store.write(lambda c: registry.import_organs(c, unit, city.node.clock.now(), "test"))
+    await city.node.directory.refresh()
     raw = to_bytes(a_document("H24.15"))
     sent = await city.call("POST", "/packages", by=YTE, data=raw)
     assert sent.status == 201, sent.json
@@ -75,7 +99,9 @@ async def things(city: ApiCity) -> Things:
     await city.node.store.submit(Hot(inserts=(event,)))
     begun = await city.call("POST", "/uploads", by=XD, headers={**TUS, "Upload-Length": "5"})
     upload_id = begun.headers["Location"].rpartition("/")[2]
-    return Things(sent.json["package_id"], sent.json["document_uid"], raw, upload_id)
+    hook = await city.call("POST", "/webhooks", by=XD, json={"url": "https://no-such-host.invalid/"})
+    webhook_id = hook.json["webhook_id"]
+    return Things(sent.json["package_id"], sent.json["document_uid"], raw, upload_id, webhook_id)
 
 
 def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
@@ -87,11 +113,14 @@ def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
         organ_id="H24.15",
         day="2026-11-24",
         upload_id=things.upload_id,
+        webhook_id=things.webhook_id,
     )
     if "/uploads" in path:
         piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         more = {"createUpload": {"Upload-Length": "5"}, "continueUpload": piece}.get(name, {})
         return operation.method, path, {"headers": {**TUS, **more}}
+    if name == "explainRoute":
+        path += "?from_organ=H24.11&to_organ=H24.15"
     if name == "listExchangeItems":
         path += "?direction=up"
     if name == "sendPackage":
@@ -141,7 +170,7 @@ async def test_who_may_call_what(city: ApiCity, things: Things, name: str) -> No
             assert answer.status in (expected.status, 200), answer.json  # 200: the first answer again
     other = await city.call(method, path, by=PHUONG, **request)
     assert other.status == expected.others
-    for secret in (things.package_id, things.document_uid):
+    for secret in (things.package_id, things.document_uid, things.webhook_id):
         if expected.others == 200 and name != "getOrgan":
             assert secret.encode() not in other.body
 

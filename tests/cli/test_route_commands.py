@@ -112,6 +112,20 @@ def test_a_second_rule_in_the_same_time_is_refused(routed: Home) -> None:
     assert (refused.code, "[validity_overlaps]" in refused.err) == (1, True)
 
 
+def test_an_explanation_says_that_a_partner_is_not_called_now(routed: Home) -> None:
+    soon, later = (f"{datetime.now(VIETNAM) + timedelta(days=days):%Y-%m-%dT%H:%M}" for days in (1, 2))
+    for partner, more in (("bo", ()), ("national", ("--from", soon))):
+        ran = routed.axis("partners", "pause", partner, "--until", later, "--reason", "bảo trì", *more)
+        assert ran.code == 0, ran.err
+    steps = {code: [step["step"] for step in explain(routed, code)["steps"]] for code in ("G17.1", "H57", "H24.3")}
+    assert steps["G17.1"][-2:] == ["paused", "to_uplink"]
+    assert steps["H57"][-2:] == ["pause_planned", "to_uplink"]
+    assert not {"paused", "pause_planned"} & set(steps["H24.3"])
+    assert "paused" in [step["step"] for step in explain(routed, "H57", "--at", soon)["steps"]]
+    ran = routed.axis("route", "explain", "H24.5", "G17.1")
+    assert "bảo trì" in ran.out
+
+
 def test_an_organisation_moves_and_the_former_system_stays_beside_for_a_time(routed: Home) -> None:
     until = f"{datetime.now(VIETNAM) + timedelta(days=9):%Y-%m-%d}"
     moved = routed.axis("system", "move", "000.00.03.H24", "--to", "dms-b", "--parallel-until", until)

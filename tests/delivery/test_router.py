@@ -7,13 +7,13 @@ import pytest
 
 from axis.clock import local_day
 from axis.delivery.directory import Directory
-from axis.delivery.explain import DecidedBy, Explanation, Said, explain
+from axis.delivery.explain import Calls, DecidedBy, Explanation, Said, explain
 from axis.delivery.route_words import SENTENCES, sentence
 from axis.delivery.router import Destination, Router, UplinkPrefixes
 from axis.errors import AxisError, Code
 from axis.keys import NodeKey
 from axis.organ.model import Alias, Organ
-from axis.store.records import RouteRule, Service, System
+from axis.store.records import Downtime, PartnerState, RouteRule, Service, System
 from axis.store.registry import RegistrySnapshot
 from axis.terms import Place
 
@@ -317,6 +317,45 @@ def _routed(router: Router, known: Directory, code: str) -> tuple[Destination | 
         return None, e.code
 
 
+def test_an_axis_beside_us_is_reached_by_our_senders_only(key: NodeKey) -> None:
+    router, known = Router(("H24",), UPLINKS, ("dn",)), directory(key)
+    assert not router.is_ours(known, "DOANH-NGHIEP")
+    assert router.is_ours(known, "H24.11")
+    assert router.route(known, "DOANH-NGHIEP").place is Place.LOCAL
+    assert router.route_inward(known, "DOANH-NGHIEP").place is Place.ELSEWHERE
+    ours = explain(router, known, "H24.11", "DOANH-NGHIEP")
+    assert (ours.decided_by, ours.system_id, ours.leads_somewhere) == (DecidedBy.OWN_SYSTEM, "dn", True)
+    other = explain(router, known, "H57", "DOANH-NGHIEP")
+    assert (other.decided_by, other.system_id, other.leads_somewhere) == (DecidedBy.ELSEWHERE, None, False)
+    back = explain(router, known, "DOANH-NGHIEP", "H57")
+    assert (back.decided_by, back.leads_somewhere) == (DecidedBy.ELSEWHERE, False)
+    assert explain(router, known, "DOANH-NGHIEP", "H24.11").system_id == "yte"
+
+
+def _downtime(partner_id: str, since: datetime) -> Downtime:
+    ends = since + timedelta(hours=4)
+    return Downtime(downtime_id="d", partner_id=partner_id, starts_at=since, ends_at=ends, reason="bảo trì", actor="t")
+
+
+def test_what_waits_at_the_end_of_the_way_is_said(key: NodeKey) -> None:
+    known = directory(key)
+    down = {"bo": PartnerState(partner_id="bo", state="down", since=NOW, last_error="no answer in time")}
+    calls = Calls(at=NOW, downtimes=(_downtime("national", NOW), _downtime("tinh", LATER)), down=down)
+    said = {
+        code: [step.said for step in explain(ROUTER, known, "H24.11", code, calls).steps][-2:]
+        for code in ("H57", "H30.1", "G17.1", "H24.15")
+    }
+    assert said == {
+        "H57": [Said.PAUSED, Said.TO_UPLINK],
+        "H30.1": [Said.PAUSE_PLANNED, Said.TO_UPLINK],
+        "G17.1": [Said.DOWN, Said.TO_UPLINK],
+        "H24.15": [Said.BESIDE, Said.TO_SYSTEM],
+    }
+    (paused,) = [step for step in explain(ROUTER, known, "H24.11", "H57", calls).steps if step.said is Said.PAUSED]
+    assert "từ 09:00 24/11/2026 đến 13:00 24/11/2026 (bảo trì)" in sentence(paused, "vi")
+    assert explain(ROUTER, known, "H24.11", "H57", calls).leads_somewhere
+
+
 def test_each_step_has_its_sentences(key: NodeKey) -> None:
     assert set(SENTENCES) == set(Said)
     known = directory(key, rule("G12", "tinh"), rule("G13", "gone"), rule("*", "bo"), disabled="yte")
@@ -324,6 +363,11 @@ def test_each_step_has_its_sentences(key: NodeKey) -> None:
     found = [explain(ROUTER, known, "H24.15", code) for code in (*codes, "G12.1", "G13.1", "G17.1", "H57")]
     found += [explain(ROUTER, known, sender, "H57") for sender in ("G1", "H24.99", "H24.77")]
     found.append(explain(Router(("H24",), ()), directory(key), "H24.15", "H57"))
+    found.append(explain(Router(("H24",), (), ("yte",)), directory(key), "G1", "H24.11"))
+    down = {"national": PartnerState(partner_id="national", state="down", since=NOW)}
+    calls = Calls(at=NOW, downtimes=(_downtime("national", NOW), _downtime("national", LATER)), down=down)
+    found.append(explain(ROUTER, known, "H24.15", "H99", calls))
+    found.append(explain(ROUTER, directory(key), "H24.15", "H99", calls))
     steps = [step for one in found for step in one.steps]
     assert {step.said for step in steps} == set(Said)
     for step in steps:

@@ -177,6 +177,7 @@ class Plan:
     systems: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SYSTEMS)
     prefixes: tuple[str, ...] = ("H24",)
     uplinks: tuple[UplinkPrefixes, ...] = (UplinkPrefixes(uplink_id=UPLINK),)
+    neighbours: tuple[str, ...] = ()
 
 
 async def make_node(store: Store, folder: Path, plan: Plan = Plan()) -> Node:
@@ -200,7 +201,7 @@ async def open_node(
     """A node's exchange on a store that has been set up, as when its process starts."""
     clock = clock or HeldClock()
     directory = await DirectoryCache.load(store, NodeKey.load(folder / "node.key"), clock)
-    router = Router(plan.prefixes, plan.uplinks)
+    router = Router(plan.prefixes, plan.uplinks, plan.neighbours)
     context = Context(store=store, clock=clock, directory=directory, router=router, policy=policy or Policy())
     judges = Judges(store, directory, folder / "trust", Rules())
     await judges.refresh()

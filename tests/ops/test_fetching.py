@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from axis.exchange.checking import need_id
-from axis.ops.fetching import FetchBounds, Fetching, PublicResolver, is_public
+from axis.ops.fetching import Asking, FetchBounds, Fetching, Unusable
+from axis.ops.outward import PublicResolver, is_public
 from axis.store import queries
 from axis.store.hot import Hot
 from axis.store.records import CertificateRow, NeedRow, Revocation
@@ -189,3 +190,13 @@ async def test_a_newer_crl_takes_the_place_of_the_older_which_stays_for_old_verd
     (current,) = await fetch(store, a_need(authority.url("/interm.crl")))
     assert current.sha256_hex != first.sha256_hex
     assert await store.blobs.read_bytes(first.sha256_hex) == pki.crl("interm")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "①②⑦.0.0.1", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[fe80::1]"]
+)
+async def test_an_address_inside_is_not_asked_however_it_is_written(host: str) -> None:
+    asking = Asking(FetchBounds(timeout_s=5))
+    async with asking.session() as session:
+        with pytest.raises(Unusable, match="private"):
+            await asking.ask(session, f"http://{host}/crl")

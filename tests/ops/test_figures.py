@@ -208,10 +208,13 @@ async def test_a_recount_finds_what_was_tampered_with_and_mends_it(node: Node) -
     )
     added += " FROM kpi WHERE organ_id = 'H24.88' OR (organ_id = 'H24.15' AND span = '2026-11')"
     await node.store.write(lambda c: c.execute(text(added)).rowcount)
+    month = "UPDATE kpi SET deliveries = 9 WHERE organ_id = 'H24.11' AND span = '2026-11'"
+    await node.store.write(lambda c: c.execute(text(month)).rowcount)
     different = await keeper(node).check()
     assert [(one.cell.span, one.stored.deliveries, one.counted.deliveries) for one in different] == [
         ("2026-11-19", 1, 0),
         ("2026-11-20", 7, 1),
+        ("2026-11", 9, 1),
     ]
     assert await keeper(node).recount() >= 2
     assert await keeper(node).check() == []

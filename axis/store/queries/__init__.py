@@ -4,7 +4,7 @@ acts: recalls, updates, replacements, their answers. courier: files carried by h
 was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
 node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
 package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
-page. trust: verdicts and their evidence. work: the queue of pushes.
+page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -122,12 +122,13 @@ from axis.store.queries.ledger import (
     reconciliation,
     reconciliations,
 )
-from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters, letters_beside
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
     consignments_for_system,
     count_pending,
+    is_held_for,
     pending,
     sent_rows,
 )
@@ -148,6 +149,7 @@ from axis.store.queries.pages import (
     documents_page,
     pending_page,
 )
+from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
     certificate,
@@ -175,6 +177,7 @@ from axis.store.queries.work import (
     Backlog,
     Push,
     PushContent,
+    Unfetched,
     backlog,
     claim,
     due_partners,
@@ -184,6 +187,7 @@ from axis.store.queries.work import (
     push,
     queue_row,
     renew,
+    unfetched,
 )
 
 __all__ = [
@@ -218,6 +222,8 @@ __all__ = [
     "PushContent",
     "SentRow",
     "Tracked",
+    "Traffic",
+    "Unfetched",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -282,6 +288,7 @@ __all__ = [
     "has_unplaced_events",
     "heads",
     "hold_job",
+    "is_held_for",
     "is_over",
     "issued_between",
     "issued_of",
@@ -294,6 +301,7 @@ __all__ = [
     "late",
     "letter",
     "letters",
+    "letters_beside",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
@@ -347,6 +355,8 @@ __all__ = [
     "touched",
     "tracked",
     "tracked_of_documents",
+    "traffic",
+    "unfetched",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from axis.store import schema
+from axis.store.holds import active_holds, is_held
 from axis.store.queries.acts import act_of_package, act_receivers
 from axis.store.queries.intake import consignments, package
 from axis.store.records import Consignment, Package
@@ -38,32 +39,47 @@ IS_PENDING: ColumnElement[bool] = literal_column(
 )
 IS_VISIBLE = or_(_t.visible_at.is_(None), _t.visible_at <= bindparam("now", type_=UtcMicros()))
 _OF_SYSTEM = _r.system_id == bindparam("system_id")
-_o = schema.consignment.alias("earlier").c
-# An act is not listed before what it is about: not while that is hidden, or would stand further down.
-IS_NEXT = or_(
-    _t.behind.is_(None),
-    ~select(literal_column("1"))
-    .where(
-        _o.delivery_id == _t.behind,
-        _o.consignment_id < _t.consignment_id,
-        _o.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)]),
-        or_(_o.urgency < _t.urgency, _o.visible_at > bindparam("now", type_=UtcMicros())),
+_earlier = schema.consignment.alias("earlier")
+_o = _earlier.c
+
+
+def _is_next(*hidden: ColumnElement[bool]) -> ColumnElement[bool]:
+    """An act is not listed before what it is about: not while that is hidden, or would stand further down."""
+    before = (
+        select(literal_column("1"))
+        .where(
+            _o.delivery_id == _t.behind,
+            _o.consignment_id < _t.consignment_id,
+            _o.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)]),
+            or_(_o.urgency < _t.urgency, _o.visible_at > bindparam("now", type_=UtcMicros()), *hidden),
+        )
+        .correlate(schema.consignment)
+        .exists()
     )
-    .correlate(schema.consignment)
-    .exists(),
-)
+    return or_(_t.behind.is_(None), ~before)
 
 
-def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
+WAITS: Mapping[bool, tuple[ColumnElement[bool], ...]] = {
+    False: (IS_PENDING, IS_VISIBLE, _is_next()),
+    True: (
+        IS_PENDING,
+        IS_VISIBLE,
+        _is_next(is_held(_earlier, bindparam("system_id"))),
+        ~is_held(schema.consignment, bindparam("system_id")),
+        _t.receiver_organ.not_in(bindparam("held_receivers", expanding=True)),
+    ),
+}
+"""What a consignment must fulfil to be listed; True: where something is held back (`held_for` has the parameters)."""
+
+
+def _first(dialect_name: str, fetched: ColumnElement[bool], *, holding: bool) -> Select[Any]:
     """The first packages of a kind that wait for a system, in order."""
     of_organ = (
         select(_t.consignment_id, _t.package_id, _t.urgency)
         .where(
             _t.receiver_organ == _r.organ_id,
             _t.kind == bindparam("kind"),
-            IS_PENDING,
-            IS_VISIBLE,
-            IS_NEXT,
+            *WAITS[holding],
             fetched,
         )
         .order_by(_t.urgency.desc(), _t.consignment_id)
@@ -91,8 +107,11 @@ def _first(dialect_name: str, fetched: ColumnElement[bool]) -> Select[Any]:
 
 _OFTEN = bindparam("fetched_often", type_=Integer())
 _FIRST = {
-    name: tuple(_first(name, fetched) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN))
+    (name, holding): tuple(
+        _first(name, fetched, holding=holding) for fetched in (_t.fetched < _OFTEN, _t.fetched >= _OFTEN)
+    )
     for name in ("sqlite", "postgresql")
+    for holding in (False, True)
 }
 # What waits among them is picked out afterwards: with the condition of ix_consignment_pending in the statement,
 # PostgreSQL may read that whole index rather than look a few packages up.
@@ -114,16 +133,24 @@ _OF_PACKAGES = (
     .where(_p.package_id.in_(bindparam("package_ids", expanding=True)), _OF_SYSTEM)
     .order_by(_t.receiver_organ)
 )
-_WAITS = (IS_PENDING, IS_VISIBLE, IS_NEXT, _t.kind == bindparam("kind"))
-_COUNTS = select(
-    _r.organ_id, select(func.count()).where(_t.receiver_organ == _r.organ_id, *_WAITS).scalar_subquery()
-).where(_OF_SYSTEM)
-# Of an expression: of the bare column SQLite would go through every consignment in the order of another index.
-_COUNT_PACKAGES = select(func.count()).select_from(
-    select(_t.package_id.concat(literal_column("''")))
-    .where(_t.receiver_organ.in_(bindparam("organ_ids", expanding=True)), *_WAITS)
-    .distinct()
-    .subquery()
+
+
+def _counts(*, holding: bool) -> tuple[Select[Any], Select[Any]]:
+    """How many wait for each organisation of a system; and how many packages those are, of several organisations."""
+    waits = (*WAITS[holding], _t.kind == bindparam("kind"))
+    of_organ = select(func.count()).where(_t.receiver_organ == _r.organ_id, *waits).scalar_subquery()
+    # Of an expression: of the bare column SQLite would go through every consignment in the order of another index.
+    packages = (
+        select(_t.package_id.concat(literal_column("''")))
+        .where(_t.receiver_organ.in_(bindparam("organ_ids", expanding=True)), *waits)
+        .distinct()
+    )
+    return select(_r.organ_id, of_organ).where(_OF_SYSTEM), select(func.count()).select_from(packages.subquery())
+
+
+_COUNTS = {holding: _counts(holding=holding) for holding in (False, True)}
+_HELD: Select[Any] = select(literal_column("1")).where(
+    _t.package_id == bindparam("package_id"), is_held(schema.consignment, bindparam("system_id"))
 )
 _s = schema.system_organ.c
 # Organisations that the system may act for now, whether or not it is the one that takes what comes in.
@@ -215,6 +242,26 @@ class SentRow:
     forwarded_by: str | None = None  # the receiver that passed the document on to this one
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is held back of what waits for a system, as far as that spares looking at packages."""
+
+    some: bool  # something may be
+    all: bool  # nothing goes there
+    parameters: Mapping[str, object]  # of WAITS
+
+
+def held_for(conn: Connection, system_id: str, now: datetime) -> Held:
+    """What the holds that are in force say of a system."""
+    found = [one for one in active_holds(conn, now) if one.partner_id in (None, system_id)]
+    plain = [one for one in found if one.sender is None]
+    return Held(
+        some=bool(found),
+        all=any(one.receiver is None for one in plain),
+        parameters={"held_receivers": [one.receiver for one in plain]} if found else {},
+    )
+
+
 def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     conn: Connection, system_id: str, now: datetime, limit: int, fetched_often: int, kind: PackageKind | None = None
 ) -> tuple[PendingItem, ...]:
@@ -224,8 +271,11 @@ def pending(  # noqa: PLR0913, PLR0917 - plain words of one question
     hide them. However much waits, only the first `limit` of each organisation are looked at: a package among
     the first of all is among the first of the receiver that it was queued for first.
     """
-    seldom, often = _FIRST[conn.dialect.name]
-    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often}
+    held = held_for(conn, system_id, now)
+    if held.all:
+        return ()
+    seldom, often = _FIRST[conn.dialect.name, held.some]
+    asked = {"system_id": system_id, "now": now, "limit": limit, "fetched_often": fetched_often, **held.parameters}
     found = _first_of_kinds(conn, seldom, asked, kind)[:limit]
     if len(found) < limit:
         found = list(dict.fromkeys((*found, *_first_of_kinds(conn, often, asked, kind))))[:limit]
@@ -266,11 +316,22 @@ def count_pending(conn: Connection, system_id: str, kind: PackageKind, now: date
 
     A package for several organisations of the system is one; where all is for one, no package has to be looked at.
     """
-    asked = {"now": now, "kind": kind.value}
-    waiting = {organ: count for organ, count in conn.execute(_COUNTS, {**asked, "system_id": system_id}) if count}
+    held = held_for(conn, system_id, now)
+    if held.all:
+        return 0
+    of_organs, packages = _COUNTS[held.some]
+    asked = {"now": now, "kind": kind.value, "system_id": system_id, **held.parameters}
+    waiting = {organ: count for organ, count in conn.execute(of_organs, asked) if count}
     if len(waiting) <= 1:
         return sum(waiting.values())
-    return conn.execute(_COUNT_PACKAGES, {**asked, "organ_ids": list(waiting)}).scalar_one()
+    found: int = conn.execute(packages, {**asked, "organ_ids": list(waiting)}).scalar_one()
+    return found
+
+
+def is_held_for(conn: Connection, package_id: str, system_id: str, now: datetime) -> bool:
+    """Whether a package that still waits for a system is held back."""
+    asked = {"package_id": package_id, "system_id": system_id, "now": now}
+    return held_for(conn, system_id, now).some and conn.execute(_HELD, asked).first() is not None
 
 
 def consignments_for_system(

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from axis.store import schema as s
 from axis.store.queries.acts import named
-from axis.store.queries.lists import IS_NEXT, IS_PENDING, IS_VISIBLE, PendingItem, pending_items
+from axis.store.queries.lists import WAITS, PendingItem, held_for, pending_items
 from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.schema import UtcMicros
@@ -137,10 +137,13 @@ def pending_page(
 ) -> PendingPage:
     """What waits for a system, after a key, by urgency and age; at most so many. page: key and limit."""
     key, limit = page
-    asked = {"system_id": system_id, "now": now, "limit": limit + 1}
+    held = held_for(conn, system_id, now)
+    if held.all:
+        return PendingPage(items=(), next=None)
+    asked = {"system_id": system_id, "now": now, "limit": limit + 1, **held.parameters}
     if key is not None:
         asked |= {"urgency": key.urgency, "consignment_id": key.consignment_id}
-    statement = _pending(conn.dialect.name, after=key is not None)
+    statement = _pending(conn.dialect.name, after=key is not None, holding=held.some)
     kinds = tuple(PackageKind) if kind is None else (kind,)
     rows = [row for one in kinds for row in conn.execute(statement, {**asked, "kind": one.value})]
     found = sorted(rows, key=lambda row: (-row.urgency, row.first))[: limit + 1]
@@ -150,10 +153,10 @@ def pending_page(
     return PendingPage(items=items, next=last)
 
 
-def _pending(dialect: str, *, after: bool) -> Select[Any]:
+def _pending(dialect: str, *, after: bool, holding: bool) -> Select[Any]:
     """Packages of a kind with what places them: their urgency, and the first of theirs that waits for the system."""
     wanted: list[ColumnElement[bool]] = [_c.receiver_organ == _r.organ_id, _c.kind == bindparam("kind")]
-    wanted += [IS_PENDING, IS_VISIBLE, IS_NEXT]
+    wanted += WAITS[holding]
     if after:
         urgency: ColumnElement[Any] = bindparam("urgency", type_=Integer())
         key: ColumnElement[Any] = bindparam("consignment_id", type_=String())

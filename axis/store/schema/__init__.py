@@ -26,6 +26,7 @@ from axis.store.schema.configuration import (
     system,
     system_organ,
     upload,
+    webhook,
 )
 from axis.store.schema.documents import (
     act,
@@ -58,6 +59,7 @@ from axis.store.schema.work import (
     courier_party,
     deadline,
     downtime,
+    hold,
     issued,
     job,
     kpi,
@@ -98,6 +100,7 @@ __all__ = [
     "document_change",
     "downtime",
     "from_micros",
+    "hold",
     "issued",
     "job",
     "kpi",
@@ -131,4 +134,5 @@ __all__ = [
     "upload",
     "verdict",
     "verdict_evidence",
+    "webhook",
 ]

@@ -145,6 +145,29 @@ upload = Table(
     CheckConstraint("offset_bytes BETWEEN 0 AND size_bytes", name="offset_within"),
 )
 
+# Where systems are told of their events, and how far each has been.
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("webhook_id", String(26), primary_key=True),
+    Column("system_id", String(64), ForeignKey("system.system_id"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),  # words of terms.EventKind, joined by a space; "": all
+    Column("name", Text, nullable=False),
+    Column("secret_encrypted", LargeBinary, nullable=False),
+    Column("old_secret_encrypted", LargeBinary),  # signs along until old_until
+    Column("old_until", UtcMicros),
+    Column("enabled", Boolean, nullable=False),
+    Column("place", BigInteger, nullable=False),  # of the last event that was taken
+    Column("attempts", Integer, nullable=False),  # of the next one
+    Column("failing_since", UtcMicros),
+    Column("due_at", UtcMicros, nullable=False, index=True),
+    Column("last_status", Integer),
+    Column("last_words", Text, nullable=False),
+    Column("last_at", UtcMicros),
+    Column("created_at", UtcMicros, nullable=False),
+)
+
 # Which system serves which organisation, and when. Of several at one time the one with the lowest priority takes what
 # comes in; the others may go on sending, and finish what they were handed. What has ended stays, for the record.
 system_organ = Table(

@@ -35,6 +35,7 @@ queue = Table(
     Column("lease_until", UtcMicros),
     Column("fence", BigInteger, nullable=False),  # raised by each claim; only the last claimer may record
     Column("delayed_at", UtcMicros),  # when the sender was told that it is delayed
+    Column("held_by", String(26)),  # of a push that is held back: the rule that it waits for
     UniqueConstraint("package_id", "partner_id"),
     Index("ix_queue_order", "partner_id", "task", "urgency", "due_at", "queue_id"),
     Index("ix_queue_due", "partner_id", "due_at"),
@@ -62,6 +63,21 @@ downtime = Table(
     Column("reason", Text, nullable=False),
     Column("actor", String(128), nullable=False),
     CheckConstraint("ends_at > starts_at", name="window"),
+)
+
+# What is held back, by what these have in common; NULL: whatever it is. Those that have ended stay.
+hold = Table(
+    "hold",
+    metadata,
+    Column("hold_id", String(26), primary_key=True),
+    Column("sender", String(128)),
+    Column("receiver", String(128)),
+    Column("partner_id", String(64)),  # an uplink, or the system that acts for the receiver
+    Column("starts_at", UtcMicros, nullable=False),
+    Column("ends_at", UtcMicros),  # NULL: until somebody ends it
+    Column("reason", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    CheckConstraint("sender IS NOT NULL OR receiver IS NOT NULL OR partner_id IS NOT NULL", name="of_something"),
 )
 
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at

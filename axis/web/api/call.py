@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from axis.clock import Clock
 from axis.errors import Code, Internal, NotFound, Unauthenticated
 from axis.exchange.service import Exchange
+from axis.keys import NodeKey
+from axis.ops.webhooks import Teller
 from axis.settings import Settings
 from axis.store.store import Store
 from axis.terms import Scope
@@ -56,6 +58,8 @@ class ApiParts:
     store: Store
     clock: Clock
     settings: Settings
+    key: NodeKey
+    teller: Teller  # of webhooks
     writing: Writing = field(default_factory=Writing)  # to uploads
     handing_over: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)  # set when it is recorded
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when the node stops

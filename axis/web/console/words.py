@@ -70,6 +70,8 @@ TRANSPORT: Mapping[TransportState, Look] = {
     TransportState.CANCELLED: Look(word="Đã hủy chuyển", tone="grey", icon="cross", struck=True),
 }
 
+HELD = Look(word="Đang giữ lại", tone="amber", icon="clock", outline=True)
+
 _UPLINK: Mapping[TransportState, str] = {
     TransportState.QUEUED: "Chờ chuyển lên trục quốc gia",
     TransportState.HANDED_OVER: "Đã chuyển lên trục quốc gia, chờ xác nhận",
@@ -85,6 +87,11 @@ URGENCY: Mapping[Urgency, Look] = {
     Urgency.EXPRESS: Look(word="Hỏa tốc", tone="urgent-3", icon="alert"),
     Urgency.EXPRESS_TIMED: Look(word="Hỏa tốc hẹn giờ", tone="urgent-4", icon="alert"),
 }
+
+ORDINARY = "Thường"
+"""The urgency that has no chip."""
+
+URGENCY_NUMBERS = frozenset(str(number.value) for number in Urgency)
 
 ORIGIN: Mapping[Origin, str] = {
     Origin.LOCAL: "Hệ thống kết nối với trục",

@@ -1,0 +1,165 @@
+"""A run of the kit: node, proxy and partners at work, and a look at how the cases stand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from adapters.vxp.calls import VxpClientOptions
+from adapters.vxp.client import VxpClient
+from axis.clock import Clock, SystemClock
+from axis.kit.case import Case, Finding, NotSeen
+from axis.kit.cases import CASES
+from axis.kit.codes import Partner
+from axis.kit.facts import Facts, Limits
+from axis.kit.fronts import Front
+from axis.kit.letters import Desk
+from axis.kit.proxy import FaultPlan, Proxy
+from axis.kit.robot import Pace, Parts, Robot
+from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare
+from axis.kit.words import Words
+from axis.serve import Node, start_node
+from axis.store import queries
+
+LARGE_BYTES = 30_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be tested, and how."""
+
+    front: Front
+    vendor: Vendor
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    pace: Pace = field(default_factory=Pace)
+    plan: FaultPlan = field(default_factory=FaultPlan)
+    limits: Limits = field(default_factory=Limits)
+    large_bytes: int = LARGE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the cases stand at a moment."""
+
+    started_at: datetime
+    facts: Facts
+    findings: tuple[tuple[Case, Finding], ...]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every case has passed or failed."""
+        return not any(isinstance(finding, NotSeen) for _, finding in self.findings)
+
+
+class Session:
+    """A run at work."""
+
+    def __init__(self, wish: Wish, node: Node, proxy: Proxy, robot: Robot, clock: Clock) -> None:
+        self._wish = wish
+        self._node = node
+        self._proxy = proxy
+        self._robot = robot
+        self._clock = clock
+        self._started_at = clock.now()
+        self.url = ""
+        self.credentials: Credentials
+
+    def settings(self) -> dict[Words, str]:
+        """What the vendor's software has to be set to."""
+        told = self.credentials
+        mine = {
+            Words("Địa chỉ", "Address"): f"{self.url}{self._wish.front.path}",
+            Words("Mã hệ thống", "System"): told.system_id,
+            Words("Mã đơn vị", "Organisation"): told.organ_id,
+        }
+        if self._wish.front.has_token:
+            return mine | {Words("Mã truy cập (Bearer)", "Token (Bearer)"): told.token}
+        return mine | {Words("Khóa bí mật", "Secret"): told.secret}
+
+    async def look(self) -> Standing:
+        """Let the partners do what they have to do, and judge every case."""
+        await self._robot.step()
+        facts = await self._facts()
+        await self._robot.follow(facts)
+        return judge(facts, self._started_at)
+
+    async def _facts(self) -> Facts:
+        found = await self._node.store.read(lambda conn: queries.traffic(conn, self._started_at))
+        return Facts(
+            now=self._clock.now(),
+            vendor=self.credentials.organ_id,
+            system_id=self.credentials.system_id,
+            traffic=found,
+            calls=self._proxy.calls,
+            letters=dict(self._robot.letters),
+            follows=dict(self._robot.follows),
+            relisted=dict(self._robot.relisted),
+            retaken=dict(self._robot.retaken),
+            limits=self._wish.limits,
+            retry_after_s=self._wish.plan.retry_after_s,
+        )
+
+
+def judge(facts: Facts, started_at: datetime) -> Standing:
+    """Every case, on these facts."""
+    findings = tuple((case, case.judge(facts)) for case in CASES)
+    return Standing(started_at=started_at, facts=facts, findings=findings)
+
+
+@asynccontextmanager
+async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Session]:
+    """Start everything; at the end stop it.
+
+    Raises as `testnode.prepare`, and OSError when the port is taken.
+    """
+    clock = clock or SystemClock()
+    settings, credentials = await prepare(wish.folder, wish.vendor, clock)
+    async with AsyncExitStack() as stack:
+        node = await start_node(settings)
+        stack.push_async_callback(node.stop)
+        started = clock.now()
+
+        async def taken() -> Mapping[str, Partner]:
+            return await _taken(node, credentials, started)
+
+        proxy = Proxy(node.port, wish.front, wish.plan, clock, taken)
+        stack.push_async_callback(proxy.close)
+        port = await proxy.start(wish.host, wish.port)
+        clients = {}
+        for system_id, secret in ((PARTNERS, credentials.partners_secret), (DOWN, credentials.down_secret)):
+            options = VxpClientOptions(endpoint=f"{node.url}/vxp", system_id=system_id, secret=secret)
+            clients[system_id] = VxpClient(options, None, clock)
+            stack.push_async_callback(clients[system_id].close)
+        letters = wish.folder / "letters"
+        await asyncio.to_thread(letters.mkdir, exist_ok=True)
+        desk = await asyncio.to_thread(Desk, credentials.organ_id, clock.now(), wish.large_bytes)
+        parts = Parts(
+            partners=clients[PARTNERS],
+            down=clients[DOWN],
+            exchange=node.exchange,
+            desk=desk,
+            folder=letters,
+            pace=wish.pace,
+            clock=clock,
+            vendor_system=credentials.system_id,
+        )
+        session = Session(wish, node, proxy, Robot(parts), clock)
+        session.url = f"http://{wish.host}:{port}"
+        session.credentials = credentials
+        yield session
+
+
+async def _taken(node: Node, credentials: Credentials, since: datetime) -> dict[str, Partner]:
+    """The vendor's packages for the partners whose answers are lost or late."""
+    found = await node.store.read(lambda conn: queries.traffic(conn, since))
+    partners = {Partner.LOST.value: Partner.LOST, Partner.LATE.value: Partner.LATE}
+    own = {one.package_id for one in found.packages if one.source_system == credentials.system_id}
+    return {
+        one.package_id: partners[one.receiver_organ]
+        for one in found.consignments
+        if one.package_id in own and one.receiver_organ in partners
+    }

@@ -1,0 +1,126 @@
+"""The node that a vendor's software is tested against: the real program in a folder of its own.
+
+The folder: axis.toml and the node's data, credentials.json (what the vendor's software shows; readable by its owner
+only), letters/. A folder that was used before is used again, with the same credentials.
+"""
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from axis.clock import Clock
+from axis.errors import Code, Malformed
+from axis.ids import new_id
+from axis.keys import new_token, token_digest
+from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, Partner
+from axis.ops.access import Access, Connecting, open_access
+from axis.ops.install import NewNode, install, write_secret
+from axis.organ.codes import canonical_form
+from axis.organ.plan import OrganRow
+from axis.settings import CONFIG_NAME, Settings, read_settings
+from axis.store import api, registry
+from axis.store.queries import ANY_SENDER
+from axis.store.records import ApiToken, SignaturePolicy
+from axis.terms import Scope
+
+ACTOR = "kit"
+PARTNERS, DOWN = "kit-partners", "kit-down"
+_CREDENTIALS = "credentials.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """Whose software is tested."""
+
+    system_id: str
+    organ_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What the vendor's software shows, and what the partners show."""
+
+    system_id: str
+    organ_id: str
+    secret: str
+    token: str
+    partners_secret: str
+    down_secret: str
+
+
+async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings, Credentials]:
+    """Make the test node, or find it.
+
+    Raises Malformed(BAD_FILE) when the folder is another's, Malformed(BAD_REQUEST) for an organisation or a system that
+    is the kit's own.
+    """
+    vendor = Vendor(system_id=vendor.system_id, organ_id=canonical_form(vendor.organ_id))
+    if vendor.organ_id in (ROOT, *Partner):
+        raise Malformed(Code.BAD_REQUEST, "this code is the kit's own", at="--organ")
+    if vendor.system_id in (PARTNERS, DOWN):
+        raise Malformed(Code.BAD_REQUEST, "this id is the kit's own", at="--system")
+    kept = folder / _CREDENTIALS
+    if await asyncio.to_thread(kept.exists):
+        credentials = await asyncio.to_thread(_read_credentials, kept)
+        if (credentials.system_id, credentials.organ_id) != (vendor.system_id, vendor.organ_id):
+            said = f"made for --system {credentials.system_id} --organ {credentials.organ_id}"
+            raise Malformed(Code.BAD_FILE, said, at=str(folder))
+        return await asyncio.to_thread(read_settings, folder / CONFIG_NAME), credentials
+    settings = await asyncio.to_thread(install, NewNode(data_dir=folder, code=ROOT, name=ROOT_NAME, port=0))
+    async with open_access(settings) as access:
+        credentials = await _register(access, vendor, clock)
+    await asyncio.to_thread(write_secret, kept, json.dumps(asdict(credentials), indent=2) + "\n")
+    return settings, credentials
+
+
+def _read_credentials(path: Path) -> Credentials:
+    try:
+        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as e:
+        raise Malformed(Code.BAD_FILE, "not the kit's", at=str(path)) from e
+
+
+async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials:
+    below_root = vendor.organ_id.startswith(f"{ROOT}.")
+    rows = (
+        OrganRow(code=ROOT, name=ROOT_NAME),
+        *(OrganRow(code=partner, name=BEHAVIOURS[partner].name, parent=ROOT) for partner in Partner),
+        OrganRow(code=vendor.organ_id, name="Cơ quan của phần mềm được thử", parent=ROOT if below_root else None),
+    )
+    await access.store.write(lambda conn: registry.import_organs(conn, rows, clock.now(), ACTOR))
+    policy = SignaturePolicy(organ_id=ANY_SENDER, envelope="warn", files="warn", fail_closed=False)
+    await access.store.write(lambda conn: registry.set_signature_policy(conn, policy, clock.now(), ACTOR))
+    others = tuple(partner for partner in Partner if partner is not Partner.DOWN)
+    secrets = {
+        system_id: await access.connect(
+            Connecting(system_id=system_id, name=system_id, serves=serves), clock.now(), ACTOR
+        )
+        for system_id, serves in (
+            (PARTNERS, others),
+            (DOWN, (Partner.DOWN,)),
+            (vendor.system_id, (vendor.organ_id,)),
+        )
+    }
+    return Credentials(
+        system_id=vendor.system_id,
+        organ_id=vendor.organ_id,
+        secret=secrets[vendor.system_id],
+        token=await _add_token(access, vendor, clock),
+        partners_secret=secrets[PARTNERS],
+        down_secret=secrets[DOWN],
+    )
+
+
+async def _add_token(access: Access, vendor: Vendor, clock: Clock) -> str:
+    token, now = new_token(), clock.now()
+    made = ApiToken(
+        token_id=new_id(now),
+        system_id=vendor.system_id,
+        name="conformance kit",
+        token_sha256=token_digest(token),
+        scopes=" ".join(Scope),
+        created_at=now,
+    )
+    await access.store.write(lambda conn: api.add_token(conn, made, ACTOR))
+    return token

@@ -1,0 +1,343 @@
+"""Doubles of vendors' software: one that does everything right, and manners that spoil it."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Protocol
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from adapters.vxp.calls import VxpClientOptions
+from adapters.vxp.client import VxpClient
+from axis.clock import SystemClock
+from axis.edxml.attachments import Declared, attach
+from axis.edxml.model import (
+    Business,
+    BusinessDocumentInfo,
+    Code,
+    DocumentHeader,
+    DocumentPackage,
+    DocumentType,
+    Party,
+    PromulgationInfo,
+    ReplacementInfo,
+    ResponseFor,
+    StaffInfo,
+    StatusHeader,
+    StatusPackage,
+    TraceHeader,
+)
+from axis.edxml.reader import read
+from axis.edxml.rules import business_type
+from axis.edxml.writer import to_bytes
+from axis.errors import PeerRefused, PeerUnreachable
+from axis.kit.codes import Partner
+from axis.kit.letters import make_pdf
+from axis.kit.seal import CHANGED, new_signer
+from axis.kit.session import Session
+from axis.terms import BusinessType, PackageKind
+from axis.trust.sealing import sign_envelope
+
+DAY = "2026/11/24"
+ALL = ("01", "03", "04", "05", "06")
+STAFF = StaffInfo(department="Văn thư", staff="Văn thư", email="vanthu@dms.invalid")
+
+
+class Unanswered(Exception):
+    """The call had no answer, or one that says to come back later."""
+
+
+class Line(Protocol):
+    """How a double talks to the node."""
+
+    async def listed(self) -> Sequence[tuple[str, str]]: ...
+    async def fetch(self, package_id: str) -> bytes: ...
+    async def acknowledge(self, package_id: str, word: str = "done") -> None: ...
+    async def send(self, raw: bytes, kind: PackageKind) -> None: ...
+    async def close(self) -> None: ...
+
+
+class VxpLine:
+    def __init__(self, session: Session, patience_s: float) -> None:
+        told = session.credentials
+        options = VxpClientOptions(endpoint=f"{session.url}/vxp", system_id=told.system_id, secret=told.secret)
+        self._client = VxpClient(options, None, SystemClock())
+        self._sender = VxpClient(replace(options, timeout_s=patience_s), None, SystemClock())
+
+    async def listed(self) -> Sequence[tuple[str, str]]:
+        return [(item.doc_id, kind.value) for kind in PackageKind for item in await self._client.received_list(kind)]
+
+    async def fetch(self, package_id: str) -> bytes:
+        content = bytearray()
+        await self._client.get_edoc(package_id, content.extend)
+        return bytes(content)
+
+    async def acknowledge(self, package_id: str, word: str = "done") -> None:
+        await self._client.update_status(package_id, word)
+
+    async def send(self, raw: bytes, kind: PackageKind) -> None:
+        try:
+            await self._sender.send_edoc(raw, kind)
+        except PeerUnreachable as e:
+            raise Unanswered from e
+        except PeerRefused as e:
+            if e.peer_code == "busy":
+                raise Unanswered from e
+            raise
+
+    async def close(self) -> None:
+        await self._client.close()
+        await self._sender.close()
+
+
+class ApiLine:
+    def __init__(self, session: Session, patience_s: float) -> None:
+        self._url = f"{session.url}/api/v1"
+        self._patience = ClientTimeout(total=patience_s)
+        self._http = ClientSession(headers={"Authorization": f"Bearer {session.credentials.token}"})
+
+    async def listed(self) -> Sequence[tuple[str, str]]:
+        async with self._http.get(f"{self._url}/packages/pending") as answer:
+            answer.raise_for_status()
+            return [(item["package_id"], item["kind"]) for item in (await answer.json())["items"]]
+
+    async def fetch(self, package_id: str) -> bytes:
+        async with self._http.get(f"{self._url}/packages/{package_id}") as answer:
+            answer.raise_for_status()
+            return await answer.read()
+
+    async def acknowledge(self, package_id: str, word: str = "done") -> None:
+        async with self._http.post(f"{self._url}/packages/{package_id}/acknowledge", json={"state": word}) as answer:
+            answer.raise_for_status()
+
+    async def send(self, raw: bytes, kind: PackageKind) -> None:  # noqa: ARG002 - the other line needs it
+        try:
+            async with self._http.post(f"{self._url}/packages", data=raw, timeout=self._patience) as answer:
+                if answer.status == 503:
+                    raise Unanswered
+                answer.raise_for_status()
+        except (TimeoutError, ClientError) as e:
+            raise Unanswered from e
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manners:
+    """What a double does; the defaults are right."""
+
+    sends: tuple[Partner, ...] = (
+        *(Partner.OK, Partner.REFUSE, Partner.LOST, Partner.BUSY, Partner.LATE, Partner.DUP, Partner.DOWN),
+    )
+    with_file: bool = True
+    several: bool = True
+    acts: bool = True  # recalls, updates, replaces documents of its own
+    signs: bool = True
+    after_silence: str = "same"  # or "new": another DocumentId; "never"
+    waits_s: float = 1.1  # before it sends again
+    patience_s: float = 30.0  # for an answer
+    steps: tuple[str, ...] = ALL
+    acknowledges: tuple[str, ...] = ("document", "status", "act")  # kinds
+    unread: bool = False  # acknowledges status packages without fetching them
+    forgets: frozenset[str] = frozenset()  # letters that it never acknowledges
+    forgets_repeats: bool = False  # leaves alone what it has had
+    reason: str = "không thuộc thẩm quyền"
+    refuses: frozenset[str] = frozenset({"misaddressed"})  # letters
+    checks_signatures: bool = True
+    answers_acts: frozenset[BusinessType] = frozenset({BusinessType.RECALL, BusinessType.UPDATE})
+    knows_repeats: bool = True
+    silent_about: frozenset[str] = frozenset()  # letters, and "replace"
+    fails: frozenset[str] = frozenset()  # letters that it cannot read
+    bare: bool = False  # no Bussiness
+
+
+@dataclass
+class Dms:
+    """A vendor's software at work."""
+
+    line: Line
+    organ: str
+    manners: Manners = field(default_factory=Manners)
+
+    def __post_init__(self) -> None:
+        self._numbers = count(1)
+        self._had: set[str] = set()
+        self._signer = new_signer("Cơ quan", datetime.now(UTC))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_all())
+            group.create_task(self._receive_all())
+
+    # ── Sending ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _send_all(self) -> None:
+        manners = self.manners
+        async with asyncio.TaskGroup() as group:
+            for partner in manners.sends:
+                group.create_task(self._send(self._document((partner,))))
+            if manners.several:
+                group.create_task(self._send(self._document((Partner.KEEP, Partner.SLOW))))
+            if manners.acts:
+                group.create_task(self._act())
+
+    async def _act(self) -> None:
+        first, second, third = (self._document((Partner.OK,)) for _ in range(3))
+        for one in (first, second, third):
+            await self._send(one)
+        await self._send(_recalling(first))
+        await self._send(_updating(second))
+        await self._send(self._replacing(third))
+
+    def _document(self, receivers: Iterable[str]) -> DocumentPackage:
+        number = next(self._numbers)
+        files = ()
+        if self.manners.with_file:
+            declared = Declared(content_id="cid:1", name="Công văn.pdf", content_type="application/pdf")
+            files = (attach(declared, make_pdf(f"Document {number}")),)
+        header = DocumentHeader(
+            sender=Party(organ_id=self.organ, organ_name="Đơn vị thử"),
+            receivers=tuple(Party(organ_id=code, organ_name=code) for code in receivers),
+            document_id=f"{self.organ},{DAY},{number}/DV",
+            code=Code(code_number=str(number), code_notation="DV"),
+            promulgation=PromulgationInfo(place="Hải Phòng", promulgation_date=DAY),
+            document_type=DocumentType(type="2", type_detail="0", type_name="Công văn"),
+            subject=f"Văn bản số {number}",
+            traces=(TraceHeader(organ_id=self.organ, timestamp=f"{DAY} 08:00:00"),),
+            business=None if self.manners.bare else _business(BusinessType.NEW),
+        )
+        return DocumentPackage(header=header, attachments=files)
+
+    def _replacing(self, earlier: DocumentPackage) -> DocumentPackage:
+        receivers = tuple(to.organ_id for to in earlier.header.receivers)
+        package = self._document(receivers)
+        replaced = ReplacementInfo(document_id=earlier.header.document_id, organ_ids=receivers)
+        business = replace(_business(BusinessType.REPLACE), replacements=(replaced,))
+        return replace(package, header=replace(package.header, business=business))
+
+    async def _send(self, package: DocumentPackage | StatusPackage) -> None:
+        raw = to_bytes(package)
+        if self.manners.signs and isinstance(package, DocumentPackage):
+            raw = await asyncio.to_thread(sign_envelope, raw, self._signer)
+        while True:
+            try:
+                await self.line.send(raw, package.kind)
+            except Unanswered:
+                if self.manners.after_silence == "never":
+                    return
+                await asyncio.sleep(self.manners.waits_s)
+                if self.manners.after_silence == "new" and isinstance(package, DocumentPackage):
+                    header = package.header
+                    renamed = replace(header, document_id=f"{header.document_id}-{next(self._numbers)}")
+                    package = replace(package, header=renamed)
+                    raw = to_bytes(package)
+            else:
+                return
+
+    # ── Receiving ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _receive_all(self) -> None:
+        while True:
+            for package_id, kind in await self.line.listed():
+                manners = self.manners
+                if package_id in self._had and (manners.forgets_repeats or kind not in manners.acknowledges):
+                    continue
+                if manners.unread and kind == "status":
+                    await self.line.acknowledge(package_id)
+                else:
+                    await self._take(package_id)
+            await asyncio.sleep(0.1)
+
+    async def _take(self, package_id: str) -> None:
+        manners = self.manners
+        raw = await self.line.fetch(package_id)
+        package = await asyncio.to_thread(read, raw)
+        if isinstance(package, DocumentPackage) and _letter(package) in manners.fails:
+            if package_id not in self._had:
+                self._had.add(package_id)
+                await self.line.acknowledge(package_id, "fail")
+            return
+        first = package_id not in self._had
+        self._had.add(package_id)
+        if _kind(package) in manners.acknowledges and _letter(package) not in manners.forgets:
+            await self.line.acknowledge(package_id)
+        elif not first:
+            return
+        if isinstance(package, DocumentPackage) and (first or not manners.knows_repeats):
+            await self._answer(package, raw)
+
+    async def _answer(self, package: DocumentPackage, raw: bytes) -> None:
+        manners, header, letter = self.manners, package.header, _letter(package)
+        kind = business_type(header)
+        if letter in manners.silent_about:
+            return
+        if not kind.makes_document:
+            if kind in manners.answers_acts:
+                await self._say(header, "15")
+        elif letter in manners.refuses:
+            await self._say(header, "01")
+            await self._say(header, "02", manners.reason)
+        elif CHANGED.encode() in raw and manners.checks_signatures:
+            await self._say(header, "02", "chữ ký số không hợp lệ")
+        else:
+            for code in manners.steps if letter == "plain" else ("01", "03"):
+                await self._say(header, code)
+
+    async def _say(self, header: DocumentHeader, code: str, reason: str = "") -> None:
+        subject = ResponseFor(
+            organ_id=header.sender.organ_id,
+            code=header.code.text,
+            document_id=header.document_id,
+            promulgation_date=header.promulgation.promulgation_date,
+        )
+        said = StatusHeader(
+            sender=Party(organ_id=self.organ, organ_name="Đơn vị thử"),
+            response_for=subject,
+            staff=STAFF,
+            status_code=code,
+            description=reason or None,
+            timestamp=f"{DAY} 08:00:{next(self._numbers) % 60:02}",
+        )
+        await self._send(StatusPackage(header=said))
+
+
+def _business(kind: BusinessType) -> Business:
+    return Business(business_doc_type=str(int(kind)), business_doc_reason="Lý do", paper="0", staff=STAFF)
+
+
+def _recalling(earlier: DocumentPackage) -> DocumentPackage:
+    header = earlier.header
+    targets = tuple(
+        ResponseFor(
+            organ_id=to.organ_id,
+            code=header.code.text,
+            document_id=header.document_id,
+            promulgation_date=header.promulgation.promulgation_date,
+        )
+        for to in header.receivers
+    )
+    return DocumentPackage(header=replace(header, response_for=targets, business=_business(BusinessType.RECALL)))
+
+
+def _updating(earlier: DocumentPackage) -> DocumentPackage:
+    info = BusinessDocumentInfo(document_info="1", document_receiver="0")
+    business = replace(_business(BusinessType.UPDATE), document_id=earlier.header.document_id, document_info=info)
+    return DocumentPackage(header=replace(earlier.header, subject="Trích yếu mới", business=business))
+
+
+def _letter(package: DocumentPackage | StatusPackage) -> str:
+    subject = package.header.subject if isinstance(package, DocumentPackage) else None
+    found = re.match(r"KIT (\w+)", subject or "")
+    return found[1] if found else ""
+
+
+def _kind(package: DocumentPackage | StatusPackage) -> str:
+    if isinstance(package, StatusPackage):
+        return "status"
+    return "document" if business_type(package.header).makes_document else "act"
