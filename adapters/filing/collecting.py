@@ -141,15 +141,16 @@ class Collector:
         except Gone as e:
             raise Malformed(Code.BAD_FILE, "it is not there any more", at=item.ref) from e
 
-    async def confirm(self, item: Incoming) -> str | None:
-        """The item is durable here. Returns the package of ours of which it is a receipt, if it is one."""
+    def receipt_of(self, item: Incoming) -> str | None:
+        """The package of ours of which a fetched item is a receipt, if it is one."""
+        return self._held.get(item.ref, _Held()).package_id
+
+    async def confirm(self, item: Incoming) -> None:
+        """The item is durable here."""
         held = self._held.pop(item.ref, _Held())
-        for name in (
-            item.ref,
-            *held.files,
-        ):  # the item first: files alone are cleared away, an item alone is read again
+        # The item first: files alone are cleared away, an item alone would be read again, without them.
+        for name in (item.ref, *held.files):
             await self._put_away(name)
-        return held.package_id
 
     async def put_aside(self, item: Incoming, error: AxisError) -> None:
         """The item could not be taken: it goes where people look, with the reason in words."""
