@@ -29,6 +29,7 @@ from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
+from axis.exchange.expiring import Expiring
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
@@ -162,6 +163,9 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
         jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
+        if (days := settings.exchange.expires_after_days) > 0:
+            expiring = Expiring(context, timedelta(days=days))
+            jobs.append(Job(name="expiry", run=expiring.run, every=timedelta(hours=1)))
         loops.append(Schedule(store, clock, jobs).run())
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key

@@ -169,6 +169,7 @@ class EventKind(StrEnum):
     ACT_ANSWERED = "act_answered"  # a receiver agreed to its recall, update or request, or declined it
     DELIVERY_DELAYED = "delivery_delayed"  # its package has not reached a receiver yet; it is still tried
     DELIVERY_DEAD = "delivery_dead"  # its package did not reach a receiver; it is tried no more
+    DELIVERY_EXPIRED = "delivery_expired"  # a receiver's system did not fetch its package for very long
     DELIVERY_OVERDUE = "delivery_overdue"  # a receiver has not answered in time
     DEADLINE_NEAR = "deadline_near"  # a time limit ends soon
     PARTNER_DOWN = "partner_down"  # a partner of the node cannot be reached

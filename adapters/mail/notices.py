@@ -38,6 +38,10 @@ TOLD: Final[Mapping[EventKind, tuple[str, str]]] = {
     EventKind.DELIVERY_OVERDUE: ("Quá hạn", "Văn bản dưới đây đã quá hạn phản hồi trạng thái xử lý."),
     EventKind.DELIVERY_DELAYED: ("Chậm chuyển", "Gói tin dưới đây chưa đến được nơi nhận; trục vẫn đang gửi lại."),
     EventKind.DELIVERY_DEAD: ("Không chuyển được", "Gói tin dưới đây không đến được nơi nhận; trục đã dừng gửi."),
+    EventKind.DELIVERY_EXPIRED: (
+        "Hết hạn chờ nhận",
+        "Hệ thống của nơi nhận không lấy gói tin dưới đây trong thời hạn chờ; trục đã dừng chờ.",
+    ),
 }
 """What a mailbox is told of, and how. Packages and statuses come as mails of their own."""
 

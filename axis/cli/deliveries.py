@@ -1,8 +1,10 @@
 """`axis deliveries`: what did not come through, and what is done about it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from axis.store.queries import Letter, LettersAsked
 
 app = typer.Typer()
-deliveries_app = typer.Typer(no_args_is_help=True, help="Consignments that failed: list, show, retry, cancel.")
+deliveries_app = typer.Typer(no_args_is_help=True, help="Consignments that failed: list, show, retry, reroute, cancel.")
 app.add_typer(deliveries_app, name="deliveries")
 
 ACTOR = "cli"
@@ -66,9 +68,18 @@ def show(
         print_fields(_plain(found))
 
 
-@deliveries_app.command("retry")
-def retry(
-    why: WhyOption,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """Which consignments a command changes, and how it goes about it."""
+
+    ids: tuple[str, ...]
+    asked: "LettersAsked | None"  # instead of ids
+    yes: bool
+    config: ConfigOption
+    json: bool
+
+
+def _bulk(
     ids: Ids = None,
     state: StateOption = "dead",
     partner: PartnerOption = None,
@@ -79,61 +90,74 @@ def retry(
     yes: YesOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
-    """Try consignments again, from the start and at once."""
+) -> Bulk:
     asked = _asked(state, partner, reason, organ, older_than) if everything else None
-    _change(TransportState.QUEUED, why, (ids or (), asked), config=config, yes=yes, json=json)
+    return Bulk(ids=tuple(ids or ()), asked=asked, yes=yes, config=config, json=json)
+
+
+def _in_bulk(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `_bulk`, and their value as its first argument."""
+    common = signature(_bulk).parameters
+    own = list(signature(command).parameters.values())[1:]
+
+    @wraps(command)
+    def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options are
+        bulk = _bulk(**{name: given.pop(name) for name in common})
+        command(bulk, **given)
+
+    parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*own, *common.values())]
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined] # what typer reads
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+@deliveries_app.command("retry")
+@_in_bulk
+def retry(bulk: Bulk, why: WhyOption) -> None:
+    """Try consignments again, from the start and at once."""
+    _change(bulk, TransportState.QUEUED, why)
+
+
+@deliveries_app.command("reroute")
+@_in_bulk
+def reroute(
+    bulk: Bulk,
+    why: WhyOption,
+    to: Annotated[str, typer.Option("--to", help="The uplink, or the system that serves the receivers now.")],
+) -> None:
+    """Send consignments another way, from the start; what waits of the same documents goes with them."""
+    _change(bulk, TransportState.QUEUED, why, to)
 
 
 @deliveries_app.command("cancel")
-def cancel(
-    why: WhyOption,
-    ids: Ids = None,
-    state: StateOption = "dead",
-    partner: PartnerOption = None,
-    reason: ReasonOption = None,
-    organ: OrganOption = None,
-    older_than: AgeOption = None,
-    everything: AllOption = False,
-    yes: YesOption = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
+@_in_bulk
+def cancel(bulk: Bulk, why: WhyOption) -> None:
     """Withdraw consignments: they are tried no more."""
-    asked = _asked(state, partner, reason, organ, older_than) if everything else None
-    _change(TransportState.CANCELLED, why, (ids or (), asked), config=config, yes=yes, json=json)
+    _change(bulk, TransportState.CANCELLED, why)
 
 
-def _change(
-    becomes: TransportState,
-    why: str,
-    which: "tuple[Sequence[str], LettersAsked | None]",
-    *,
-    config: ConfigOption,
-    yes: bool,
-    json: bool,
-) -> None:
+def _change(bulk: Bulk, becomes: TransportState, why: str, to: str | None = None) -> None:
     from axis.ops.letters import Intervention, intervene
 
-    ids, asked = which
+    ids, asked = bulk.ids, bulk.asked
     if not why.strip():
         raise Malformed(Code.BAD_REQUEST, "is empty", at="--why")
     if bool(ids) == (asked is not None):
         raise Malformed(Code.BAD_REQUEST, "ids, or --all with what they have in common: one of the two", at="ID")
-    intervention = Intervention(becomes=becomes, reason=why.strip(), actor=ACTOR)
+    intervention = Intervention(becomes=becomes, reason=why.strip(), actor=ACTOR, to=to)
 
     async def run(access: "Access") -> "tuple[tuple[Letter, ...], list[str], list[str]]":
         found = await _named(access, ids) if asked is None else await _find(access, asked, _MOST)
-        if asked is not None and not yes:
+        if asked is not None and not bulk.yes:
             return found, [], []
         return found, *(await intervene(access, found, intervention, SystemClock().now()))
 
-    found, changed, missed = with_access(config, run)
-    if asked is not None and not yes:
-        _show(found, json=json)
+    found, changed, missed = with_access(bulk.config, run)
+    if asked is not None and not bulk.yes:
+        _show(found, json=bulk.json)
         say(f"Sẽ đổi {len(found)} lượt chuyển; thêm --yes.", f"{len(found)} would be changed; add --yes.")
         return
-    if json:
+    if bulk.json:
         print_json({"changed": changed, "in_another_state": missed})
     say(
         f"Đã đổi {len(changed)} lượt chuyển; {len(missed)} đã sang trạng thái khác.",

@@ -38,6 +38,7 @@ class LeafKind(StrEnum):
     DOCUMENT_FORWARDED = "document_forwarded"
     DOCUMENT_RETURNED = "document_returned"
     DELIVERY_CHANGED = "delivery_changed"
+    DELIVERY_REROUTED = "delivery_rerouted"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -66,6 +67,7 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
         {"package_id", "sha256", "document_uid", "document_id", "from", "to", "status_code", "effect", "source"}
     ),
     LeafKind.DELIVERY_CHANGED: frozenset({"package_id", "receivers", "was", "becomes", "reason", "actor"}),
+    LeafKind.DELIVERY_REROUTED: frozenset({"package_id", "receivers", "was", "from", "to", "reason", "actor"}),
     LeafKind.COURIER_PACKED: frozenset({"system", "sequence", "manifest_sha256", "packages"}),
     LeafKind.COURIER_TAKEN: frozenset(
         {"system", "sequence", "manifest_sha256", "accepted", "repeated", "refused", "acknowledged"}

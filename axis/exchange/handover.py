@@ -10,22 +10,48 @@ of its receivers or because it had begun to fetch them, that is what is recorded
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
+from axis.delivery.patience import excused
 from axis.errors import Code, Internal, NotFound
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.context import Context
+from axis.exchange.sending import sender_events
 from axis.exchange.values import Acknowledgement, PackageContent
 from axis.ids import PackageId
 from axis.store import queries
+from axis.store.holds import concerns, holds_since
 from axis.store.hot import Change, ConsignmentFailed, ConsignmentMoved, DeliveryStatus, Hot
-from axis.store.records import Consignment, Delivery, Package, Row
-from axis.terms import PENDING, PackageKind, TransportState
+from axis.store.records import Consignment, Delivery, Hold, Package, Row
+from axis.terms import PENDING, EventKind, PackageKind, TransportState
 
+_FAILED = "the receiving system answered fail"
 _TAKEN = (TransportState.HANDED_OVER, TransportState.ACKNOWLEDGED, TransportState.RETRYING)
 _BEFORE_HAND_OVER = (TransportState.QUEUED, TransportState.RETRYING, TransportState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a system says of a package."""
+
+    system_id: str
+    word: Acknowledgement
+    package: Package
+    holds: tuple[Hold, ...]  # since it was fetched first
+
+    def patience_begins(self, c: Consignment, now: datetime) -> datetime:
+        """When the time began after which it is given up; what it was held back for does not count."""
+        since = _tried_since(c)
+        mine = (h for h in self.holds if concerns(h, self.package.from_organ, (c.receiver_organ,), self.system_id))
+        return since + excused(((hold.starts_at, hold.ends_at) for hold in mine), since, now)
+
+
+def _tried_since(consignment: Consignment) -> datetime:
+    return consignment.handed_over_at or consignment.queued_at
 
 
 class HandOver:
@@ -121,16 +147,20 @@ class HandOver:
         listed = PENDING if word is Acknowledgement.FAIL else _TAKEN
         again = tuple(c for c in consignments if c.state in listed)
         ids = [c.delivery_id for c in again if c.delivery_id]
-        brought = await self._context.store.read(lambda c: queries.brought_deliveries(c, package_id, ids))
-        return await self._context.work_out(len(again), partial(self._again, system_id, word, again, brought)), None
 
-    def _again(
-        self,
-        system_id: str,
-        word: Acknowledgement,
-        consignments: Sequence[Consignment],
-        brought: Mapping[str, Delivery],
-    ) -> Hot | None:
+        since = min((_tried_since(c) for c in again), default=self._context.clock.now())
+
+        def look(conn: Connection) -> tuple[Package | None, Mapping[str, Delivery], tuple[Hold, ...]]:
+            brought = queries.brought_deliveries(conn, package_id, ids)
+            return queries.package(conn, package_id), brought, holds_since(conn, since)
+
+        package, brought, holds = await self._context.store.read(look)
+        if package is None:
+            raise LookupError(package_id)  # a foreign key forbids it
+        said = _Said(system_id=system_id, word=word, package=package, holds=holds)
+        return await self._context.work_out(len(again), partial(self._again, said, again, brought)), None
+
+    def _again(self, said: "_Said", consignments: Sequence[Consignment], brought: Mapping[str, Delivery]) -> Hot | None:
         """List it again, at once or later; but not what the sender has taken back meanwhile.
 
         brought: the deliveries that the package brings. Each that goes on is looked at once more in the write.
@@ -138,8 +168,8 @@ class HandOver:
         closed = {c.delivery_id for c in consignments if _was_closed(c, brought.get(c.delivery_id or ""))}
         going_on = [c for c in consignments if c.delivery_id not in closed]
         taken_back = [c for c in consignments if c.delivery_id in closed and c.state is not TransportState.ACKNOWLEDGED]
-        if word is Acknowledgement.FAIL:
-            audit, changes = self._failed(system_id, going_on)
+        if said.word is Acknowledgement.FAIL:
+            audit, changes = self._failed(said, going_on)
         else:
             audit, changes = (), self._moves(going_on, TransportState.QUEUED)
         looked = (DeliveryStatus.untouched(d) for d in brought.values() if d.delivery_id not in closed)
@@ -157,16 +187,14 @@ class HandOver:
         )
         return Hot(inserts=(leaf,), changes=self._moves(waiting, TransportState.ACKNOWLEDGED))
 
-    def _failed(
-        self, system_id: str, consignments: Sequence[Consignment]
-    ) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
-        """Listed again later; dead after the configured number of failures, which somebody has to look at."""
+    def _failed(self, said: "_Said", consignments: Sequence[Consignment]) -> tuple[tuple[Row, ...], tuple[Change, ...]]:
+        """Listed again later; dead after the configured number of failures, of which its sender is told."""
         now, policy = self._context.clock.now(), self._context.policy
         changes: list[Change] = []
         dead: list[str] = []
         for c in consignments:
             failures = c.failures + 1
-            visible_at = policy.receiver_backoff.next_try(now, failures, c.queued_at)
+            visible_at = policy.receiver_backoff.next_try(now, failures, said.patience_begins(c, now))
             gives_up = failures >= policy.failures_until_dead or visible_at is None
             changes.append(
                 ConsignmentFailed(
@@ -174,7 +202,7 @@ class HandOver:
                     was=c.state,
                     becomes=TransportState.DEAD if gives_up else TransportState.RETRYING,
                     visible_at=None if gives_up else visible_at,
-                    last_error="the receiving system answered fail",
+                    last_error=_FAILED,
                 )
             )
             if gives_up:
@@ -182,7 +210,8 @@ class HandOver:
         audit: tuple[Row, ...] = ()
         if dead:
             fields = {"package_id": consignments[0].package_id, "receivers": dead}
-            audit = (self._context.audit("consignment_dead", system_id, fields),)
+            told = sender_events(self._context, EventKind.DELIVERY_DEAD, said.package, dead, _FAILED)
+            audit = (self._context.audit("consignment_dead", said.system_id, fields), *told)
         return audit, tuple(changes)
 
     def _moves(

@@ -219,6 +219,14 @@ class Exchange(Section):
         gt=0,
         description="A sender's system is told of a package that still waits to be pushed after this long.",
     )
+    expires_after_days: int = Field(
+        30,
+        ge=0,
+        description=(
+            "Days that a package waits for a system that fetches; then it is given up (dead) and its sender told. "
+            "0: as long as it takes."
+        ),
+    )
     push_places: int = Field(200, gt=0, le=5_000, description="Pushes under way at once, to all partners together.")
     partner_first_places: int = Field(2, gt=0, description="Pushes at once to one partner, to begin with.")
     partner_most_places: int = Field(20, gt=0, description="Most pushes at once to one partner, while it answers.")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Self
 
 from axis.store.records import Delivery, Document, Row
-from axis.terms import ActEffect, Answer, DeliveryState, DocumentState, TransportState
+from axis.terms import ActEffect, Answer, DeliveryState, DocumentState, Place, TransportState
 
 
 class Stale(Exception):
@@ -72,6 +72,27 @@ class ConsignmentFailed:
     becomes: TransportState  # retrying, or dead
     visible_at: datetime | None
     last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentExpired:
+    """A consignment that nobody fetched is dead; guarded by its state, and by its not having expired before."""
+
+    consignment_id: str
+    was: TransportState
+    at: datetime
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsignmentRerouted:
+    """A consignment goes another way, from the start; guarded by its state and by the way that was read."""
+
+    consignment_id: str
+    was: TransportState
+    was_place: Place
+    place: Place
+    uplink_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +266,8 @@ Change = (
     | DeliveryReturned
     | ConsignmentMoved
     | ConsignmentFailed
+    | ConsignmentExpired
+    | ConsignmentRerouted
     | ConsignmentRaised
     | QueueRaised
     | DeliveryMoved

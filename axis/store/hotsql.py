@@ -215,6 +215,8 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.DeliveryReturned: _delivery_returned,
         hot.ConsignmentMoved: _consignment_moved,
         hot.ConsignmentFailed: _consignment_failed,
+        hot.ConsignmentExpired: _consignment_expired,
+        hot.ConsignmentRerouted: _consignment_rerouted,
         hot.ConsignmentRaised: _consignment_raised,
         hot.QueueRaised: _queue_raised,
         hot.DeliveryMoved: _delivery_moved,
@@ -325,6 +327,43 @@ def _consignment_failed(p: _Parameters) -> Update:
             failures=t.failures + _ONE,
             visible_at=p(t.visible_at, "visible_at"),
             last_error=p(t.last_error, "last_error"),
+        )
+    )
+
+
+def _consignment_expired(p: _Parameters) -> Update:
+    t = schema.consignment.c
+    return (
+        update(schema.consignment)
+        .where(
+            t.consignment_id == p(t.consignment_id, "consignment_id"),
+            t.state == p(t.state, "was"),
+            t.expired_at.is_(None),
+        )
+        .values(
+            state=literal_column("'dead'"),
+            visible_at=null(),
+            last_error=p(t.last_error, "last_error"),
+            expired_at=p(t.expired_at, "at"),
+        )
+    )
+
+
+def _consignment_rerouted(p: _Parameters) -> Update:
+    t = schema.consignment.c
+    return (
+        update(schema.consignment)
+        .where(
+            t.consignment_id == p(t.consignment_id, "consignment_id"),
+            t.state == p(t.state, "was"),
+            t.place == p(t.place, "was_place"),
+        )
+        .values(
+            state=literal_column("'queued'"),
+            place=p(t.place, "place"),
+            uplink_id=p(t.uplink_id, "uplink_id"),
+            failures=literal_column("0", Integer),
+            visible_at=null(),
         )
     )
 

@@ -317,6 +317,7 @@ class Consignment:
     handed_to: str | None = None
     kind: PackageKind
     behind: str | None = None
+    expired_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,10 @@ async def test_a_running_node_tells_how_its_partners_fare(
         (("retry", "--why", "x"), 2),
         (("retry", "01NOTHING", "--all", "--why", "x"), 2),
         (("cancel", "01NOTHING", "--why", " "), 2),
+        (("reroute", "01NOTHING", "--why", "x"), 2),
+        (("reroute", "01NOTHING", "--to", "so-xd", "--why", "x"), 1),
+        (("reroute", "--all", "--yes", "--to", "nobody", "--why", "x"), 1),
+        (("list", "--state", "held"), 0),
         (("cancel", "--all", "--yes", "--why", "x"), 0),
     ],
 )

@@ -68,6 +68,7 @@ async def test_a_deadline_that_is_near_is_told_once(tmp_path: Path) -> None:
         (EventKind.DELIVERY_OVERDUE, "Quá hạn"),
         (EventKind.DELIVERY_DELAYED, "Chậm chuyển"),
         (EventKind.DELIVERY_DEAD, "Không chuyển được"),
+        (EventKind.DELIVERY_EXPIRED, "Hết hạn chờ nhận"),
     ],
 )
 async def test_what_else_is_told(tmp_path: Path, kind: EventKind, word: str) -> None:

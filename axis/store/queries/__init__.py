@@ -122,7 +122,7 @@ from axis.store.queries.ledger import (
     reconciliation,
     reconciliations,
 )
-from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters, letters_beside
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -177,6 +177,7 @@ from axis.store.queries.work import (
     Backlog,
     Push,
     PushContent,
+    Unfetched,
     backlog,
     claim,
     due_partners,
@@ -186,6 +187,7 @@ from axis.store.queries.work import (
     push,
     queue_row,
     renew,
+    unfetched,
 )
 
 __all__ = [
@@ -221,6 +223,7 @@ __all__ = [
     "SentRow",
     "Tracked",
     "Traffic",
+    "Unfetched",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -298,6 +301,7 @@ __all__ = [
     "late",
     "letter",
     "letters",
+    "letters_beside",
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
@@ -352,6 +356,7 @@ __all__ = [
     "tracked",
     "tracked_of_documents",
     "traffic",
+    "unfetched",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",

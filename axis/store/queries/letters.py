@@ -88,13 +88,26 @@ def letter(conn: Connection, consignment_id: str, now: datetime) -> Letter | Non
     return None if row is None else _letter(row)
 
 
+def letters_beside(conn: Connection, one: Letter, now: datetime) -> tuple[Letter, ...]:
+    """What else waits of the same document for the same receiver, by age."""
+    if one.document_uid is None:
+        return ()
+    same = (_p.document_uid == one.document_uid, _c.receiver_organ == one.receiver_organ, _is_unsent())
+    statement = _select().where(*same, _c.consignment_id != one.consignment_id).order_by(_c.consignment_id)
+    return tuple(map(_letter, conn.execute(statement, {"now": now})))
+
+
+def _is_unsent() -> ColumnElement[bool]:
+    return _c.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)])
+
+
 def _partner() -> ColumnElement[str]:
     return func.coalesce(_c.uplink_id, _r.system_id)
 
 
 def _waiting() -> CompoundSelect[Any]:
     """What has not been handed over: what systems fetch, and what is pushed."""
-    unsent = _c.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)])
+    unsent = _is_unsent()
     pushed = schema.queue.join(schema.consignment, _c.package_id == schema.queue.c.package_id)
     return union_all(
         select(_c.consignment_id).where(IS_PENDING, unsent).correlate(None),
@@ -108,7 +121,7 @@ def _held(column: Column[Any]) -> ColumnElement[Any]:
         select(column)
         .where(
             matches(_h, _p.from_organ, _c.receiver_organ, _partner()),
-            _c.state.in_([state.value for state in (TransportState.QUEUED, TransportState.RETRYING)]),
+            _is_unsent(),
         )
         .order_by(_h.starts_at, _h.hold_id)
         .limit(1)

@@ -68,6 +68,15 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unfetched:
+    """What waits for a system that fetches, or for nobody yet."""
+
+    consignment: Consignment
+    package: Package
+    system: str | None  # that serves the receiver now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """What waits for a partner."""
 
@@ -196,6 +205,28 @@ _missing = (
     .order_by(func.min(_c.consignment_id))
     .limit(bindparam("limit"))
 )
+_CONSIGNMENT, _read_consignment = columns_of(Consignment), record_reader(Consignment)
+_PACKAGE, _read_package = columns_of(Package), record_reader(Package)
+_unfetched = (
+    select(*_CONSIGNMENT, *_PACKAGE, _r.system_id)
+    .select_from(schema.consignment)
+    .join(schema.package, schema.package.c.package_id == _c.package_id)
+    .outerjoin(schema.route, _r.organ_id == _c.receiver_organ)
+    .outerjoin(schema.system, _s.system_id == _r.system_id)
+    .where(
+        # Word for word the condition of ix_consignment_pending, or the index does not serve.
+        literal_column(
+            "(consignment.place = 'local' AND consignment.state IN ('queued', 'handed_over', 'retrying'))", Boolean
+        ),
+        _c.state.in_(_UNSENT),
+        _c.queued_at <= bindparam("before", type_=UtcMicros()),
+        _c.expired_at.is_(None),
+        _s.adapter.is_(None),
+        _c.consignment_id > bindparam("after"),
+    )
+    .order_by(_c.consignment_id)
+    .limit(bindparam("limit"))
+)
 _claimed = Query(QueueRow, _t.queue_id.in_(bindparam("ids", expanding=True)), order=(_t.queue_id,))
 _late = Query(
     QueueRow,
@@ -287,6 +318,16 @@ def missing_pushes(conn: Connection, limit: int) -> tuple[Push, ...]:
             queued_at=row.queued_at,
         )
         for row in conn.execute(_missing, {"limit": limit})
+    )
+
+
+def unfetched(conn: Connection, before: datetime, after: str, limit: int) -> tuple[Unfetched, ...]:
+    """What has been queued since `before` or longer, was not handed over, and has not expired yet; by id."""
+    rows = conn.execute(_unfetched, {"before": before, "after": after, "limit": limit})
+    own, last = len(_CONSIGNMENT), len(_CONSIGNMENT) + len(_PACKAGE)
+    return tuple(
+        Unfetched(consignment=_read_consignment(row[:own]), package=_read_package(row[own:last]), system=row[last])
+        for row in rows
     )
 
 

@@ -215,6 +215,7 @@ consignment = Table(
     Column("handed_to", String(64)),  # the system that fetched it first: it may finish, though another is the primary
     Column("kind", String(8), nullable=False, server_default="document"),  # of the package
     Column("behind", String(26)),  # of an act or a request: the delivery that it is about, and must not overtake
+    Column("expired_at", UtcMicros),  # when it was given up because nobody had fetched it, and its sender told
     UniqueConstraint("package_id", "receiver_organ"),
     CheckConstraint("(place = 'uplink') = (uplink_id IS NOT NULL)", name="uplink"),
     CheckConstraint(
