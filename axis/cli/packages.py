@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from axis.cli.calling import node_url, open_node, read_secret, show_from_afar
 from axis.cli.options import (
     NO,
     WRONG_USE,
@@ -23,9 +24,12 @@ from axis.messages import sentence
 if TYPE_CHECKING:
     from adapters.vxp.calls import VxpClientOptions
     from axis.edxml.model import Package
-    from axis.settings import Settings
 
 app = typer.Typer()
+
+TokenFileOption = Annotated[
+    Path | None, typer.Option(help="File with a token (`axis token add`): the node is called over its REST API.")
+]
 
 _FRESH_BYTES = 64 << 20  # a package under a fresh id is built in memory
 _PAGE = 500
@@ -133,21 +137,31 @@ def _show(shown: dict[str, Any], *, json: bool) -> None:
 @app.command()
 def send(
     file: FileArgument,
-    system: Annotated[str, typer.Option(help="The connected system in whose name it is handed in.")],
+    system: Annotated[
+        str | None, typer.Option(help="The connected system in whose name it is handed in, over VXP with its secret.")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="The node's address; left out: that of the settings.")] = None,
     secret_file: Annotated[
         Path | None, typer.Option(help="File with the system's secret; left out: the one in the node's store.")
     ] = None,
+    token_file: TokenFileOption = None,
     fresh_id: Annotated[
         bool, typer.Option("--fresh-id", help="Give the document a number and DocumentId that it has not had yet.")
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Hand a package to a running node. Prints the node's id for it."""
+    """Hand a package to a running node. Prints the node's id for it; with a token, that of its document."""
     package: bytes | Path = file
     if fresh_id:
         package, document_id = _renumbered(file)
         say(f"Mã định danh văn bản mới: {document_id}", f"The document's new DocumentId: {document_id}")
+    if (system is None) == (token_file is None):
+        raise Malformed(Code.BAD_REQUEST, "--system or --token-file, one of them", at="--system")
+    if system is None:
+        with open_node(url, token_file, config) as node:
+            accepted = node.run(lambda client: client.send_package(package))
+            typer.echo(accepted.document_uid or accepted.package_id)
+        return
     options = asyncio.run(_client_options(system, url, secret_file, config))
     try:
         typer.echo(asyncio.run(_send(package, file, options)))
@@ -190,28 +204,14 @@ async def _client_options(
 
     settings = None if url and secret_file else read_settings(find_config(config))
     if secret_file is not None:
-        secret = await asyncio.to_thread(_read_secret, secret_file)
+        secret = await asyncio.to_thread(read_secret, secret_file)
     elif settings is not None:
         async with open_access(settings) as access:
             secret = await access.secret_of(system, SystemClock().now())
-    endpoint = url or (_url(settings) if settings else "")
+    endpoint = url or (node_url(settings) if settings else "")
     if not endpoint.rstrip("/").endswith("/vxp"):
         endpoint = endpoint.rstrip("/") + "/vxp"
     return VxpClientOptions(endpoint=endpoint, system_id=system, secret=secret)
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as e:
-        raise Malformed(Code.BAD_FILE, str(e), at=str(path)) from e
-
-
-def _url(settings: "Settings") -> str:
-    """Where the node of these settings listens, seen from its own machine."""
-    server = settings.server
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - read, not bound
-    return f"{'https' if server.tls_certificate_file else 'http'}://{host}:{server.port}"
 
 
 async def _send(package: bytes | Path, file: Path, options: "VxpClientOptions") -> str:
@@ -238,15 +238,22 @@ async def _send(package: bytes | Path, file: Path, options: "VxpClientOptions") 
 @app.command()
 def status(
     document_id: Annotated[str, typer.Argument(help="DocumentId, or the id that `axis send` printed.")],
+    url: Annotated[str | None, typer.Option(help="The node's address; left out: that of the settings.")] = None,
+    token_file: TokenFileOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show where a document is: per receiver how it travelled, its status, and when. Exit code 1 when unknown.
 
+    With --token-file a running node is asked, wherever it is; else this machine's database.
+
     All that was done with it: `axis documents show`.
     """
     from axis.cli.document_view import document_json, read_documents, show_receivers
 
+    if token_file is not None:
+        show_from_afar(document_id, url, token_file, config, json=json)
+        return
     found = read_documents(config, document_id)
     if json:
         print_json({"documents": [document_json(detail) for detail in found]})

@@ -9,7 +9,7 @@ Norm: QCVN 102:2016/BTTTT, whose elements the fields are named after.
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from axis.edxml.dates import write_date, write_timestamp
 from axis.edxml.model import (
@@ -53,6 +53,7 @@ OrganCode = Annotated[str, Field(min_length=1, max_length=ORGAN_CODE_CHARACTERS)
 DocumentIdText = Annotated[str, Field(min_length=1, max_length=DOCUMENT_ID_CHARACTERS), Clean]
 Short = Annotated[str, Field(max_length=500), Clean]
 Long = Annotated[str, Field(max_length=10_000), Clean]
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Day = Annotated[date, Field(strict=True)]  # ISO text, never a number
 
 
@@ -144,7 +145,7 @@ class ActForm(Form):
     reason: Annotated[str, Field(min_length=1, max_length=4_000), Clean]
     added: Annotated[tuple[OrganCode, ...], Field(max_length=5_000)] = Field((), description="Receivers of an update.")
     removed: Annotated[tuple[OrganCode, ...], Field(max_length=5_000)] = ()
-    texts_changed: bool = Field(
+    texts_changed: StrictBool = Field(
         default=True, description="With update: whether the document's texts say something new."
     )
 
@@ -181,12 +182,14 @@ class DocumentForm(Form):
     subject: Long | None = None
     content: Long | None = None
     signer: SignerForm | None = None
-    urgency: Urgency = Field(Urgency.NORMAL, description="0 thường … 4 hỏa tốc hẹn giờ.")
+    urgency: Annotated[int, Field(strict=True, ge=Urgency.NORMAL, le=max(Urgency))] = Field(
+        Urgency.NORMAL, description="0 thường … 4 hỏa tốc hẹn giờ."
+    )
     due_date: Day | None = None
     sphere_of_promulgation: Short | None = None
     typer_notation: Short | None = None
-    promulgation_amount: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    page_amount: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    promulgation_amount: Count | None = None
+    page_amount: Count | None = None
     direction: Short | None = None
     appendices: Annotated[tuple[Short, ...], Field(max_length=500)] = ()
     reply_fors: Short | None = None
@@ -197,7 +200,7 @@ class DocumentForm(Form):
     application_type: Short | None = None
     to_places: Annotated[tuple[Short, ...], Field(max_length=5_000)] = ()
     traces: Annotated[tuple[TraceForm, ...], Field(max_length=100)] = ()
-    paper: bool | None = Field(None, description="Whether the paper follows.")
+    paper: StrictBool | None = Field(None, description="Whether the paper follows.")
     reason: Annotated[str, Field(max_length=4_000), Clean] | None = None
     staff: StaffForm | None = None
     act: ActForm | None = Field(None, description="Left out: a new document.")

@@ -162,6 +162,27 @@ async def test_a_package_is_sent_repeated_refused_and_followed(home: Home, node:
     )
     assert (away.code, away.out.strip()) == (0, doc_id)
 
+    # The same over REST, with nothing of the node's but its address and a token.
+    token = await axis("token", "add", "so-xd", "--scope", "send", "--scope", "read")
+    token_file = tmp_path / "token"
+    token_file.write_text(token.json["token"] + "\n")
+    rest = ("--url", node.url, "--token-file", token_file)
+    resent = await asyncio.to_thread(run_inside, "send", file, *rest)
+    assert (resent.code, resent.out.strip()) == (0, document["document_uid"])
+    for text in (document["document_uid"], document_id):
+        seen = await asyncio.to_thread(run_inside, "status", text, *rest, "--json")
+        assert seen.code == 0, seen.err
+        (found,) = seen.json["documents"]
+        assert found["document_id"] == document_id
+        assert [one["receiver_organ"] for one in found["deliveries"]] == ["H24.3.12", "H24.42"]
+    shown = await asyncio.to_thread(run_inside, "status", document_id, *rest)
+    assert (shown.code, "queued" in shown.out) == (0, True)
+    unknown = await asyncio.to_thread(run_inside, "status", "H24.3,1", *rest)
+    assert (unknown.code, "not_found" in unknown.err) == (1, True)
+    token_file.write_text("axt_wrong")
+    wrong = await asyncio.to_thread(run_inside, "send", file, *rest)
+    assert (wrong.code, "bad_credentials" in wrong.err) == (1, True)
+
 
 def test_what_cannot_be_sent_is_said(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "letter.edxml"
@@ -171,6 +192,11 @@ def test_what_cannot_be_sent_is_said(home: Home, tmp_path: Path) -> None:
     assert home.axis("system", "add", "so-xd", "--serves", "H24.3").code == 0
     nowhere = home.axis("send", file, "--system", "so-xd")
     assert (nowhere.code, "is it running" in nowhere.err, nowhere.out) == (2, True, "")
+    nobody = home.axis("send", file)
+    assert (nobody.code, "--token-file" in nobody.err) == (2, True)
+    (tmp_path / "token").write_text("axt_x")
+    nowhere = home.axis("send", file, "--token-file", tmp_path / "token", "--url", "http://127.0.0.1:1")
+    assert (nowhere.code, "is it running" in nowhere.err) == (2, True)
     missing = home.axis("send", tmp_path / "none.edxml", "--system", "so-xd")
     assert (missing.code, "bad_file" in missing.err) == (2, True)
     status = home.axis("send", SAMPLES / "take-back.edxml", "--system", "so-xd", "--fresh-id")

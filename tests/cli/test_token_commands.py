@@ -23,6 +23,24 @@ def connect(home: Home, system_id: str, serves: str) -> None:
     assert ran.code == 0, ran.err
 
 
+def run_python(home: Home, url: str, folder: Path) -> None:
+    """The Python example of the same page."""
+    page = (ROOT / "docs" / "connect" / "rest.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    scopes = ("--scope", "send", "--scope", "receive", "--scope", "read", "--scope", "status")
+    office, building = (home.axis("token", "add", name, *scopes).json["token"] for name in ("office", "building"))
+    (folder / "16.pdf").write_bytes(b"%PDF-1.7 16")
+    given = f"NODE, OFFICE, BUILDING, PDF = {url!r}, {office!r}, {building!r}, Path('16.pdf')\n"
+    script = "from pathlib import Path\n" + given + found.group(1)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["03"]
+    assert len(list(folder.glob("*.edxml"))) > 1
+
+
 async def test_the_docs_example_runs(home: Home, tmp_path: Path) -> None:
     await asyncio.to_thread(connect, home, "office", "H24.1")
     await asyncio.to_thread(connect, home, "building", "H24.3")
@@ -47,7 +65,10 @@ async def test_the_docs_example_runs(home: Home, tmp_path: Path) -> None:
             check=False,
         )
         assert ran.returncode == 0, ran.stderr + ran.stdout
-        assert ran.stdout.splitlines()[-2:] == ["03", "status"]
+        *printed, reason = ran.stdout.splitlines()[-4:]
+        assert printed == ["03", "status", "own_system"]
+        assert reason.endswith(": thuộc Văn phòng")
+        await asyncio.to_thread(run_python, home, node.url, tmp_path)
     finally:
         await node.stop()
 

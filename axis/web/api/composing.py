@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Final, Self
 
 from aiohttp import web
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from axis.errors import Code, Malformed
 from axis.exchange.document_form import DocumentForm, Form
@@ -50,7 +50,7 @@ class DocumentIn(DocumentForm):
     files: Annotated[tuple[FileIn, ...] | None, Field(max_length=5_000)] = Field(
         None, description="The files in their order. Left out: every file of the form, as it comes."
     )
-    sign: bool | None = Field(
+    sign: StrictBool | None = Field(
         None, description="By the node's key. Left out: where the node may; true: refused where it may not."
     )
 
