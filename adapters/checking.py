@@ -364,7 +364,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         one = getattr(one, "certificate_error", None) or one.__cause__ or one.__context__
 
 
-def _certificate_fault(error: BaseException) -> Fault:
+def _certificate_fault(error: BaseException) -> Fault | None:
+    """None for one that only wraps the one which says why (aiohttp's)."""
+    if getattr(error, "certificate_error", None) is not None:
+        return None
     code = getattr(error, "verify_code", 0)
     if code in {_HOSTNAME_MISMATCH, _IP_MISMATCH}:
         return Fault.TLS_NAME
@@ -387,7 +390,7 @@ _ERRNOS: Final = {
 
 _MEANINGS: Final[Sequence[tuple[type[BaseException], Callable[[BaseException], Fault | None]]]] = (
     (ssl.SSLCertVerificationError, _certificate_fault),
-    (ssl.SSLError, lambda _: Fault.TLS_BROKEN),
+    (ssl.SSLError, lambda e: None if isinstance(e, ssl.SSLCertVerificationError) else Fault.TLS_BROKEN),
     (socket.gaierror, lambda _: Fault.NAME_UNRESOLVED),
     (TimeoutError, lambda _: Fault.NO_ANSWER),
     (aiohttp.ServerDisconnectedError, lambda _: Fault.CONNECTION_LOST),

@@ -160,7 +160,7 @@ class _Target:
             raise Malformed(Code.TOO_DEEP, f"more than {self._limits.depth} levels")
         if self._decoder is not None:
             raise Malformed(Code.BAD_BASE64, "an element stands in the text", at=self._path())
-        node = Node(_name(tag), dict(attributes) or None)
+        node = Node(_name(tag), _attributes(attributes))
         if depth == 0:
             self._version = _version(tag)
         elif depth == 1:
@@ -221,11 +221,11 @@ class _Target:
         del self._new_decoder
 
     def _begin_section(self, tag: str, node: Node) -> None:
-        name = tag.removeprefix(f"{{{self._version}}}")
-        if name not in ("Header", "Body") or name in self._sections or (name == "Header" and self._sections):
-            raise SoapFault(
-                Fault.CLIENT, "Header, then Body, once each, in the namespace of the Envelope", at="Envelope"
-            )
+        namespace, _, name = tag.rpartition("}")
+        known = namespace == f"{{{self._version}" and name in ("Header", "Body")
+        if not known or name in self._sections or (name == "Header" and self._sections):
+            detail = "Header, then Body, once each, in the namespace of the Envelope"
+            raise SoapFault(Fault.CLIENT, detail, at="Envelope")
         self._sections[name] = node
 
     def _check_understood(self, node: Node) -> None:
@@ -254,6 +254,11 @@ class _Target:
 
 # See axis.edxml.skeleton: said here once, lxml need not find it out for each parser.
 _Target.start.__signature__ = inspect.signature(_Target.start)  # type: ignore[attr-defined] # any function may have one
+
+
+def _attributes(attributes: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Without entities resolved, libxml2 hands an ampersand on as a reference, whichever way it was written."""
+    return {name: value.replace("&#38;", "&") for name, value in attributes.items()} or None
 
 
 def _name(tag: str) -> str:

@@ -43,6 +43,7 @@ from adapters.filing.place import (
 from adapters.filing.wishes import MOST_JSON_BYTES, DocumentWish, StatusWish, read_wish, status_package, write_document
 from axis.clock import VIETNAM, Clock, to_local
 from axis.delivery.peer import Incoming
+from axis.edxml.model import Limits
 from axis.errors import AxisError, Code, Malformed
 from axis.messages import describe
 from axis.terms import PackageKind
@@ -103,11 +104,12 @@ class _Seen:
 class Collector:
     """Takes packages from a place."""
 
-    def __init__(self, place: Place, options: FilingOptions, clock: Clock, scratch: Path) -> None:
+    def __init__(self, place: Place, options: FilingOptions, clock: Clock, scratch: Path, limits: Limits) -> None:
         self._place = place
         self._options = options
         self._clock = clock
         self._scratch = scratch
+        self._limits = limits
         self._statuses = read_statuses(options.statuses)
         self._looks: dict[str, _Look] = {}
         self._held: dict[str, _Held] = {}
@@ -339,7 +341,7 @@ class Collector:
         try:
             paths = await self._download(item, wish, Path(folder.name), held)
             out = Path(folder.name) / "package"
-            await asyncio.to_thread(write_document, wish, paths, out)
+            await asyncio.to_thread(write_document, wish, paths, out, self._limits)
             yield file_pieces(out)
         finally:
             await asyncio.shield(asyncio.to_thread(folder.cleanup))

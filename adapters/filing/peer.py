@@ -32,7 +32,7 @@ class FilingPeer:
         scratch = parts.node.scratch if parts.node else Path(tempfile.gettempdir())
         limits = Limits(**parts.node.settings.limits.model_dump()) if parts.node else Limits()
         self._publisher = Publisher(place, options, parts.clock, scratch, limits)
-        self._collector = Collector(place, options, parts.clock, scratch)
+        self._collector = Collector(place, options, parts.clock, scratch, limits)
         self._prepared = False
         self._preparing = asyncio.Lock()
         self._cleared_at: datetime | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.filing.place import safe_name
 from axis.delivery.peer import Outgoing, Recipient
+from axis.edxml.dates import read_date
 from axis.edxml.model import DocumentPackage, Limits, Package, StatusPackage
 from axis.edxml.rules import status_code
 from axis.edxml.zips import as_it_was
@@ -57,7 +58,7 @@ def sidecar(
         "package_id": outgoing.package_id,
         "size_bytes": outgoing.size_bytes,
         "sha256": outgoing.sha256_hex,
-        "from": {"organ_id": outgoing.from_organ, "name": outgoing.from_name},
+        "sender": {"organ_id": outgoing.from_organ, "name": outgoing.from_name},
         "receivers": [
             {"organ_id": one.organ_id, "name": one.name, "addressed_as": one.addressed_as} for one in receivers
         ],
@@ -72,45 +73,48 @@ def _document(outgoing: Outgoing, package: DocumentPackage) -> dict[str, Any]:
     return {
         "document_id": header.document_id,
         "code": header.code.text or None,
-        "date": header.promulgation.promulgation_date,
+        "promulgation_date": _day(header.promulgation.promulgation_date),
         "subject": header.subject,
         "type_name": header.document_type.type_name,
         "urgency": int(outgoing.urgency),
-        "due_date": header.due_date,
-        "signer": {"name": header.signer.full_name, "position": header.signer.position},
+        "due_date": _day(header.due_date),
+        "signer": {"full_name": header.signer.full_name, "position": header.signer.position},
         "business_type": (business.business_doc_type if business else None) or "0",
         "reason": business.business_doc_reason if business else None,
         "response_for": [
-            {"from": one.organ_id, "document_id": one.document_id, "code": one.code, "date": one.promulgation_date}
+            _about(one.organ_id, one.document_id, one.code, one.promulgation_date)
             for one in header.response_for
             if not one.is_empty
         ],
-        "reply": {
-            "from": header.sender.organ_id,
-            "document_id": header.document_id,
-            "code": header.code.text or None,
-            "date": header.promulgation.promulgation_date,
-        },
+        "reply": _about(
+            header.sender.organ_id, header.document_id, header.code.text, header.promulgation.promulgation_date
+        ),
     }
 
 
 def _status(package: StatusPackage, words: Mapping[StatusCode, str]) -> dict[str, Any]:
-    header = package.header
+    header, about = package.header, package.header.response_for
     code = status_code(header.status_code)
     staff = header.staff
     return {
-        "document": {
-            "from": header.response_for.organ_id,
-            "document_id": header.response_for.document_id,
-            "code": header.response_for.code,
-            "date": header.response_for.promulgation_date,
-        },
+        "document": _about(about.organ_id, about.document_id, about.code, about.promulgation_date),
         "status_code": code.value,
         "status": words.get(code, code.value),
         "reason": header.description,
         "at": header.timestamp,
-        "staff": {"name": staff.staff, "department": staff.department} if staff else None,
+        "staff": {"staff": staff.staff, "department": staff.department} if staff else None,
     }
+
+
+def _about(organ_id: str | None, document_id: str | None, code: str | None, day: str | None) -> dict[str, Any]:
+    """A document that something is about, in the form in which a status names it."""
+    return {"organ_id": organ_id, "document_id": document_id, "code": code or None, "promulgation_date": _day(day)}
+
+
+def _day(text: str | None) -> str | None:
+    """ISO 8601, as everything that is JSON here; None for what is no date."""
+    day = read_date(text) if text else None
+    return day.isoformat() if day else None
 
 
 def write_json(value: object) -> bytes:

@@ -126,6 +126,7 @@ class Forwarding:
         """
         _check_reason(wish.reason)
         subject = await self._subject(wish.document_uid, wish.by_organ)
+        self._check_served(wish.system_id, subject)
         if subject.delivery.state.is_frozen:
             raise WrongState(Code.DELIVERY_CLOSED, subject.delivery.state.value)
         phrase = self._context.policy.return_phrases[0]
@@ -161,10 +162,15 @@ class Forwarding:
             raise NotFound(Code.NOT_FOUND, f"{document_uid} at {by}")
         return found
 
-    def _check_actor(self, wish: ForwardWish, subject: _Subject) -> None:
+    def _check_served(self, system_id: SystemId | None, subject: _Subject) -> None:
+        """What a system does not serve is not there for it."""
         by = subject.delivery.receiver_organ
-        if wish.system_id is not None and not self._context.directory.current.serves(wish.system_id, by):
-            raise NotFound(Code.NOT_FOUND, f"{wish.document_uid} at {by}")
+        if system_id is not None and not self._context.directory.current.serves(system_id, by):
+            raise NotFound(Code.NOT_FOUND, f"{subject.document.document_uid} at {by}")
+
+    def _check_actor(self, wish: ForwardWish, subject: _Subject) -> None:
+        self._check_served(wish.system_id, subject)
+        by = subject.delivery.receiver_organ
         if subject.delivery.place is not Place.LOCAL:
             raise NotAllowed(Code.NOT_ALLOWED, f"{by} is reached through another axis")
 

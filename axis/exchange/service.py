@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from axis.delivery.directory import CurrentDirectory
+from axis.delivery.explain import Explanation, explain
 from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
@@ -60,6 +61,10 @@ class Exchange:
     def receiver_types(self) -> ReceiverTypes:
         """How this node's updates mark whom they add and whom they remove."""
         return self._context.policy.receiver_types
+
+    def explain(self, sender: str, receiver: str) -> Explanation:
+        """How a package from one code to another goes now, which rule decides and why."""
+        return explain(self._context.router, self._context.directory.current, sender, receiver)
 
     def check_intake(self) -> None:
         """Raises Busy when a package would not be taken now: asked before its body is read."""

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from axis.edxml.writer import to_bytes
-from axis.store import systems
+from axis.store import registry, systems
 from axis.store.hot import Hot
+from axis.store.registry import OrganRow
 from axis.terms import EventKind, Scope
 from axis.web.api.table import OPERATIONS
 from tests.api.city import PHUONG, XD, YTE, ApiCity
@@ -54,6 +55,16 @@ EXPECTED = {
     "listPending": expect(Scope.RECEIVE),
     "getPackage": expect(Scope.RECEIVE, others=404),
     "acknowledgePackage": expect(Scope.RECEIVE, status=204, others=404, body={"state": "processing"}),
+    "explainRoute": expect(Scope.ORGANS),
+    "forwardDocument": expect(
+        Scope.SEND,
+        status=201,
+        others=404,
+        body={"organ_id": "H24.15", "to_organ": "H24.15.2", "reason": "để xử lý"},
+    ),
+    "returnDocument": expect(
+        Scope.STATUS, status=201, others=404, body={"organ_id": "H24.15", "reason": "không thuộc thẩm quyền"}
+    ),
     "sendStatus": expect(Scope.STATUS, status=201, others=404),
     "listDocuments": expect(Scope.READ),
     "getDocument": expect(Scope.READ, others=404),
@@ -78,6 +89,9 @@ class Things:
 
 @pytest.fixture
 async def things(city: ApiCity) -> Things:
+    unit = (OrganRow(code="H24.15.2", name="Phòng Hạ tầng", parent="H24.15"),)
+    await city.node.store.write(lambda c: registry.import_organs(c, unit, city.node.clock.now(), "test"))
+    await city.node.directory.refresh()
     raw = to_bytes(a_document("H24.15"))
     sent = await city.call("POST", "/packages", by=YTE, data=raw)
     assert sent.status == 201, sent.json
@@ -105,6 +119,8 @@ def request_of(name: str, things: Things) -> tuple[str, str, dict[str, Any]]:
         piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         more = {"createUpload": {"Upload-Length": "5"}, "continueUpload": piece}.get(name, {})
         return operation.method, path, {"headers": {**TUS, **more}}
+    if name == "explainRoute":
+        path += "?from_organ=H24.11&to_organ=H24.15"
     if name == "listExchangeItems":
         path += "?direction=up"
     if name == "sendPackage":

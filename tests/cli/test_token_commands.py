@@ -65,7 +65,9 @@ async def test_the_docs_example_runs(home: Home, tmp_path: Path) -> None:
             check=False,
         )
         assert ran.returncode == 0, ran.stderr + ran.stdout
-        assert ran.stdout.splitlines()[-2:] == ["03", "status"]
+        *printed, reason = ran.stdout.splitlines()[-4:]
+        assert printed == ["03", "status", "own_system"]
+        assert reason.endswith(": thuộc Văn phòng")
         await asyncio.to_thread(run_python, home, node.url, tmp_path)
     finally:
         await node.stop()

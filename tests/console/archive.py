@@ -22,6 +22,7 @@ from axis.store.records import (
     Consignment,
     Delivery,
     Document,
+    DocumentChange,
     Package,
     QueueRow,
     Row,
@@ -59,6 +60,7 @@ class To:
     name: str | None = None
     addressed_as: str | None = None
     more: dict[str, Any] = field(default_factory=dict)  # of the consignment
+    delivery: dict[str, Any] = field(default_factory=dict)  # of the delivery
 
 
 class Archive:
@@ -173,10 +175,12 @@ class Archive:
             position=0,
             document_key=document.document_key,
             document_uid=document.document_uid,
-            effect=ActEffect.APPLIED,
+            effect=more.pop("effect", ActEffect.APPLIED),
         )
+        texts = [DocumentChange(act_id=act_id, field=f, before=b, after=a) for f, b, a in more.pop("changes", ())]
+        stuck = more.pop("stuck", {})  # of the consignments
         rows: list[Row] = [] if known else [self.blob(package.sha256_hex, None), package]
-        rows += [act, target]
+        rows += [act, target, *texts]
         rows += [replace(file, package_id=package_id, position=i) for i, file in enumerate(files)]
         for organ, answer in answers.items():
             at = None if answer is None else self.clock.at
@@ -192,7 +196,7 @@ class Archive:
                 )
             )
             if not known:
-                rows.append(self._consignment(package_id, delivery_id, To(organ)))
+                rows.append(self._consignment(package_id, delivery_id, To(organ, more=stuck)))
         await self.store.submit(Hot(inserts=tuple(rows)))
         return act_id
 
@@ -261,6 +265,7 @@ class Archive:
             version=len(to.statuses),
             created_at=self.clock.at,
         )
+        delivery = replace(delivery, **to.delivery)
         rows: list[Row] = [delivery]
         if to.place is not Place.ELSEWHERE:
             rows.append(self._consignment(document.package_id, delivery_id, to))

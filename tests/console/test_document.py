@@ -8,7 +8,7 @@ import pytest
 from axis.store.document_view import SHOWN_EVENTS, ReceiverPage, read_document
 from axis.store.store import Store
 from axis.store.views import Scope
-from axis.terms import Origin, Place, TransportState
+from axis.terms import ActEffect, DeliveryState, DocumentState, Origin, Place, TransportState
 from tests.console.archive import Archive, Clock, To, file
 from tests.console.conftest import Client
 from tests.console.test_list import page_of, words_of
@@ -201,6 +201,88 @@ async def test_acts_show_their_answers_reason_and_files(operator: Client, archiv
     assert page.count("Tải gói tin gốc") == 3
 
 
+async def test_an_update_shows_what_it_changed_before_and_after(operator: Client, archive: Archive) -> None:
+    document = await archive.document([To("H24.2", T.ACKNOWLEDGED)])
+    changes = (
+        ("subject", "Kế hoạch quý 3", "Kế hoạch quý 4"),
+        ("due_date", None, "2025/12/05"),
+        ("priority", "0", "3"),
+        ("content", "Nội dung cũ", None),
+    )
+    await archive.act(document, "update", {"H24.2": None}, changes=changes)
+    page = await page_of(operator, path_of(document.document_uid))
+    shown = words_of(page.split('class="changes"')[1].split("</table>")[0])
+    assert "Thông tin Trước Sau" in shown
+    assert "Trích yếu Kế hoạch quý 3 Kế hoạch quý 4" in shown
+    assert "Hạn xử lý không có 05/12/2025" in shown
+    assert "Độ khẩn Thường Hỏa tốc" in shown
+    assert "Nội dung Nội dung cũ bỏ" in shown
+
+
+async def test_an_act_that_changed_nothing_says_so(operator: Client, archive: Archive) -> None:
+    document = await archive.document([To("H24.2", T.ACKNOWLEDGED)])
+    await archive.act(document, "recall", {"H24.2": None})
+    assert "Không thay đổi gì thêm" not in await page_of(operator, path_of(document.document_uid))
+    await archive.act(document, "recall", {"H24.2": None}, effect=ActEffect.NOTHING)
+    assert "Không thay đổi gì thêm" in await page_of(operator, path_of(document.document_uid))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("recalled", "Đã thu hồi, chờ trả lời"),
+        ("recall_declined", "Đã thu hồi, không đồng ý"),
+        ("removed", "Đã rút nơi nhận"),
+        ("replaced", "Đã được thay thế"),
+    ],
+)
+async def test_a_receiver_shows_what_the_sender_has_done_since(
+    operator: Client, archive: Archive, clock: Clock, state: str, words: str
+) -> None:
+    changed = {"state": DeliveryState(state), "state_at": clock.now() + timedelta(minutes=9)}
+    to = [To("H24.2", T.ACKNOWLEDGED, statuses=("03",), delivery=changed), To("H24.3")]
+    document = await archive.document(to)
+    page = await page_of(operator, path_of(document.document_uid))
+    first, second = (words_of(part) for part in page.split('<details class="receiver"')[1:3])
+    assert f"Đã tiếp nhận {words}" in first
+    assert f"12:09 hôm nay {words}" in first  # in its timeline
+    assert words not in second
+
+
+async def test_a_document_that_is_in_force_for_nobody_says_so(operator: Client, archive: Archive) -> None:
+    document = await archive.document([To("H24.2")], state=DocumentState.RECALLED)
+    page = await page_of(operator, path_of(document.document_uid))
+    assert "Đã thu hồi" in words_of(page.split('id="head"')[1].split("</h1>")[0])
+
+
+async def test_a_returned_document_says_why(operator: Client, archive: Archive, clock: Clock) -> None:
+    returned = {"returned_at": clock.now(), "return_reason": "Gửi nhầm nơi nhận, đề nghị gửi Sở Y tế."}
+    document = await archive.document([To("H24.2", T.ACKNOWLEDGED, statuses=("02",), delivery=returned)])
+    words = words_of(await page_of(operator, path_of(document.document_uid)))
+    assert "Đã trả lại: Gửi nhầm nơi nhận, đề nghị gửi Sở Y tế" in words
+
+
+async def test_an_error_of_the_way_is_told_in_plain_words(operator: Client, archive: Archive, clock: Clock) -> None:
+    error = "peer_unreachable: no route to host"
+    more = {"failures": 2, "last_error": error, "visible_at": clock.now() + timedelta(minutes=9)}
+    document = await archive.document([To("G05", T.RETRYING, Place.UPLINK, more=more)])
+    stuck = {"state": T.DEAD, "failures": 5, "last_error": "the receiving system answered fail"}
+    await archive.act(document, "recall", {"G05": None}, stuck=stuck)
+    page = await page_of(operator, path_of(document.document_uid))
+    receivers = words_of(page.split('id="receivers"')[1].split('id="acts"')[0])
+    assert "Đang thử lại (lần 2, tiếp theo 12:09 hôm nay) Không kết nối được với hệ thống phía nhận" in receivers
+    assert f"Chi tiết kỹ thuật: {error}" in receivers
+    acts = words_of(page.split('id="acts"')[1].split('id="files-title"')[0])
+    assert "Hệ thống của bên nhận báo lỗi khi xử lý gói tin." in acts
+    assert "Không chuyển được" in acts
+
+
+async def test_what_got_through_after_all_names_no_error(operator: Client, archive: Archive) -> None:
+    more = {"failures": 2, "last_error": "peer_unreachable: no route to host"}
+    document = await archive.document([To("H24.2", T.ACKNOWLEDGED, more=more)])
+    assert "no route" not in await page_of(operator, path_of(document.document_uid))
+
+
 async def test_a_replacement_is_linked_both_ways(operator: Client, archive: Archive) -> None:
     old = await archive.document([To("H24.2")], code="1/KH")
     new = await archive.document([To("H24.2")], code="2/KH", business_type=3)
@@ -340,9 +422,10 @@ async def test_a_choice_that_does_not_exist_is_refused(operator: Client, archive
 
 async def test_script_in_every_text_of_a_package_stays_text(operator: Client, archive: Archive, clock: Clock) -> None:
     await archive.organ("H24.2", EVIL)
+    returned = {"returned_at": clock.now(), "return_reason": EVIL}
     document = await archive.document(
         [
-            To("H24.2", T.ACKNOWLEDGED, name=EVIL, addressed_as=EVIL, statuses=("01",)),
+            To("H24.2", T.ACKNOWLEDGED, name=EVIL, addressed_as=EVIL, statuses=("01",), delivery=returned),
             To(EVIL, T.DEAD, name=EVIL, more={"last_error": EVIL}),
             To("H30", place=Place.ELSEWHERE, name=EVIL),
         ],
@@ -364,6 +447,9 @@ async def test_script_in_every_text_of_a_package_stays_text(operator: Client, ar
     await archive.status(document, delivery.delivery_id, "03", **texts)
     clock.later(seconds=1)
     await archive.act(document, "recall", {"H24.2": None, EVIL: "agreed"}, reason=EVIL, files=[file(EVIL)])
+    texts_changed = (("subject", EVIL, EVIL), ("priority", EVIL, EVIL), ("due_date", EVIL, EVIL))
+    stuck = {"state": T.DEAD, "last_error": f"peer_unreachable: {EVIL}"}
+    await archive.act(document, "update", {"H24.2": None}, changes=texts_changed, stuck=stuck)
     for path in (
         "/",
         f"/?q={EVIL}",

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from aiohttp import ClientSession, web
@@ -116,7 +117,7 @@ class SoapCity:
     ) -> Answer:
         """One request as its bytes."""
         headers = {"Content-Type": content_type, **({} if action is None else {"SOAPAction": action}), **more}
-        async with self.session.post(f"{self.url}/edoc", data=body, headers=headers) as response:
+        async with self.session.post(f"{self.url}/edoc", data=BytesIO(body), headers=headers) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
     async def send(

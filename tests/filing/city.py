@@ -189,4 +189,9 @@ def by_hand(folder: Path, name: str, target: str) -> None:
     (folder / name).symlink_to(target)
 
 
+def seen(root: Path, *, unfinished: bool = False) -> list[str]:
+    """What a DMS sees of what is for it: names of unfinished writes are passed over, unless asked for."""
+    return [entry.name for entry in (root / "to-dms").iterdir() if unfinished or not entry.name.startswith(".")]
+
+
 MakeServer = Callable[[Path], AbstractAsyncContextManager[MakePlace]]

@@ -13,6 +13,7 @@ from adapters.filing.options import FilingOptions
 from adapters.filing.place import Entry, Spot, is_finished_name, is_name, listing
 from adapters.filing.wishes import read_wish
 from adapters.folder.local import LocalPlace
+from axis.edxml.model import Limits
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
 from tests.exchange.harness import HeldClock, a_document
@@ -177,8 +178,8 @@ async def test_names_that_a_server_lists_are_no_paths_either(tmp_path: Path) -> 
         (b"[" * 100_000, None),
         (b'{"kind": "letter"}', None),
         (b"\xff\xfe{}", None),
-        (b'{"kind": "status", "document": {"from": "H24.1"}}', "document.document_id"),
-        (b'{"kind": "document", "colour": "blue"}', "from"),
+        (b'{"kind": "status", "document": {}}', "document.organ_id"),
+        (b'{"kind": "document", "colour": "blue"}', "sender"),
     ],
 )
 def test_json_that_is_none_of_ours_is_refused_by_its_field(raw: bytes, at: str | None) -> None:
@@ -198,8 +199,8 @@ def test_json_is_bounded() -> None:
     ("changed", "code"),
     [
         ({"files": [{"file": "a.pdf", "sha256": "0" * 64}]}, "hash_mismatch"),
-        ({"from": {"organ_id": "H24.11"}}, "foreign_sender"),
-        ({"to": [{"organ_id": "H24.999"}]}, "unknown_receiver"),
+        ({"sender": {"organ_id": "H24.11"}}, "foreign_sender"),
+        ({"receivers": [{"organ_id": "H24.999"}]}, "unknown_receiver"),
         ({"subject": "a\u0001b"}, "field_invalid"),
         ({"files": [{"file": "a.pdf"}, {"file": "a.pdf"}]}, "bad_file"),
         ({"kind": "status"}, "bad_file"),
@@ -218,7 +219,7 @@ async def test_what_cannot_be_sent_is_put_aside_with_its_files(
 
 
 async def test_a_status_word_that_nobody_knows_names_those_that_there_are(city: FilingCity) -> None:
-    reply = {"from": "H24.11", "document_id": "x"}
+    reply = {"organ_id": "H24.11", "document_id": "x"}
     city.dms.drop("tt.json", {"kind": "status", "document": reply, "organ_id": "H24.15", "status": "đang ngâm"})
     await city.collect()
     (note,) = city.dms.errors()
@@ -287,7 +288,7 @@ async def test_ten_thousand_files_come_in_bounded_steps(tmp_path: Path) -> None:
     for name in ("taken", "errors", "axis-work", "to-dms"):
         (tmp_path / name).mkdir()
     clock = HeldClock()
-    collector = Collector(LocalPlace(tmp_path), FilingOptions(batch=300), clock, tmp_path)
+    collector = Collector(LocalPlace(tmp_path), FilingOptions(batch=300), clock, tmp_path, Limits())
     assert await collector.poll() == ()
     clock.advance(seconds=5)
     first = await collector.poll()

@@ -17,15 +17,15 @@ pytestmark = pytest.mark.parametrize("place_kind", list(PLACES), indirect=True)
 
 WISH = {
     "kind": "document",
-    "from": {"organ_id": "H24.15", "name": "Sở Xây dựng"},
-    "to": [{"organ_id": "H24.11"}],
+    "sender": {"organ_id": "H24.15", "name": "Sở Xây dựng"},
+    "receivers": [{"organ_id": "H24.11"}],
     "number": "15",
     "notation": "SXD-VP",
-    "date": "2026-11-24",
+    "promulgation_date": "2026-11-24",
     "subject": "V/v kiểm tra an toàn công trình",
     "urgency": 2,
-    "signer": {"name": "Nguyễn Văn A", "position": "Giám đốc"},
-    "files": [{"file": "công văn.pdf", "media_type": "application/pdf"}],
+    "signer": {"full_name": "Nguyễn Văn A", "position": "Giám đốc"},
+    "files": [{"file": "công văn.pdf"}],
 }
 
 
@@ -49,7 +49,7 @@ async def test_a_document_lies_there_whole_with_its_files_and_what_it_is(city: F
     ]
     assert city.dms.read(told["files"][0]["file"]) == b"%PDF-1.7 cong van"
     assert (told["kind"], told["package_id"], told["code"]) == ("document", stem, "101/SYT-VP")
-    assert told["from"] == {"organ_id": "H24.11", "name": "Sở Y tế"}
+    assert told["sender"] == {"organ_id": "H24.11", "name": "Sở Y tế"}
     assert [one["organ_id"] for one in told["receivers"]] == ["H24.15"]
     assert (told["subject"], told["urgency"]) == ("V/v tăng cường phòng, chống dịch", 0)
     assert city.dms.names("axis-sent") == [f"{stem}.note"]
@@ -110,7 +110,7 @@ async def test_statuses_for_the_dms_are_files_too(make_city: MakeCity) -> None:
     (told,) = city.dms.told()
     assert (told["kind"], told["status_code"], told["status"]) == ("status", "03", "đã vào sổ")
     assert told["document"]["document_id"] == document.header.document_id
-    assert told["from"]["organ_id"] == "H24.11"
+    assert told["sender"]["organ_id"] == "H24.11"
     assert len(city.dms.names()) == 2
 
 

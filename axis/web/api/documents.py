@@ -120,6 +120,7 @@ def _document_out(document: Document) -> DocumentOut:
         business_type=document.business_type,
         received_at=document.received_at,
         flags=tuple(document.flags.split()),
+        standing=document.state,
         verdict=document.verdict,
         package_id=document.package_id,
     )
@@ -140,6 +141,10 @@ def _delivery_out(line: DeliveryLine) -> DeliveryOut:
         place=delivery.place,
         status_code=delivery.status_code,
         status_at=delivery.status_at,
+        standing=delivery.state,
+        forwarded_from=delivery.forwarded_from,
+        returned_at=delivery.returned_at,
+        return_reason=delivery.return_reason,
         state=carried.state if carried else None,
         queued_at=carried.queued_at if carried else None,
         handed_over_at=carried.handed_over_at if carried else None,

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from axis.delivery.explain import DecidedBy, Said
 from axis.errors import Code
 from axis.exchange.values import Acknowledgement, Outcome
-from axis.terms import EventKind, PackageKind, Place, StatusCode, TransportState
+from axis.terms import DeliveryState, DocumentState, EventKind, PackageKind, Place, StatusCode, TransportState
 
 Next = Annotated[str | None, Field(description="Hand it back as `after` for the following page; null: no more.")]
 
@@ -62,6 +63,30 @@ class OrganList(Model):
 
     items: tuple[OrganOut, ...]
     next: Next
+
+
+class RouteStepOut(Model):
+    """One step of a router's decision."""
+
+    step: Said = Field(description="The stable word for what was looked at and found.")
+    facts: dict[str, str] = Field(description="Codes, names and systems that the sentences speak of.")
+    vi: str
+    en: str
+
+
+class RouteOut(Model):
+    """How a package from one organisation to another goes now."""
+
+    from_organ: str
+    to_organ: str
+    decided_by: DecidedBy = Field(description="The rule that decides.")
+    organ_id: str | None = Field(description="Who gets it: a successor, where the one that you named is closed.")
+    place: Place | None = Field(description="As of a receiver; null: refused.")
+    system_id: str | None = Field(description="The system that takes it, where it is reached here.")
+    uplink_id: str | None = Field(description="The other axis that takes it.")
+    error: Code | None = Field(description="Why it is refused.")
+    leads_somewhere: bool = Field(description="false: refused, only recorded, or waiting until somebody is connected.")
+    steps: tuple[RouteStepOut, ...]
 
 
 # ── Packages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,6 +178,31 @@ class StatusIn(Model):
     )
 
 
+class ReturnIn(Model):
+    """One of your organisations gives back what was misaddressed."""
+
+    organ_id: str = Field(description="Which of your organisations gives it back.", min_length=1, max_length=128)
+    reason: str = Field(description="Why; the sender reads it.", min_length=1, max_length=2_000)
+    staff: StaffIn | None = None
+    said_at: datetime | None = Field(None, description="As of a status.")
+
+
+class ForwardIn(Model):
+    """One of your organisations passes a document on to one below it."""
+
+    organ_id: str = Field(description="Which of your organisations passes it on.", min_length=1, max_length=128)
+    to_organ: str = Field(description="Who gets it, by any of its codes.", min_length=1, max_length=128)
+    reason: str = Field(description="Why; the sender reads it.", min_length=1, max_length=2_000)
+
+
+class ForwardedOut(Model):
+    """A document was passed on, durably."""
+
+    delivery_id: str = Field(description="Of the organisation that gets it.")
+    to_organ: str = Field(description="Its code; its successor's, where the one that you named is closed.")
+    changed: bool = Field(description="false: it had been passed on before.")
+
+
 # ── Documents ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -173,6 +223,7 @@ class DocumentOut(Model):
     business_type: int
     received_at: datetime
     flags: tuple[str, ...]
+    standing: DocumentState = Field(description="Whether it is in force for anybody, all receivers taken together.")
     verdict: str | None = Field(description="What was found of its signatures; null: not looked at.")
     package_id: str
 
@@ -240,6 +291,10 @@ class DeliveryOut(Model):
     place: Place
     status_code: str | None = Field(description="null: the receiver has not said anything yet.")
     status_at: datetime | None
+    standing: DeliveryState = Field(description="What the sender has done with the document at this receiver since.")
+    forwarded_from: str | None = Field(description="The delivery from which this one was passed on.")
+    returned_at: datetime | None = Field(description="When the receiver gave it back as misaddressed.")
+    return_reason: str | None
     state: TransportState | None = Field(description="How far the latest package has come; null: another axis has it.")
     queued_at: datetime | None
     handed_over_at: datetime | None

@@ -12,7 +12,7 @@ from axis.exchange.composing import AskBackWish, ReportWish
 from axis.ids import DocumentUid, SystemId
 from axis.terms import Scope, StatusCode
 from axis.web.api.call import Call, Operation, Reply
-from axis.web.api.models import AcceptedOut, StatusIn
+from axis.web.api.models import AcceptedOut, StaffIn, StatusIn
 from axis.web.api.once import once
 from axis.web.api.packages import accepted_reply
 
@@ -35,7 +35,7 @@ async def _report(call: Call, given: StatusIn) -> Reply:
         receiver_organ=given.organ_id,
         code=given.code,
         reason=given.reason,
-        staff=_staff(given),
+        staff=staff_info(given.staff),
         actor=call.system_id,
         at=given.said_at or call.parts.clock.now(),
         system_id=SystemId(call.system_id),
@@ -52,7 +52,7 @@ async def _ask_back(call: Call, given: StatusIn) -> Reply:
         document_uid=DocumentUid(given.document_uid),
         receiver_organ=given.receiver_organ or "",
         reason=given.reason,
-        staff=_staff(given),
+        staff=staff_info(given.staff),
         actor=call.system_id,
         at=given.said_at or call.parts.clock.now(),
         system_id=SystemId(call.system_id),
@@ -60,10 +60,10 @@ async def _ask_back(call: Call, given: StatusIn) -> Reply:
     return accepted_reply(await call.parts.exchange.ask_back(wish))
 
 
-def _staff(given: StatusIn) -> StaffInfo | None:
-    if given.staff is None:
+def staff_info(said: StaffIn | None) -> StaffInfo | None:
+    """Who acted, as a status package says it."""
+    if said is None:
         return None
-    said = given.staff
     return StaffInfo(department=said.department, staff=said.staff, email=said.email, mobile=said.mobile)
 
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from axis.store.act_view import ActView, AnswerView, Related
-from axis.terms import ActEffect, ActKind
+from axis.store.records import DocumentChange
+from axis.terms import ActEffect, ActKind, TransportState
 from axis.web.console import words
-from axis.web.console.moments import Moment, moment, number
+from axis.web.console.failures import failure
+from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier
 from axis.web.console.receivers import travel_words
 from axis.web.console.words import Look
+
+_FAILED = (TransportState.RETRYING, TransportState.DEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class Answer:
     code: str
     look: Look
     way: str  # how the act travels to it, while it has not answered
+    error: str  # why it does not get there
     at: Moment | None
 
 
@@ -80,13 +85,26 @@ def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> Ac
         answers=tuple(_answer(one, now) for one in shown),
         hidden_answers=view.agreed + view.declined + view.withdrawn + waiting - len(shown),
         remark=_remark(view),
-        changes=tuple(
-            Change(name=words.FIELD.get(one.field, one.field), before=one.before or "", after=one.after or "")
-            for one in view.changes
-        ),
+        changes=tuple(_change(one) for one in view.changes),
         brings=related("Được thay bằng", view.brings, now) if view.brings else None,
         carrier=carriers.get(act.package_id),
     )
+
+
+def _change(change: DocumentChange) -> Change:
+    name = words.FIELD.get(change.field, change.field)
+    before, after = (_said(change.field, text) for text in (change.before, change.after))
+    return Change(name=name, before=before, after=after)
+
+
+def _said(field: str, text: str | None) -> str:
+    """A text of the header as people write it."""
+    if not text:
+        return ""
+    if field == "priority":
+        look = words.urgency(int(text)) if text in words.URGENCY_NUMBERS else None
+        return look.word if look else words.ORDINARY
+    return day(text.replace("/", "-")) if field in ("due_date", "promulgation_date") else text
 
 
 def _remark(view: ActView) -> str:
@@ -109,11 +127,15 @@ def related(word: str, other: Related, now: datetime) -> Link:
 
 def _answer(view: AnswerView, now: datetime) -> Answer:
     given = view.answer
+    travel = view.travel if given.answer is None else None
+    stuck = travel is not None and travel.consignment.state in _FAILED
+    why = failure(travel.consignment.last_error) if travel is not None and stuck else None
     look = words.ANSWER[given.answer] if given.answer else words.OPEN_ANSWER
     return Answer(
         name=view.name or given.receiver_organ,
         code=given.receiver_organ,
         look=look,
-        way=travel_words(view.travel, now, taken="Bên nhận đã lấy") if view.travel and given.answer is None else "",
+        way=travel_words(travel, now, taken="Bên nhận đã lấy") if travel else "",
+        error=why.words if why else "",
         at=moment(given.answered_at, now) if given.answered_at else None,
     )

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from axis.store.document_view import ELSEWHERE, DocumentDetail, ReceiverPage
 from axis.store.records import Document
-from axis.terms import BusinessType
+from axis.terms import BusinessType, DocumentState
 from axis.web.console import words
 from axis.web.console.acts import ActBox, Link, act_box, related
 from axis.web.console.moments import Moment, day, moment, number
@@ -59,6 +59,7 @@ class PaperPage:
     carrier: Carrier | None
     acts: tuple[ActBox, ...]
     identifiers: tuple[Fact, ...]
+    state: Look | None  # of the document as a whole; none while it is in force
     verdict: Look | None
     trail: SignatureTrail
 
@@ -100,6 +101,7 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
         carrier=carriers.get(document.package_id),
         acts=tuple(act_box(view, carriers, now) for view in detail.acts),
         identifiers=_identifiers(document),
+        state=None if document.state is DocumentState.OPEN else words.DOCUMENT_STATE[document.state],
         verdict=words.verdict(document.verdict),
         trail=trail,
     )
@@ -133,7 +135,12 @@ def _related(detail: DocumentDetail, now: datetime) -> tuple[Link, ...]:
     editions = (
         related("Bản trước" if other.edition < mine else "Bản thay thế", other, now) for other in detail.editions
     )
-    return (*(related("Thay thế văn bản", other, now) for other in detail.replaces), *editions)
+    # Newest first; an edition of its own is among the others already.
+    successors = {view.brings.document_uid: view.brings for view in detail.acts if view.brings}
+    for known in detail.editions:
+        successors.pop(known.document_uid, None)
+    by = (related("Được thay thế bằng", other, now) for other in successors.values())
+    return (*by, *(related("Thay thế văn bản", other, now) for other in detail.replaces), *editions)
 
 
 def _filters(uid: str, stand: Progress, page: ReceiverPage) -> tuple[Filter, ...]:

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from axis.store.document_view import EventView, ReceiverView
-from axis.store.records import Document
+from axis.store.records import Delivery, Document
 from axis.store.travel_view import Travel
-from axis.terms import Origin, Place, TransportState
+from axis.terms import DeliveryState, Origin, Place, TransportState
 from axis.web.console import words
+from axis.web.console.failures import failure
 from axis.web.console.moments import Moment, moment, number
 from axis.web.console.progress import Step, steps
 from axis.web.console.words import Look, Transport
 
+_FAILED = (TransportState.RETRYING, TransportState.DEAD)
 _OPEN = (TransportState.QUEUED, TransportState.RETRYING, TransportState.DEAD, TransportState.CANCELLED)
 
 
@@ -36,6 +38,7 @@ class Receiver:
     code: str
     note: str | None  # why it gets what names another code
     look: Look
+    closed: Look | None  # what the sender has done with the document here; none while it is in force
     since: Moment | None
     steps: tuple[Step, ...]
     entries: tuple[Entry, ...]
@@ -59,6 +62,7 @@ def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded:
         code=delivery.receiver_organ,
         note=_note(view),
         look=words.situation(delivery.status_code, _way(delivery.place, first), now),
+        closed=None if delivery.state is DeliveryState.OPEN else words.DELIVERY_STATE[delivery.state],
         since=moment(since, now) if since else None,
         steps=steps(delivery.status_code),
         entries=_timeline(document, view, now),
@@ -95,7 +99,7 @@ def _note(view: ReceiverView) -> str | None:
     if view.forwarded_to:
         passed.append(f"Đã chuyển tiếp cho {', '.join(view.forwarded_to)}")
     if view.delivery.returned_at is not None:
-        passed.append("Đã trả lại vì gửi không đúng nơi nhận")
+        passed.append("Đã trả lại: " + (view.delivery.return_reason or "gửi không đúng nơi nhận").rstrip("."))
     renamed = f"Nay là {view.name_now}" if view.name_now != view.name else None
     return ". ".join(filter(None, (_addressed_otherwise(view), renamed, *passed))) or None
 
@@ -124,8 +128,18 @@ def _timeline(document: Document, view: ReceiverView, now: datetime) -> tuple[En
         title = "Trục khác chuyển văn bản cho nơi nhận này; trục này không có thông tin"
         open_ends.append(Entry(at=None, look=words.OTHER_AXIS, title=title))
     dated += [(one.event.received_at, _status(one, now)) for one in view.events]
+    dated += _closed(view.delivery, now)
     dated.sort(key=lambda pair: pair[0])  # stable: of one moment, in the order of the way
     return (*(entry for _, entry in dated), *open_ends)
+
+
+def _closed(delivery: Delivery, now: datetime) -> list[tuple[datetime, Entry]]:
+    """What the sender, or the receiver's answer to the sender, made of the delivery; the latest of it is kept."""
+    if delivery.state_at is None:
+        return []
+    look = words.DELIVERY_STATE[delivery.state]
+    title = "Có hiệu lực trở lại" if delivery.state is DeliveryState.OPEN else look.word
+    return [(delivery.state_at, Entry(at=moment(delivery.state_at, now), look=look, title=title))]
 
 
 def _received(document: Document) -> str:
@@ -164,7 +178,11 @@ def _open(travel: Travel, now: datetime) -> Entry:
     title = look.word
     if gone.state is TransportState.QUEUED and gone.place is Place.LOCAL:
         title = "Chờ hệ thống của bên nhận đến lấy gói tin"
-    return Entry(at=None, look=look, title=title, text=gone.last_error or "")
+    why = failure(gone.last_error) if gone.state in _FAILED else None
+    notes = [f"Chi tiết kỹ thuật: {why.technical}"] if why and why.technical else []
+    if gone.state is TransportState.DEAD:
+        notes.append("Trục không tự thử nữa: bên gửi gửi lại văn bản, hoặc người vận hành cho chuyển lại.")
+    return Entry(at=None, look=look, title=title, text=why.words if why else "", notes=tuple(notes))
 
 
 def _status(view: EventView, now: datetime) -> Entry:

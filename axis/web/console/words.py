@@ -88,6 +88,11 @@ URGENCY: Mapping[Urgency, Look] = {
     Urgency.EXPRESS_TIMED: Look(word="Hỏa tốc hẹn giờ", tone="urgent-4", icon="alert"),
 }
 
+ORDINARY = "Thường"
+"""The urgency that has no chip."""
+
+URGENCY_NUMBERS = frozenset(str(number.value) for number in Urgency)
+
 ORIGIN: Mapping[Origin, str] = {
     Origin.LOCAL: "Hệ thống kết nối với trục",
     Origin.UPLINK: "Trục liên thông khác",
