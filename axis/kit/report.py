@@ -15,7 +15,6 @@ from axis import __version__
 from axis.errors import Code
 from axis.kit import told
 from axis.kit.case import Case, Failed, Finding, NotSeen, Passed
-from axis.kit.fronts import Front
 from axis.kit.proxy import NotedCall
 from axis.kit.session import Standing
 from axis.kit.words import Words
@@ -59,12 +58,12 @@ def has_passed(standing: Standing) -> bool:
     return all(isinstance(finding, Passed) for case, finding in standing.findings if case.required)
 
 
-def report_of(standing: Standing, front: Front, ended_at: datetime) -> dict[str, Any]:
+def report_of(standing: Standing, ended_at: datetime) -> dict[str, Any]:
     """The report as plain values: what the JSON file holds."""
     facts = standing.facts
     return {
         "kit": f"axis {__version__}",
-        "front": front.id,
+        "front": standing.front.id,
         "system_id": facts.system_id,
         "organ_id": facts.vendor,
         "started_at": standing.started_at.isoformat(timespec="seconds"),

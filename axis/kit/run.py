@@ -27,7 +27,7 @@ async def conduct(wish: Wish, wait_s: float, watch: Watch) -> dict[str, Any]:
         async with opened(wish) as session:
             watch.started(session)
             standing = await _until_decided(session, wish, wait_s, stopping, watch.changed)
-            return report_of(standing, wish.front, SystemClock().now())
+            return report_of(standing, SystemClock().now())
 
 
 async def _until_decided(
