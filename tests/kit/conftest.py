@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from axis.kit.proxy import FaultPlan
 from axis.kit.robot import Pace
 from axis.kit.session import Standing, Wish, opened
 from axis.kit.testnode import Vendor, prepare
-from tests.kit.dms import ApiLine, Dms, Manners, VxpLine
+from tests.kit.dms import ApiLine, Dms, EdocLine, Manners, VxpLine
 from tests.nodes import CLOCK
 
 VENDOR = Vendor(system_id="dms", organ_id="K99.1")
-LINES = {"vxp": VxpLine, "api": ApiLine}
+LINES = {"vxp": VxpLine, "api": ApiLine, "edoc": EdocLine}
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +33,12 @@ def wish_of(made_folder: Path, tmp_path: Path) -> Callable[..., Wish]:
     """A quick run's wish, on a test node of its own."""
 
     def make(front: str, **limits: float) -> Wish:
-        folder = tmp_path / "node"
-        if not folder.exists():
+        folder, chosen = tmp_path / "node", FRONTS[front]
+        if chosen.system_front == VENDOR.front:  # made once; for others a run makes its own
             shutil.copytree(made_folder, folder)
         return Wish(
-            front=FRONTS[front],
-            vendor=VENDOR,
+            front=chosen,
+            vendor=replace(VENDOR, front=chosen.system_front),
             folder=folder,
             pace=Pace(look_s=0.1, step_s=0.05, away_s=1.0),
             plan=FaultPlan(busy_s=1.0, retry_after_s=1, late_s=1.5),

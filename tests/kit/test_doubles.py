@@ -35,6 +35,16 @@ async def test_a_good_software_passes_every_case(front: str, wish_of: Callable[.
     assert all(one.evidence for _, one in standing.findings if isinstance(one, Passed))
 
 
+async def test_a_stock_soap_client_passes_what_its_front_can_carry(wish_of: Callable[..., Wish]) -> None:
+    acts = {"own-recall", "own-update", "own-replace"}  # optional; this one makes none
+    manners = Manners(acts=False, signs=False, steps=("03", "04", "05", "06"), by_receipt=True)
+    standing = await play(wish_of("edoc"), manners, lambda standing: not_seen(standing) == acts)
+    assert not failed(standing)
+    assert not_seen(standing) == acts
+    assert has_passed(standing)
+    assert {"bad-signature", "form"}.isdisjoint(case.id for case, _ in standing.findings)
+
+
 # What a software does wrong, which cases it fails for that, and a word of the advice. Those of one run do not meddle
 # with each other: every other case passes.
 DOES_WRONG = Manners(
@@ -131,7 +141,7 @@ def ends_as(wrong: dict[str, str], never: AbstractSet[str]) -> Callable[[Standin
 def an_hour_later(standing: Standing) -> Standing:
     """How the cases stand if nothing more happens."""
     facts = standing.facts
-    return judge(replace(facts, now=facts.now + timedelta(hours=1)), standing.started_at)
+    return judge(replace(facts, now=facts.now + timedelta(hours=1)), standing.front, standing.started_at)
 
 
 async def test_a_software_that_mixes_up_what_it_has_fails_for_just_these(wish_of: Callable[..., Wish]) -> None:

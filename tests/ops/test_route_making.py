@@ -190,6 +190,17 @@ async def test_a_set_that_another_has_swept_is_not_switched_to(node: Node) -> No
     assert await served_by(node.store) == {"dms-xd"}
 
 
+async def test_what_is_being_made_is_not_swept(node: Node) -> None:
+    await move(node, "dms-phuong")
+    now = node.clock.now()
+    made = await node.store.write(lambda c: route_sets.begin(c, now, None))
+    wanted = await node.store.read(lambda c: route_sets.plan(c, now))
+    await node.store.write(lambda c: route_sets.add(c, wanted, made, tuple(wanted.routes)))
+    assert await node.store.write(lambda c: route_sets.sweep(c, 10)) == 0
+    await node.store.write(lambda c: route_sets.switch(c, wanted, made))
+    assert await served_by(node.store) == {"dms-phuong"}
+
+
 async def test_where_nothing_differs_the_set_stays(node: Node) -> None:
     before = await sets(node.store)
     codes = [unit.code for unit in UNITS]
