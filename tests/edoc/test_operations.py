@@ -92,6 +92,14 @@ async def test_what_has_no_place_in_the_norm_is_a_finding(city: SoapCity) -> Non
     }
 
 
+async def test_no_sweep_takes_what_is_kept(city: SoapCity) -> None:
+    document_id = await send_one(city)
+    city.node.clock.advance(days=30)
+    await city.node.store.blobs.sweep(city.node.clock.now())
+    _, raw = await city.original(document_id)
+    assert raw.endswith(b"--\r\n")
+
+
 async def test_a_repeat_gets_the_first_answer(city: SoapCity) -> None:
     first = await send_one(city)
     assert await send_one(city) == first

@@ -467,3 +467,34 @@ async def test_flipped_bytes_never_break_the_front(city: SoapCity) -> None:
         if answer.status == 500:
             assert answer.fault[0] in ("Client", "VersionMismatch", "MustUnderstand"), (at, answer.body)
     assert city.temporary_files() == []
+
+
+async def test_a_status_is_no_document(city: SoapCity) -> None:
+    await city.send(a_document("H24.15"))
+    body = status_body("03", "H24.11,2026/11/24,101/SYT-VP")
+    assert (await city.post(envelope(body, signature(XD)), action="UpdateTraces")).ok
+    [item] = await city.node.exchange.pending(YTE, 10)
+    assert (await city.ask("GetDocument", YTE, DocumentId=item.package_id)).why == "not_found"
+    assert await city.pending(YTE) == []
+
+
+async def test_other_systems_traces_are_not_shown(city: SoapCity) -> None:
+    await city.send(a_document("H24.15"))
+    body = status_body("03", "H24.11,2026/11/24,101/SYT-VP")
+    assert (await city.post(envelope(body, signature(XD)), action="UpdateTraces")).ok
+    for asked_from in ({}, {"TimeStamp": "2020/01/01 00:00:00"}):
+        assert (await city.ask("GetTraces", XD, **asked_from)).texts("Traces/Status/StatusCode") == []
+    told = await city.ask("GetTraces", YTE, TimeStamp="2020/01/01 00:00:00")
+    assert told.texts("Traces/Status/StatusCode") == ["03"]
+
+
+async def test_a_damaged_document_is_not_handed_out(city: SoapCity) -> None:
+    document_id = (await city.send(a_document("H24.15"))).texts("DocumentId")[0]
+    damage = (
+        "UPDATE blob SET content = CAST(replace(CAST(content AS TEXT), 'H24.15', 'H24.16') AS BLOB) "
+        "WHERE sha256_hex = (SELECT sha256_hex FROM package WHERE kind = 'document')"
+    )
+    await city.node.store.write(lambda c: c.exec_driver_sql(damage))
+    answer = await city.ask("GetDocument", XD, DocumentId=document_id)
+    assert answer.fault == ("Server", "internal")
+    assert await city.pending(XD) == [document_id]
