@@ -301,6 +301,14 @@ async def test_acts_go_the_same_way(city: SoapCity) -> None:
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == ["01"], "an act is not a document"
 
 
+async def test_having_an_update_is_not_having_the_document(city: SoapCity) -> None:
+    document = a_document("H24.15")
+    await city.send(document)
+    update = (await city.send(an_act(document, "2"), files={})).texts("DocumentId")[0]
+    assert (await city.ask("ConfirmReceived", XD, DocumentId=update)).ok
+    assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == []
+
+
 async def test_a_wsdl_is_there(city: SoapCity) -> None:
     async with city.session.get(f"{city.url}/edoc?wsdl") as response:
         text = await response.text()

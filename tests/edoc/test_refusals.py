@@ -6,6 +6,7 @@ import io
 import random
 import unicodedata
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,6 @@ async def test_ten_thousand_parts(city: SoapCity) -> None:
         b"X-Bell: a\x07",
         b"Content-ID: <2@dms>",
         b"Content-Encoding: gzip",
-        b"Content-Transfer-Encoding: x-uuencode",
     ],
 )
 async def test_part_headers_that_nobody_needs(city: SoapCity, header: bytes) -> None:
@@ -139,6 +139,13 @@ async def test_part_headers_that_nobody_needs(city: SoapCity, header: bytes) -> 
     body = body.replace(b"Content-Type: application/pdf", b"Content-Type: application/pdf\r\n" + header)
     answer = await refused(city, content_type, body)
     assert answer.why in ("too_large", "too_many", "bad_request")
+
+
+async def test_a_file_in_another_encoding(city: SoapCity) -> None:
+    content_type, body = request()
+    for encoding in (b"x-uuencode", b"quoted-printable"):
+        answer = await refused(city, content_type, body.replace(b"base64\r\nContent-ID", encoding + b"\r\nContent-ID"))
+        assert answer.why == "bad_request"
 
 
 async def test_base64_that_is_none(city: SoapCity) -> None:
@@ -484,6 +491,9 @@ async def test_other_systems_traces_are_not_shown(city: SoapCity) -> None:
     assert (await city.post(envelope(body, signature(XD)), action="UpdateTraces")).ok
     for asked_from in ({}, {"TimeStamp": "2020/01/01 00:00:00"}):
         assert (await city.ask("GetTraces", XD, **asked_from)).texts("Traces/Status/StatusCode") == []
+    since = city.node.clock.now() - timedelta(days=1)
+    assert await city.node.exchange.told_since(XD, since, 10) == ()
+    assert len(await city.node.exchange.told_since(YTE, since, 10)) == 1
     told = await city.ask("GetTraces", YTE, TimeStamp="2020/01/01 00:00:00")
     assert told.texts("Traces/Status/StatusCode") == ["03"]
 
