@@ -25,6 +25,7 @@ from adapters.vxp.organs import organ_list, parents_are_listed
 from adapters.vxp.replies import Agency, ReceivedItem, SentItem, read_agency, read_received, read_reply, read_sent
 from adapters.vxp.wire import CRLF, MESSAGE_TYPES, SERVICE_TYPE, Operation, write_file_hash
 from axis.clock import Clock
+from axis.collector import collection_put_off
 from axis.delivery.ledger import DayDigest, Direction, Found, Item
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.errors import PeerRefused, PeerUnreachable
@@ -264,6 +265,10 @@ class VxpClient:
 
     async def organs(self, *, since: int = 0, level: int | None = None) -> OrganList:
         """The axis's registry, as `axis.delivery.peer.RegistrySource` wants it."""
+        with collection_put_off():  # many thousands
+            return await self._organs(since, level)
+
+    async def _organs(self, since: int, level: int | None) -> OrganList:
         units = await self.units(since)
         if since and not await asyncio.to_thread(parents_are_listed, units):
             units = await self.units()  # an id names a parent that did not change itself

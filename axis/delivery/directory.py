@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from axis.clock import Clock, today
+from axis.collector import collection_put_off
 from axis.delivery.partner import Partner
 from axis.keys import NodeKey
 from axis.organ.model import FormerName, Organ
@@ -186,5 +187,6 @@ class DirectoryCache:
 
 async def _read(store: Store, key: NodeKey, day: str) -> Directory:
     """The configuration; put together in a thread, since a national registry takes a while."""
-    snapshot = await store.read(stored.snapshot)
-    return await asyncio.to_thread(Directory, snapshot, key, day)
+    with collection_put_off():
+        snapshot = await store.read(stored.snapshot)
+        return await asyncio.to_thread(Directory, snapshot, key, day)

@@ -15,7 +15,8 @@ from axis.delivery.router import ChosenBy, Destination, Router, UplinkChoice
 from axis.errors import AxisError, Code
 from axis.organ.codes import canonical_form
 from axis.organ.model import Organ
-from axis.store.records import Downtime, PartnerState
+from axis.store.holds import find_hold
+from axis.store.records import Downtime, Hold, PartnerState
 from axis.terms import Place
 
 
@@ -66,6 +67,7 @@ class Said(StrEnum):
     DEFAULT = "default"
     NO_UPLINK = "no_uplink"
     SYSTEM_DISABLED = "system_disabled"
+    HELD = "held"
     PAUSED = "paused"
     PAUSE_PLANNED = "pause_planned"
     DOWN = "down"
@@ -79,11 +81,12 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """What is known of calls to partners: it decides nothing about routes, but what goes there waits."""
+    """What is known of hand-overs to partners: it decides nothing about routes, but what goes there waits."""
 
     at: datetime | None = None  # of which moment this is
     downtimes: tuple[Downtime, ...] = ()  # planned ones that have not ended
     down: Mapping[str, PartnerState] = field(default_factory=dict)  # partners that do not answer, by id
+    holds: tuple[Hold, ...] = ()  # in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,9 @@ def explain(router: Router, directory: Directory, sender: str, receiver: str, ca
         destination, error, decided_by = None, Code.UNKNOWN_SENDER, DecidedBy.SENDER_UNKNOWN
     system_id = directory.route(destination.organ) if destination and destination.place is Place.LOCAL else None
     if destination is not None:
-        steps += _waiting(calls, destination.uplink_id or directory.pushed_by(destination.organ))
+        partner_id = destination.uplink_id or system_id
+        steps += _held(calls, directory.registry.canonical(sender), destination.organ, partner_id)
+        steps += _waiting(calls, partner_id)
     steps += _end(directory, destination, system_id, error)
     return Explanation(
         sender=sender,
@@ -286,6 +291,14 @@ def _choice(choice: UplinkChoice, decides: str) -> Step:
         "decides": decides,
     }
     return Step(said=said, facts=facts)
+
+
+def _held(calls: Calls, sender: str, receiver: str, partner_id: str | None) -> Iterator[Step]:
+    """What is held back on its way, by whom it is from, for, or goes to."""
+    hold = find_hold(calls.holds, sender, (receiver,), partner_id)
+    if hold is not None:
+        until = _moment(hold.ends_at) if hold.ends_at else "-"
+        yield Step(said=Said.HELD, facts={"hold": hold.hold_id, "until": until, "reason": hold.reason})
 
 
 def _waiting(calls: Calls, partner_id: str | None) -> Iterator[Step]:

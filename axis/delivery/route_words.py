@@ -93,6 +93,10 @@ SENTENCES: dict[Said, tuple[str, str]] = {
         "Hệ thống {system} đang bị khóa: văn bản chờ, không mất, đến khi mở lại.",
         "The system {system} is disabled: documents wait, and none is lost, until it is enabled.",
     ),
+    Said.HELD: (
+        "Bị giữ lại theo {hold} (đến {until}): {reason}. Gói tin chờ, không mất.",
+        "Held back by {hold} (until {until}): {reason}. Packages wait, and none is lost.",
+    ),
     Said.PAUSED: (
         "Tạm ngừng gọi {partner} từ {since} đến {until} ({reason}): gói tin chờ, không mất.",
         "{partner} is not called from {since} until {until} ({reason}): packages wait, and none is lost.",

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from axis.clock import Clock
+from axis.collector import collection_put_off
 from axis.errors import Busy, Code
 from axis.organ.decisions import Decide, Decision
 from axis.organ.plan import Known, Occasion, Plan
@@ -31,9 +32,8 @@ class Registering:
     async def change(self, decide: Decide[T], actor: str) -> T:
         """Decide, write, and give the answer. Raises what `decide` does, and Busy(OVERLOADED)."""
         for _ in range(_DECISIONS):
-            known = await self._store.read(organs.known)
-            occasion = Occasion(at=self._clock.now(), actor=actor, version=known.version + 1)
-            decision = await asyncio.to_thread(_decide, decide, known, occasion)
+            with collection_put_off():
+                decision, occasion = await self._decide(decide, actor)
             if not decision.changes:
                 return decision.answer
             try:
@@ -42,6 +42,11 @@ class Registering:
                 continue
             return decision.answer
         raise Busy(Code.OVERLOADED, "the registry of organisations changes all the time", retry_after_s=1)
+
+    async def _decide(self, decide: Decide[T], actor: str) -> tuple[Decision[T], Occasion]:
+        known = await self._store.read(organs.known)
+        occasion = Occasion(at=self._clock.now(), actor=actor, version=known.version + 1)
+        return await asyncio.to_thread(_decide, decide, known, occasion), occasion
 
 
 def _decide(decide: Decide[T], known: Known, occasion: Occasion) -> Decision[T]:

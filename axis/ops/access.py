@@ -27,7 +27,7 @@ from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
-from axis.store import partners, registry, systems
+from axis.store import holds, partners, registry, systems
 from axis.store.engine import StoreOptions
 from axis.store.records import Account, System
 from axis.store.store import Store
@@ -72,7 +72,8 @@ class Access:
         planned = await self.store.read(lambda conn: partners.downtimes(conn, moment))
         told = await self.store.read(partners.states) if at is None else ()
         down = {one.partner_id: one for one in told if one.state == partners.DOWN}
-        return Calls(at=moment, downtimes=planned, down=down)
+        held = await self.store.read(lambda conn: holds.active_holds(conn, moment))
+        return Calls(at=moment, downtimes=planned, down=down, holds=held)
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
         """Connect a system. Returns its secret, which is stored encrypted only.

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from axis.clock import Clock
+from axis.collector import collection_put_off
 from axis.delivery.peer import RegistrySource
 from axis.errors import Busy, Code
 from axis.organ.plan import Occasion
@@ -56,7 +57,8 @@ class RegistryFollower:
         since = 0 if wish.full or wish.ours else await self._since(wish)
         listed = await source.organs(since=since, level=wish.level)
         for _ in range(_TRIES):
-            difference, seen, at = await self._compare(wish, listed)
+            with collection_put_off():
+                difference, seen, at = await self._compare(wish, listed)
             if wish.dry_run:
                 return difference
             try:

@@ -7,6 +7,7 @@ routes are those of before until the very last step, and the mark stays that the
 from functools import partial
 
 from axis.clock import Clock
+from axis.collector import collection_put_off
 from axis.errors import Busy, Code
 from axis.store import route_sets
 from axis.store.hot import Stale
@@ -39,7 +40,8 @@ class RouteMaker:
                 self._mine = await self._store.write(partial(route_sets.begin, at=self._clock.now(), mine=self._mine))
             except Stale:
                 return None
-            wanted = await self._store.read(partial(route_sets.plan, at=self._clock.now()))
+            with collection_put_off():
+                wanted = await self._store.read(partial(route_sets.plan, at=self._clock.now()))
             try:
                 await self._write(wanted, self._mine)
             except Stale:

@@ -124,6 +124,9 @@ def test_an_explanation_says_that_a_partner_is_not_called_now(routed: Home) -> N
     assert "paused" in [step["step"] for step in explain(routed, "H57", "--at", soon)["steps"]]
     ran = routed.axis("route", "explain", "H24.5", "G17.1")
     assert "bảo trì" in ran.out
+    assert routed.axis("holds", "add", "--reason", "kiểm tra", "--receiver", "H24.3").code == 0
+    ran = routed.axis("route", "explain", "H24.5", "H24.3")
+    assert (ran.code, "kiểm tra" in ran.out) == (0, True)
 
 
 def test_an_organisation_moves_and_the_former_system_stays_beside_for_a_time(routed: Home) -> None:

@@ -13,7 +13,7 @@ from axis.delivery.router import Destination, Router, UplinkPrefixes
 from axis.errors import AxisError, Code
 from axis.keys import NodeKey
 from axis.organ.model import Alias, Organ
-from axis.store.records import Downtime, PartnerState, RouteRule, Service, System
+from axis.store.records import Downtime, Hold, PartnerState, RouteRule, Service, System
 from axis.store.registry import RegistrySnapshot
 from axis.terms import Place
 
@@ -356,6 +356,31 @@ def test_what_waits_at_the_end_of_the_way_is_said(key: NodeKey) -> None:
     assert explain(ROUTER, known, "H24.11", "H57", calls).leads_somewhere
 
 
+@pytest.mark.parametrize(
+    ("held", "code", "is_held"),
+    [
+        ({"sender": "H24.11"}, "H57", True),
+        ({"sender": "H24.11"}, "H24.15", True),
+        ({"sender": "H24.15"}, "H57", False),
+        ({"receiver": "H24.15"}, "H24.30", True),  # it succeeds H24.30
+        ({"receiver": "H24.15"}, "H57", False),
+        ({"partner_id": "national"}, "H57", True),
+        ({"partner_id": "moi"}, "H24.15", True),
+        ({"partner_id": "moi", "sender": "H24.16"}, "H24.15", False),
+        ({"partner_id": "national"}, "H24.99", False),  # refused
+    ],
+)
+def test_what_is_held_back_is_said(key: NodeKey, held: dict[str, str], code: str, is_held: bool) -> None:
+    calls = Calls(at=NOW, holds=(_hold(**held),))
+    found = explain(ROUTER, directory(key), "000.00.11.H24", code, calls)
+    assert (Said.HELD in [step.said for step in found.steps]) is is_held
+
+
+def _hold(**held: str) -> Hold:
+    values: dict[str, str | None] = {"sender": None, "receiver": None, "partner_id": None, **held}
+    return Hold(hold_id="h1", starts_at=NOW, ends_at=None, reason="kiểm tra", actor="t", **values)
+
+
 def test_each_step_has_its_sentences(key: NodeKey) -> None:
     assert set(SENTENCES) == set(Said)
     known = directory(key, rule("G12", "tinh"), rule("G13", "gone"), rule("*", "bo"), disabled="yte")
@@ -365,7 +390,12 @@ def test_each_step_has_its_sentences(key: NodeKey) -> None:
     found.append(explain(Router(("H24",), ()), directory(key), "H24.15", "H57"))
     found.append(explain(Router(("H24",), (), ("yte",)), directory(key), "G1", "H24.11"))
     down = {"national": PartnerState(partner_id="national", state="down", since=NOW)}
-    calls = Calls(at=NOW, downtimes=(_downtime("national", NOW), _downtime("national", LATER)), down=down)
+    calls = Calls(
+        at=NOW,
+        downtimes=(_downtime("national", NOW), _downtime("national", LATER)),
+        down=down,
+        holds=(_hold(partner_id="national"),),
+    )
     found.append(explain(ROUTER, known, "H24.15", "H99", calls))
     found.append(explain(ROUTER, directory(key), "H24.15", "H99", calls))
     steps = [step for one in found for step in one.steps]

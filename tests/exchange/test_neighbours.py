@@ -86,6 +86,13 @@ async def test_the_neighbours_status_that_comes_before_its_document_is_kept(mini
     assert refused.value.code is Code.STATUS_UNMATCHED
 
 
+async def test_the_neighbours_status_goes_to_no_other_axis(ministry: Node) -> None:
+    await ministry.come_down(a_document("G01.5", "H24.15", sender="G17"))
+    with pytest.raises(UnknownOrgan):
+        await ministry.send(CITY, a_status(a_document("G01.5", "H24.15", sender="G17"), "01", "H24.15"))
+    assert await ministry.count("status_event") == 0
+
+
 async def test_the_neighbour_sends_for_its_own_only(ministry: Node) -> None:
     with pytest.raises(UnknownOrgan):
         await ministry.send(CITY, a_document("G01.5", sender="G17"))
