@@ -127,7 +127,8 @@ class Composer:
     async def compose_document(self, package: DocumentPackage, path: Path | None, *, signed: bool) -> Spooled:
         """The document's package: in the new file at `path`, off the event loop; without a path in memory.
 
-        path: left out for a small package only. signed: only with a key. Raises Malformed(FIELD_INVALID), Busy(KEY_UNAVAILABLE, DISK_FULL).
+        path: left out for a small package only. signed: only with a key.
+        Raises Malformed(FIELD_INVALID), Busy(KEY_UNAVAILABLE, DISK_FULL).
         """
         if path is None:
             raw = to_bytes(package)
