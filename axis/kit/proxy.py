@@ -41,7 +41,7 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 
 Taken = Callable[[], Awaitable[Mapping[str, Partner]]]
-"""The vendor's packages that the node holds for LOST and LATE: package id → partner."""
+"""The vendor's documents that the node holds for LOST and LATE: package id → partner."""
 
 
 class Fault(StrEnum):

@@ -23,6 +23,7 @@ from axis.store.records import Audit
 
 JSON_NAME, HTML_NAME = "conformance.json", "conformance.html"
 _MOST_REFUSALS: Final = 50
+_MOST_EVIDENCE: Final = 30  # of one case
 
 OUTCOMES: Final[dict[type[Finding], tuple[str, Words]]] = {
     Passed: ("passed", Words("đạt", "passed")),
@@ -95,7 +96,7 @@ def _case(case: Case, finding: Finding) -> dict[str, Any]:
         "weight": case.weight,
         "outcome": word,
         "outcome_words": _both(shown),
-        "evidence": [_both(words) for words in finding.evidence],
+        "evidence": [_both(words) for words in finding.evidence[:_MOST_EVIDENCE]],
         "advice": _both(finding.advice) if isinstance(finding, Failed) else None,
     }
 

@@ -11,6 +11,8 @@ from axis.clock import SystemClock
 from axis.kit.report import report_of
 from axis.kit.session import Session, Standing, Wish, opened
 
+_RESTS = 3  # times as long as a look took: a software that sends thousands of documents is looked at less often
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
@@ -36,12 +38,14 @@ async def _until_decided(
     loop = asyncio.get_running_loop()
     end = loop.time() + wait_s
     while True:
+        began = loop.time()
         standing = await session.look()
+        pause_s = max(wish.pace.look_s, (loop.time() - began) * _RESTS)
         changed(standing)
         if standing.is_decided or stopping.is_set() or loop.time() >= end:
             return standing
         try:
-            async with asyncio.timeout(wish.pace.look_s):
+            async with asyncio.timeout(pause_s):
                 await stopping.wait()
         except TimeoutError:
             continue

@@ -22,6 +22,7 @@ from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare
 from axis.kit.words import Words
 from axis.serve import Node, start_node
 from axis.store import queries
+from axis.terms import BusinessType
 
 LARGE_BYTES = 30_000_000
 
@@ -154,10 +155,16 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
 
 
 async def _taken(node: Node, credentials: Credentials, since: datetime) -> dict[str, Partner]:
-    """The vendor's packages for the partners whose answers are lost or late."""
+    """The vendor's documents for the partners whose answers are lost or late; acts on them, and statuses, go well."""
     found = await node.store.read(lambda conn: queries.traffic(conn, since))
     partners = {Partner.LOST.value: Partner.LOST, Partner.LATE.value: Partner.LATE}
-    own = {one.package_id for one in found.packages if one.source_system == credentials.system_id}
+    own = {
+        one.package_id
+        for one in found.packages
+        if one.source_system == credentials.system_id
+        and one.business_type is not None
+        and BusinessType(one.business_type).makes_document
+    }
     return {
         one.package_id: partners[one.receiver_organ]
         for one in found.consignments

@@ -13,7 +13,7 @@ from axis.clock import Clock
 from axis.errors import Code, Malformed
 from axis.ids import new_id
 from axis.keys import new_token, token_digest
-from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, Partner
+from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, VENDOR_NAME, Partner
 from axis.ops.access import Access, Connecting, open_access
 from axis.ops.install import NewNode, install, write_secret
 from axis.organ.codes import canonical_form
@@ -89,7 +89,7 @@ async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials
     rows = (
         OrganRow(code=ROOT, name=ROOT_NAME),
         *(OrganRow(code=partner, name=BEHAVIOURS[partner].name, parent=ROOT) for partner in Partner),
-        OrganRow(code=vendor.organ_id, name="Cơ quan của phần mềm được thử", parent=ROOT if below_root else None),
+        OrganRow(code=vendor.organ_id, name=VENDOR_NAME, parent=ROOT if below_root else None),
     )
     await access.store.write(lambda conn: registry.import_organs(conn, rows, clock.now(), ACTOR))
     policy = SignaturePolicy(organ_id=ANY_SENDER, envelope="warn", files="warn", fail_closed=False)

@@ -17,6 +17,8 @@ from zeep.wsdl.attachments import MessagePack
 
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
+from axis.client.node import NodeClient
+from axis.client.transport import ClientOptions
 from axis.clock import SystemClock
 from axis.edxml.attachments import Declared, attach
 from axis.edxml.dates import write_timestamp
@@ -39,7 +41,7 @@ from axis.edxml.model import (
 from axis.edxml.reader import read
 from axis.edxml.rules import business_type
 from axis.edxml.writer import to_bytes
-from axis.errors import PeerRefused, PeerUnreachable
+from axis.errors import Busy, PeerRefused, PeerUnreachable
 from axis.kit.codes import Partner
 from axis.kit.letters import make_pdf
 from axis.kit.seal import CHANGED, new_signer
@@ -130,6 +132,31 @@ class ApiLine:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+class ClientLine:
+    """Our own client, which tries again by itself."""
+
+    def __init__(self, session: Session, patience_s: float) -> None:
+        self._node = NodeClient(ClientOptions(url=session.url, token=session.credentials.token, timeout_s=patience_s))
+
+    async def listed(self) -> Sequence[tuple[str, str]]:
+        return [(item.package_id, item.kind) async for item in self._node.pending()]
+
+    async def fetch(self, package_id: str) -> bytes:
+        return await self._node.package(package_id)
+
+    async def acknowledge(self, package_id: str, word: str = "done") -> None:
+        await self._node.acknowledge(package_id, word)
+
+    async def send(self, raw: bytes, kind: PackageKind) -> None:  # noqa: ARG002 - another line needs it
+        try:
+            await self._node.send_package(raw)
+        except (Busy, PeerUnreachable) as e:
+            raise Unanswered from e
+
+    async def close(self) -> None:
+        await self._node.close()
 
 
 class EdocLine:
@@ -288,21 +315,21 @@ class Dms:
         manners = self.manners
         async with asyncio.TaskGroup() as group:
             for partner in manners.sends:
-                group.create_task(self._send(self._document((partner,))))
+                group.create_task(self.send(self.document((partner,))))
             if manners.several:
-                group.create_task(self._send(self._document((Partner.KEEP, Partner.SLOW))))
+                group.create_task(self.send(self.document((Partner.KEEP, Partner.SLOW))))
             if manners.acts:
                 group.create_task(self._act())
 
     async def _act(self) -> None:
-        first, second, third = (self._document((Partner.OK,)) for _ in range(3))
+        first, second, third = (self.document((Partner.OK,)) for _ in range(3))
         for one in (first, second, third):
-            await self._send(one)
-        await self._send(_recalling(first))
-        await self._send(_updating(second))
-        await self._send(self._replacing(third))
+            await self.send(one)
+        await self.send(recalling(first))
+        await self.send(_updating(second))
+        await self.send(self._replacing(third))
 
-    def _document(self, receivers: Iterable[str]) -> DocumentPackage:
+    def document(self, receivers: Iterable[str]) -> DocumentPackage:
         number = next(self._numbers)
         files = ()
         if self.manners.with_file:
@@ -323,12 +350,12 @@ class Dms:
 
     def _replacing(self, earlier: DocumentPackage) -> DocumentPackage:
         receivers = tuple(to.organ_id for to in earlier.header.receivers)
-        package = self._document(receivers)
+        package = self.document(receivers)
         replaced = ReplacementInfo(document_id=earlier.header.document_id, organ_ids=receivers)
         business = replace(_business(BusinessType.REPLACE), replacements=(replaced,))
         return replace(package, header=replace(package.header, business=business))
 
-    async def _send(self, package: DocumentPackage | StatusPackage) -> None:
+    async def send(self, package: DocumentPackage | StatusPackage) -> None:
         raw = to_bytes(package)
         if self.manners.signs and isinstance(package, DocumentPackage):
             raw = await asyncio.to_thread(sign_envelope, raw, self._signer)
@@ -412,14 +439,14 @@ class Dms:
             description=reason or None,
             timestamp=f"{DAY} 08:00:{next(self._numbers) % 60:02}",
         )
-        await self._send(StatusPackage(header=said))
+        await self.send(StatusPackage(header=said))
 
 
 def _business(kind: BusinessType) -> Business:
     return Business(business_doc_type=str(int(kind)), business_doc_reason="Lý do", paper="0", staff=STAFF)
 
 
-def _recalling(earlier: DocumentPackage) -> DocumentPackage:
+def recalling(earlier: DocumentPackage) -> DocumentPackage:
     header = earlier.header
     targets = tuple(
         ResponseFor(
