@@ -370,6 +370,18 @@ async def test_a_recall_named_by_its_own_id_acts_on_the_document_that_answer_for
     assert await node.closed(other) == {"H24.15": "open"}
 
 
+async def test_a_recall_whose_first_names_are_known_to_nobody_acts_on_the_next_ones(node: Node) -> None:
+    for number, named in (("1", {"document_id": None}), ("2", {"document_id": "H24.11,2026/11/24,2/SYT-VP"})):
+        package = a_document("H24.15", number=number)
+        sent = await node.send("dms-yte", package)
+        nobodys = (ResponseFor(organ_id="H24.15", document_id="nobody's"),)
+        own = package.header.document_id if named["document_id"] is None else "the recall's own"
+        act = an_act(replace(package, header=replace(package.header, document_id=own)), "1", **named)
+        recall = await node.send("dms-yte", replace(act, header=replace(act.header, response_for=nobodys)))
+        assert recall.document_uid == sent.document_uid
+        assert await node.closed(sent) == {"H24.15": "recalled"}
+
+
 async def test_too_many_named_documents_are_refused(node: Node) -> None:
     act = an_act(a_document("H24.15"), "1")
     named = tuple(ResponseFor(document_id=f"d{number}") for number in range(101))
