@@ -296,6 +296,19 @@ async def test_from_another_axis_an_act_on_what_somebody_else_sent_is_only_deliv
     assert await node.listed("dms-xd") == [sent.package_id, recall.package_id]
 
 
+async def test_an_act_that_was_about_somebody_elses_document_stays_so_when_repeated(node: Node) -> None:
+    name = "H24.11,2026/11/24,101/SYT-VP"
+    theirs = await node.send("dms-yte", a_document("H24.15"))
+    own = a_document("H24.15", sender="G22", number="7", document_id=name)
+    act = await node.come_down(an_act(own, "1"))
+    sent = await node.come_down(own)
+    again = await node.come_down(an_act(own, "1", "H24.15", "H24.88"))
+    assert again.outcome is Outcome.REPEATED
+    assert await node.effects(act) == ["foreign"]
+    assert await node.closed(sent) == {"H24.15": "open"}
+    assert await node.closed(theirs) == {"H24.15": "open"}
+
+
 async def test_a_successor_recalls_what_its_predecessor_sent(node: Node) -> None:
     package = a_document("H24.15", sender="H24.88")
     sent = await node.send("dms-phuong", package)
