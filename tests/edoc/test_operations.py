@@ -92,6 +92,14 @@ async def test_what_has_no_place_in_the_norm_is_a_finding(city: SoapCity) -> Non
     }
 
 
+async def test_no_sweep_takes_what_is_kept(city: SoapCity) -> None:
+    document_id = await send_one(city)
+    city.node.clock.advance(days=30)
+    await city.node.store.blobs.sweep(city.node.clock.now())
+    _, raw = await city.original(document_id)
+    assert raw.endswith(b"--\r\n")
+
+
 async def test_a_repeat_gets_the_first_answer(city: SoapCity) -> None:
     first = await send_one(city)
     assert await send_one(city) == first
@@ -291,6 +299,14 @@ async def test_acts_go_the_same_way(city: SoapCity) -> None:
     assert got.texts("TraceHeaderList/Business/BusinessDocType") == ["1"]
     assert (await city.ask("ConfirmReceived", XD, DocumentId=recall)).ok
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == ["01"], "an act is not a document"
+
+
+async def test_having_an_update_is_not_having_the_document(city: SoapCity) -> None:
+    document = a_document("H24.15")
+    await city.send(document)
+    update = (await city.send(an_act(document, "2"), files={})).texts("DocumentId")[0]
+    assert (await city.ask("ConfirmReceived", XD, DocumentId=update)).ok
+    assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == []
 
 
 async def test_a_wsdl_is_there(city: SoapCity) -> None:

@@ -12,9 +12,9 @@ from axis.kit.facts import Limits
 from axis.kit.fronts import FRONTS
 from axis.kit.proxy import FaultPlan
 from axis.kit.robot import Pace
-from axis.kit.session import Standing, Wish, opened
+from axis.kit.session import Session, Standing, Wish, opened
 from axis.kit.testnode import Vendor, prepare
-from tests.kit.dms import ApiLine, Dms, EdocLine, Manners, VxpLine
+from tests.kit.dms import ApiLine, Dms, EdocLine, Line, Manners, VxpLine
 from tests.nodes import CLOCK
 
 VENDOR = Vendor(system_id="dms", organ_id="K99.1")
@@ -53,11 +53,12 @@ async def play(
     wish: Wish,
     manners: Manners,
     is_done: Callable[[Standing], bool] = lambda standing: standing.is_decided,
+    make_line: Callable[[Session, float], Line] | None = None,
     within_s: float = 90.0,
 ) -> Standing:
     """A double goes through the cases until it is done: until all are decided."""
     async with opened(wish) as session:
-        line = LINES[wish.front.id](session, manners.patience_s)
+        line = (make_line or LINES[wish.front.id])(session, manners.patience_s)
         working = asyncio.create_task(Dms(line, VENDOR.organ_id, manners).run())
         try:
             async with asyncio.timeout(within_s):

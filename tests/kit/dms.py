@@ -17,6 +17,8 @@ from zeep.wsdl.attachments import MessagePack
 
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
+from axis.client.node import NodeClient
+from axis.client.transport import ClientOptions
 from axis.clock import SystemClock
 from axis.edxml.attachments import Declared, attach
 from axis.edxml.dates import write_timestamp
@@ -39,7 +41,7 @@ from axis.edxml.model import (
 from axis.edxml.reader import read
 from axis.edxml.rules import business_type
 from axis.edxml.writer import to_bytes
-from axis.errors import PeerRefused, PeerUnreachable
+from axis.errors import Busy, PeerRefused, PeerUnreachable
 from axis.kit.codes import Partner
 from axis.kit.letters import make_pdf
 from axis.kit.seal import CHANGED, new_signer
@@ -130,6 +132,31 @@ class ApiLine:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+class ClientLine:
+    """Our own client, which tries again by itself."""
+
+    def __init__(self, session: Session, patience_s: float) -> None:
+        self._node = NodeClient(ClientOptions(url=session.url, token=session.credentials.token, timeout_s=patience_s))
+
+    async def listed(self) -> Sequence[tuple[str, str]]:
+        return [(item.package_id, item.kind) async for item in self._node.pending()]
+
+    async def fetch(self, package_id: str) -> bytes:
+        return await self._node.package(package_id)
+
+    async def acknowledge(self, package_id: str, word: str = "done") -> None:
+        await self._node.acknowledge(package_id, word)
+
+    async def send(self, raw: bytes, kind: PackageKind) -> None:  # noqa: ARG002 - another line needs it
+        try:
+            await self._node.send_package(raw)
+        except (Busy, PeerUnreachable) as e:
+            raise Unanswered from e
+
+    async def close(self) -> None:
+        await self._node.close()
 
 
 class EdocLine:

@@ -14,7 +14,7 @@ from axis.kit.report import has_passed
 from axis.kit.sending import SENDING
 from axis.kit.session import Standing, Wish, judge
 from tests.kit.conftest import play
-from tests.kit.dms import Manners
+from tests.kit.dms import ClientLine, Manners
 
 
 def failed(standing: Standing) -> dict[str, str]:
@@ -33,6 +33,13 @@ async def test_a_good_software_passes_every_case(front: str, wish_of: Callable[.
     assert not not_seen(standing)
     assert has_passed(standing)
     assert all(one.evidence for _, one in standing.findings if isinstance(one, Passed))
+
+
+async def test_our_own_client_keeps_at_it_by_itself(wish_of: Callable[..., Wish]) -> None:
+    manners = Manners(after_silence="never")  # whatever is sent again, the client sends
+    standing = await play(wish_of("api"), manners, make_line=ClientLine)
+    assert not failed(standing)
+    assert not not_seen(standing)
 
 
 async def test_a_stock_soap_client_passes_what_its_front_can_carry(wish_of: Callable[..., Wish]) -> None:
