@@ -157,7 +157,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
         partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
-        outbox = Outbox(context, partners, _outbox_policy(settings))
+        outbox = Outbox(context, partners, outbox_policy(settings))
         inboxes = Inboxes(context, exchange, partners, partial(_inbox_policy, settings))
         loops += [outbox.run(), inboxes.run(outbox.may_call)]
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
@@ -307,7 +307,8 @@ def uplink_partner(uplink: Uplink) -> Partner:
     )
 
 
-def _outbox_policy(settings: Settings) -> OutboxPolicy:
+def outbox_policy(settings: Settings) -> OutboxPolicy:
+    """How partners are pushed to, as the settings have it."""
     chosen = settings.exchange
     ask = Backoff(
         delays_s=_doubling(chosen.ask_first_s), give_up_s=chosen.ask_give_up_days * _DAY_S, jitter=chosen.retry_jitter

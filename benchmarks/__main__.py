@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, fronts, kpi, large, parsing, pending, shapes, signatures
+from benchmarks import facts, fronts, kpi, large, outgoing, parsing, pending, shapes, signatures
 from benchmarks.running import Running, node
 from tests import databases
 
@@ -69,6 +69,11 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     figures["pending"] = pending.measure(folder / "pending", "sqlite:///axis.db", waiting)
     with _postgres() as url:
         figures["pending"] += pending.measure(folder / "pending-postgres", url, waiting)
+    going = outgoing.QUICK if quick else outgoing.FULL
+    figures["fan_out"] = outgoing.measure_fan_out(folder / "fan-out", "sqlite:///axis.db", going)
+    with _postgres() as url:
+        figures["fan_out"] += outgoing.measure_fan_out(folder / "fan-out-postgres", url, going)
+    figures["partners"] = outgoing.measure_partners(folder / "partners", going)
     size_bytes = 20_000_000 if quick else 500_000_000
     watched = _watched(folder / "watched", seconds, size_bytes)
     if watched["broken"]:

@@ -41,6 +41,12 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     assert [(one["front"], one["packages"]) for one in figures["fronts"]] == [
         (front, packages) for front in ("vxp", "edoc", "api") for packages in (40, 2)
     ]
+    assert [(one["database"], one["receivers"]) for one in figures["fan_out"]] == [
+        (database, receivers) for database in ("sqlite", "postgresql") for receivers in (1, 100)
+    ]
+    assert all(one["stored_kb"] < 1_000 for one in figures["fan_out"])  # 400 KB in base64, once
+    assert (figures["partners"]["deliveries"], figures["partners"]["hanging"]) == (15, 1)
+    assert figures["partners"]["beside_hanging_per_s"] > 0
     assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
     assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
     assert figures["loop"]["callbacks"] > 0

@@ -10,7 +10,7 @@ be taken up. Only once it is durable here does it leave that folder.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,6 +62,7 @@ _WORK_NAME: Final = re.compile(
     r"(?P<token>(?P<moment>[0-9]{8}-[0-9]{6})-[0-9]{10}[0-9a-f]{4})\.(?P<part>item|file[0-9]+)\..+"
 )
 _CLEARED_AT_ONCE = 500
+_LOOKED_AT_ONCE = 500
 
 
 @dataclass(slots=True)
@@ -140,15 +141,16 @@ class Collector:
         except Gone as e:
             raise Malformed(Code.BAD_FILE, "it is not there any more", at=item.ref) from e
 
-    async def confirm(self, item: Incoming) -> str | None:
-        """The item is durable here. Returns the package of ours of which it is a receipt, if it is one."""
+    def receipt_of(self, item: Incoming) -> str | None:
+        """The package of ours of which a fetched item is a receipt, if it is one."""
+        return self._held.get(item.ref, _Held()).package_id
+
+    async def confirm(self, item: Incoming) -> None:
+        """The item is durable here."""
         held = self._held.pop(item.ref, _Held())
-        for name in (
-            item.ref,
-            *held.files,
-        ):  # the item first: files alone are cleared away, an item alone is read again
+        # The item first: files alone are cleared away, an item alone would be read again, without them.
+        for name in (item.ref, *held.files):
             await self._put_away(name)
-        return held.package_id
 
     async def put_aside(self, item: Incoming, error: AxisError) -> None:
         """The item could not be taken: it goes where people look, with the reason in words."""
@@ -206,11 +208,13 @@ class Collector:
         seen = _Seen(now=self._clock.now())
         found = await listing(self._place, self._options.from_dms)
         seen.by_name = {entry.name: entry for entry in found}
-        self._note_looks(found, seen.now)
+        self._looks = await asyncio.to_thread(_looks_now, found, self._looks, seen.now)
         claimed: list[str] = []
-        for entry in found:
+        for number, entry in enumerate(found):
             if len(claimed) >= most:
                 return claimed
+            if number % _LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # many that are not ready yet must not hold the loop
             if not is_finished_name(entry.name) or entry.kind is EntryKind.FOLDER or not self._settled(entry, seen.now):
                 continue
             ready = await self._ready(entry, seen)
@@ -218,15 +222,6 @@ class Collector:
                 claimed.append(name)
         await self._put_strays_aside(found, seen)
         return claimed
-
-    def _note_looks(self, found: Sequence[Entry], now: datetime) -> None:
-        looks: dict[str, _Look] = {}
-        for entry in found:
-            look = self._looks.get(entry.name)
-            if look is None or (look.size_bytes, look.modified_at) != (entry.size_bytes, entry.modified_at):
-                look = _Look(entry.size_bytes, entry.modified_at, now)
-            looks[entry.name] = look
-        self._looks = looks
 
     def _settled(self, entry: Entry, now: datetime) -> bool:
         """Whether it has stayed the same since a former look, for long enough."""
@@ -295,9 +290,11 @@ class Collector:
     async def _bring(self, item: str, number: int, file: str) -> None:
         await self._place.move(Spot(self._options.from_dms, file), Spot(WORK, _file_name(item, number, file)))
 
-    async def _put_strays_aside(self, found: Iterable[Entry], seen: _Seen) -> None:
+    async def _put_strays_aside(self, found: Sequence[Entry], seen: _Seen) -> None:
         """What is no package and what no JSON file names, once it has lain there for long."""
-        for entry in found:
+        for number, entry in enumerate(found):
+            if number % _LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if (
                 entry.kind is not EntryKind.FOLDER
                 and is_finished_name(entry.name)
@@ -408,6 +405,17 @@ What to do: put it right, lay the correct file into {from_dms} again, then delet
 The node does not look into {ERRORS} again.
 """
         return text.encode("utf-8", "replace")
+
+
+def _looks_now(found: Sequence[Entry], before: Mapping[str, _Look], now: datetime) -> dict[str, _Look]:
+    """How each file looks, and since when it has looked so."""
+    looks: dict[str, _Look] = {}
+    for entry in found:
+        look = before.get(entry.name)
+        if look is None or (look.size_bytes, look.modified_at) != (entry.size_bytes, entry.modified_at):
+            look = _Look(entry.size_bytes, entry.modified_at, now)
+        looks[entry.name] = look
+    return looks
 
 
 def _find(wanted: str, by_name: Mapping[str, Entry]) -> str | None:

@@ -65,9 +65,9 @@ class FilingPeer:
         """The item is durable here; what could not be taken comes to `put_aside`."""
         if not ok:
             return
-        package_id = await self._collector.confirm(item)
-        if package_id is not None:
-            await self._publisher.taken(package_id)
+        if (package_id := self._collector.receipt_of(item)) is not None:
+            await self._publisher.taken(package_id)  # first: once the item is put away nobody knows of it
+        await self._collector.confirm(item)
 
     async def put_aside(self, item: Incoming, error: AxisError) -> None:
         """The item is laid among the errors, with the reason in both languages beside it."""

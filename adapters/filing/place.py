@@ -7,7 +7,7 @@ whoever chose it: neither our names nor those that a listing gives ever lead els
 import asyncio
 import secrets
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,8 +126,11 @@ def safe_name(name: str) -> str:
 
 async def listing(place: Place, folder: str) -> list[Entry]:
     """What lies in a folder under usable names, the oldest first. A name that is none is not touched."""
-    found = [entry for entry in await place.entries(folder) if is_name(entry.name)]
-    return sorted(found, key=lambda entry: (entry.modified_at, entry.name))
+    return await asyncio.to_thread(_usable, await place.entries(folder))
+
+
+def _usable(found: Iterable[Entry]) -> list[Entry]:
+    return sorted((one for one in found if is_name(one.name)), key=lambda one: (one.modified_at, one.name))
 
 
 async def write(place: Place, spot: Spot, content: AsyncIterator[bytes], size_bytes: int) -> None:

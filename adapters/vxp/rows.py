@@ -108,14 +108,7 @@ def agency_rows(directory: Directory) -> Iterator[Row]:
     """Rows of getAgenciesList: open organisations."""
     for organ in directory.organs():
         if not organ.is_closed:
-            yield {
-                "id": organ.organ_id,
-                "pid": organ.parent_id or "",
-                "code": organ.organ_id,
-                "name": organ.name,
-                "mail": organ.email or "",
-                "oldCode": _other_code(directory, organ),
-            }
+            yield {**_unit(organ), "oldCode": _other_code(directory, organ)}
 
 
 def read_level(text: str | None) -> int | None:
@@ -149,6 +142,17 @@ def read_since(text: str | None) -> int:
     return int(text)
 
 
+def _unit(organ: Organ) -> Row:
+    """What both lists with a tree tell of an organisation."""
+    return {
+        "id": organ.organ_id,
+        "pid": organ.parent_id or "",
+        "code": organ.organ_id,
+        "name": organ.name,
+        "mail": organ.email or "",
+    }
+
+
 def unit_rows(directory: Directory, since: int) -> Iterator[Row]:
     """Rows of getSynchronizeUnit: all organisations that changed after a version.
 
@@ -158,11 +162,7 @@ def unit_rows(directory: Directory, since: int) -> Iterator[Row]:
         if since and organ.version <= since:
             continue
         yield {
-            "id": organ.organ_id,
-            "pid": organ.parent_id or "",
-            "code": organ.organ_id,
-            "name": organ.name,
-            "mail": organ.email or "",
+            **_unit(organ),
             "version": organ.version,
             "centerCode": _last(directory, organ),
             "deleted": organ.is_closed,

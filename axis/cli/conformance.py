@@ -23,7 +23,7 @@ _MINUTE_S = 60.0
 
 @conformance_app.command("run")
 def run(
-    front: Annotated[str, typer.Option(help="The protocol in which the software calls, e.g. vxp or api.")],
+    front: Annotated[str, typer.Option(help="The protocol in which the software calls, vxp, api or edoc.")],
     system: Annotated[str, typer.Option(help="The software's id.")],
     organ: Annotated[str, typer.Option(help="The organisation that it acts for.")] = "K99.1",
     data: Annotated[
@@ -50,8 +50,9 @@ def run(
     report.mkdir(parents=True, exist_ok=True)  # a run takes an hour: that it cannot be told is said now
     folder = data or Path(tempfile.mkdtemp(prefix="axis-conformance-"))
     try:
-        vendor = Vendor(system_id=system, organ_id=organ)
-        wish = Wish(front=FRONTS[front], vendor=vendor, folder=folder / "node", host=host, port=port)
+        chosen = FRONTS[front]
+        vendor = Vendor(system_id=system, organ_id=organ, front=chosen.system_front)
+        wish = Wish(front=chosen, vendor=vendor, folder=folder / "node", host=host, port=port)
         passed = asyncio.run(_run(wish, wait * _MINUTE_S, report, json=json))
     finally:
         if data is None:

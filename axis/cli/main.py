@@ -29,6 +29,7 @@ from axis.cli import (
     report,
     routes,
     signatures,
+    simulate,
     systems,
     tokens,
     trust,
@@ -65,6 +66,7 @@ for part in (
     mail.app,
     mirror.app,
     report.app,
+    simulate.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -124,11 +124,18 @@ class Composer:
         """Whether what is composed can be signed."""
         return self._signer is not None
 
-    async def compose_document(self, package: DocumentPackage, path: Path, *, signed: bool) -> Spooled:
-        """The document's package, off the event loop: a small one in memory, else in the new file at `path`.
+    async def compose_document(self, package: DocumentPackage, path: Path | None, *, signed: bool) -> Spooled:
+        """The document's package: in the new file at `path`, off the event loop; without a path in memory.
 
-        signed: only with a key. Raises Malformed(FIELD_INVALID), Busy(KEY_UNAVAILABLE, DISK_FULL).
+        path: left out for a small package only. signed: only with a key.
+        Raises Malformed(FIELD_INVALID), Busy(KEY_UNAVAILABLE, DISK_FULL).
         """
+        if path is None:
+            raw = to_bytes(package)
+            if signed and self._signer is not None:
+                async with self._turn:
+                    raw = await asyncio.to_thread(sign_envelope, raw, self._signer)
+            return Spooled(content=raw, sha256_hex=hashlib.sha256(raw).hexdigest(), size_bytes=len(raw))
         await asyncio.to_thread(_write_package, package, path)
         if signed and self._signer is not None:
             async with self._turn:

@@ -10,10 +10,13 @@ Norm: QCVN 102:2016/BTTTT.
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from axis.edxml.attachments import Declared, attach
@@ -35,6 +38,8 @@ from axis.terms import BusinessType, Origin, PackageKind
 from axis.text import file_name
 
 SIGNED_BYTES = 64 << 20  # a larger package is not signed: signing holds it in memory
+_INLINE_BYTES = 24 << 10  # of all files: more is put together in a thread
+_FEW = 50  # receivers and files
 _KEY_CHARACTERS = 20  # of a digest, in a DocumentId
 
 
@@ -100,9 +105,9 @@ class Drafting:
         Raises as the intake does, Malformed for a wish that makes no package, NotAllowed, Busy(KEY_UNAVAILABLE).
         """
         source = _source(wish)
-        with tempfile.TemporaryDirectory(prefix="draft-", dir=self._context.store.temporary) as folder:
+        async with self._room(wish) as path:
             try:
-                draft = await self._draft(wish, Path(folder) / "package")
+                draft = await self._draft(wish, path)
             except (Malformed, Rejected) as e:
                 await self._intake.record_refusal(source, e)
                 raise
@@ -110,12 +115,28 @@ class Drafting:
         first = accepted.outcome is Outcome.ACCEPTED
         return Sent(accepted=accepted, document_id=draft.document_id, signed=draft.signed if first else None)
 
-    async def _draft(self, wish: DocumentWish, path: Path) -> _Draft:
+    @asynccontextmanager
+    async def _room(self, wish: DocumentWish) -> AsyncIterator[Path | None]:
+        """Where the package is made: None, in memory and on the event loop, for a small one."""
+        contents = [file.content for file in wish.files]
+        held = sum(len(content) for content in contents if isinstance(content, bytes))
+        few = len(wish.header.receivers) + len(contents) <= _FEW
+        if few and held <= _INLINE_BYTES and all(isinstance(content, bytes) for content in contents):
+            yield None
+            return
+        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="draft-", dir=self._context.store.temporary)
+        try:
+            yield Path(folder) / "package"
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _draft(self, wish: DocumentWish, path: Path | None) -> _Draft:
         signed, header = self._signs(wish), self._header(wish)
         limits = self._context.policy.limits
         if len(wish.files) > limits.attachments:
             raise Malformed(Code.TOO_MANY, f"more than {limits.attachments} files", at="files")
-        files = await asyncio.to_thread(_attach_all, wish.files, limits)
+        making = partial(_attach_all, wish.files, limits)
+        files = making() if path is None else await asyncio.to_thread(making)
         package = DocumentPackage(header=header, attachments=files)
         signed = signed and self._fits(package, demanded=wish.signed is True)
         spooled = await self._composer.compose_document(package, path, signed=signed)

@@ -7,7 +7,7 @@ from axis.kit.words import Words
 
 ROOT = "K99"
 ROOT_NAME = "Vùng thử nghiệm kết nối (Axis)"
-VENDOR_ORGAN = f"{ROOT}.1"
+VENDOR_NAME = "Cơ quan của phần mềm được thử"
 
 
 class Partner(StrEnum):

@@ -17,7 +17,7 @@ class Asked:
 
     method: str
     path: str
-    soap_action: str
+    action: str  # of SOAP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,9 @@ class Front:
     title: Words
     path: str  # below the node's address
     system_front: str  # what the connected system is registered with
-    has_token: bool  # it shows a token, not an id and a secret
+    secret: Words  # how it calls what the software shows
+    has_api_token: bool = False  # it shows a token of the REST API, not the system's secret
+    without: frozenset[str] = frozenset()  # cases that it cannot carry
     operation: Callable[[Asked], str]
     sends: Callable[[Asked], bool]  # whether the answer of such a call tells that a package was taken
 
@@ -53,7 +55,7 @@ FRONTS: dict[str, Front] = {
             title=Words("VXP (thư viện của nhà cung cấp trục)", "VXP (the axis vendor's client)"),
             path="/vxp",
             system_front="vxp",
-            has_token=False,
+            secret=Words("Khóa bí mật", "Secret"),
             operation=_vxp_operation,
             sends=lambda asked: _vxp_operation(asked) == "sendEdoc",
         ),
@@ -62,9 +64,21 @@ FRONTS: dict[str, Front] = {
             title=Words("REST API", "REST API"),
             path="/api/v1",
             system_front="vxp",
-            has_token=True,
+            secret=Words("Mã truy cập (Bearer)", "Token (Bearer)"),
+            has_api_token=True,
             operation=_api_operation,
             sends=_api_sends,
+        ),
+        Front(
+            id="edoc",
+            title=Words("eDoc SOAP (edXML 1.0)", "eDoc SOAP (edXML 1.0)"),
+            path="/edoc",
+            system_front="edoc",
+            secret=Words("Token", "Token"),
+            # Packages are written anew there and back: signatures and odd forms do not reach the other side.
+            without=frozenset({"bad-signature", "signed", "form", "receive-odd"}),
+            operation=lambda asked: asked.action or f"{asked.method} {asked.path}",
+            sends=lambda asked: asked.method == hdrs.METH_POST and asked.action in ("", "SendDocument"),
         ),
     )
 }

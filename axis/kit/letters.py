@@ -27,7 +27,7 @@ from axis.edxml.model import (
     TraceHeader,
 )
 from axis.edxml.writer import to_bytes, write
-from axis.kit.codes import BEHAVIOURS, Partner
+from axis.kit.codes import BEHAVIOURS, VENDOR_NAME, Partner
 from axis.kit.seal import SIGNED, new_signer, sign_badly
 from axis.terms import BusinessType
 
@@ -219,7 +219,7 @@ class Desk:
         number, _, notation = named.code.partition("/")
         return DocumentHeader(
             sender=party(letter.sender),
-            receivers=(Party(organ_id=self._vendor),),
+            receivers=(Party(organ_id=self._vendor, organ_name=VENDOR_NAME),),
             document_id=named.document_id,
             code=Code(code_number=number, code_notation=notation),
             promulgation=PromulgationInfo(place="Hải Phòng", promulgation_date=named.promulgation_date),

@@ -18,6 +18,7 @@ from enum import StrEnum
 import aiohttp
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.helpers import parse_mimetype
 from aiohttp.typedefs import StrOrURL
 
 from axis.clock import Clock
@@ -40,7 +41,7 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 
 Taken = Callable[[], Awaitable[Mapping[str, Partner]]]
-"""The vendor's packages that the node holds for LOST and LATE: package id → partner."""
+"""The vendor's documents that the node holds for LOST and LATE: package id → partner."""
 
 
 class Fault(StrEnum):
@@ -124,7 +125,7 @@ class Proxy:
         await self._stack.aclose()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(method=request.method, path=request.path, soap_action=request.headers.get("SOAPAction", ""))
+        asked = Asked(method=request.method, path=request.path, action=_soap_action(request))
         call = NotedCall(
             at=self._clock.now(),
             method=request.method,
@@ -216,7 +217,6 @@ class Proxy:
                 return web.Response()
             exchange.note(fault=Fault.LATE)
             await asyncio.sleep(self._plan.late_s)
-            exchange.note(delivered=not _is_gone(request))
         return await _stream(request, exchange, answer, (head,))
 
 
@@ -276,8 +276,12 @@ def _end_to_end(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
 
 
-def _is_gone(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
+def _soap_action(request: web.Request) -> str:
+    """What SOAP calls the operation: a header of its own, or (1.2) a parameter of Content-Type."""
+    text = request.headers.get("SOAPAction") or parse_mimetype(
+        request.headers.get(hdrs.CONTENT_TYPE, "")
+    ).parameters.get("action")
+    return (text or "").strip().strip('"')
 
 
 def _hang_up(request: web.Request) -> None:

@@ -204,7 +204,8 @@ def judge_again(facts: Facts) -> Finding:
         return NotSeen()
     events = facts.said_of(LetterId.AGAIN)
     evidence = (told.hand_over(one), *told.statuses(events))
-    twice = [code for code, times in Counter(codes(events)).items() if times > 1]
+    own = (event for event in events if not facts.is_ours(event))  # some fronts' receipts make the node say 01
+    twice = [code for code, times in Counter(codes(own)).items() if times > 1]
     if twice:
         return Failed(
             evidence=evidence,

@@ -15,7 +15,6 @@ from axis import __version__
 from axis.errors import Code
 from axis.kit import told
 from axis.kit.case import Case, Failed, Finding, NotSeen, Passed
-from axis.kit.fronts import Front
 from axis.kit.proxy import NotedCall
 from axis.kit.session import Standing
 from axis.kit.words import Words
@@ -24,6 +23,7 @@ from axis.store.records import Audit
 
 JSON_NAME, HTML_NAME = "conformance.json", "conformance.html"
 _MOST_REFUSALS: Final = 50
+_MOST_EVIDENCE: Final = 30  # of one case
 
 OUTCOMES: Final[dict[type[Finding], tuple[str, Words]]] = {
     Passed: ("passed", Words("đạt", "passed")),
@@ -59,12 +59,12 @@ def has_passed(standing: Standing) -> bool:
     return all(isinstance(finding, Passed) for case, finding in standing.findings if case.required)
 
 
-def report_of(standing: Standing, front: Front, ended_at: datetime) -> dict[str, Any]:
+def report_of(standing: Standing, ended_at: datetime) -> dict[str, Any]:
     """The report as plain values: what the JSON file holds."""
     facts = standing.facts
     return {
         "kit": f"axis {__version__}",
-        "front": front.id,
+        "front": standing.front.id,
         "system_id": facts.system_id,
         "organ_id": facts.vendor,
         "started_at": standing.started_at.isoformat(timespec="seconds"),
@@ -96,7 +96,7 @@ def _case(case: Case, finding: Finding) -> dict[str, Any]:
         "weight": case.weight,
         "outcome": word,
         "outcome_words": _both(shown),
-        "evidence": [_both(words) for words in finding.evidence],
+        "evidence": [_both(words) for words in finding.evidence[:_MOST_EVIDENCE]],
         "advice": _both(finding.advice) if isinstance(finding, Failed) else None,
     }
 

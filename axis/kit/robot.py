@@ -20,13 +20,14 @@ from axis.edxml.model import DocumentPackage, ResponseFor, StatusHeader, StatusP
 from axis.edxml.reader import read
 from axis.edxml.rules import business_type, status_code
 from axis.edxml.writer import to_bytes
-from axis.errors import AxisError, PeerRefused
+from axis.errors import AxisError, Malformed, PeerRefused
 from axis.exchange.service import Exchange
 from axis.exchange.values import Acknowledgement
 from axis.kit.codes import Partner
 from axis.kit.facts import Facts
 from axis.kit.letters import LETTERS, Desk, Follow, Letter, LetterId, party
 from axis.kit.seal import SIGNED
+from axis.organ.codes import canonical_form
 from axis.terms import BusinessType, PackageKind, StatusCode, TransportState
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ _ALL = (
     StatusCode.IN_PROGRESS,
     StatusCode.COMPLETED,
 )
+_SAID_AT_ONCE, _TAKEN_AT_ONCE = 50, 20  # then the cases are looked at again
 _SHORT = (StatusCode.ARRIVED, StatusCode.ACCEPTED)
 _ANSWERS: Mapping[Partner, tuple[StatusCode, ...]] = {
     Partner.OK: _ALL,
@@ -163,7 +165,7 @@ class Robot:
 
     async def _take(self, client: VxpClient, organs: tuple[Partner, ...]) -> None:
         for kind in PackageKind:
-            for item in await client.received_list(kind):
+            for item in (await client.received_list(kind))[:_TAKEN_AT_ONCE]:
                 try:
                     await self._take_one(client, item.doc_id, organs)
                 except PeerRefused as e:  # taken back by its sender meanwhile
@@ -173,7 +175,10 @@ class Robot:
         if package_id not in self._taken:
             content = bytearray()
             await client.get_edoc(package_id, content.extend)
-            self._answer(await asyncio.to_thread(read, bytes(content)), organs)
+            try:
+                self._answer(await asyncio.to_thread(read, bytes(content)), organs)
+            except Malformed as e:  # the node is more lenient than what reads here: nothing to say to that
+                log.warning("package_not_understood", package_id=package_id, code=e.code)
             self._taken.add(package_id)
         await client.update_status(package_id, Acknowledgement.DONE)
 
@@ -181,7 +186,7 @@ class Robot:
         if isinstance(package, StatusPackage):
             self._answer_status(package)
             return
-        addressed = {to.organ_id for to in package.header.receivers}
+        addressed = {canonical_form(to.organ_id) for to in package.header.receivers}
         for partner in organs:
             if partner in addressed:
                 for subject, codes in _responses(package, partner):
@@ -191,7 +196,8 @@ class Robot:
         header = package.header
         if status_code(header.status_code) is not StatusCode.RECALL_REQUESTED:
             return
-        asked = Partner(header.response_for.organ_id or Partner.OK)
+        code = canonical_form(header.response_for.organ_id or "")
+        asked = Partner(code) if code in frozenset(Partner) else Partner.OK
         subject = ResponseFor(
             organ_id=header.sender.organ_id,
             document_id=header.response_for.document_id,
@@ -213,9 +219,10 @@ class Robot:
                 heapq.heappush(self._due, due)
 
     async def _say_due(self) -> None:
-        while self._due and self._due[0].at <= self._parts.clock.now():
-            due = heapq.heappop(self._due)
-            await self._say(due)
+        for _ in range(_SAID_AT_ONCE):
+            if not self._due or self._due[0].at > self._parts.clock.now():
+                return
+            await self._say(heapq.heappop(self._due))
 
     async def _say(self, due: _Due) -> None:
         words = " ".join(filter(None, (_WORDS[due.code], due.note)))

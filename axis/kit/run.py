@@ -11,6 +11,8 @@ from axis.clock import SystemClock
 from axis.kit.report import report_of
 from axis.kit.session import Session, Standing, Wish, opened
 
+_RESTS = 3  # times as long as a look took: a software that sends thousands of documents is looked at less often
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
@@ -27,7 +29,7 @@ async def conduct(wish: Wish, wait_s: float, watch: Watch) -> dict[str, Any]:
         async with opened(wish) as session:
             watch.started(session)
             standing = await _until_decided(session, wish, wait_s, stopping, watch.changed)
-            return report_of(standing, wish.front, SystemClock().now())
+            return report_of(standing, SystemClock().now())
 
 
 async def _until_decided(
@@ -36,12 +38,14 @@ async def _until_decided(
     loop = asyncio.get_running_loop()
     end = loop.time() + wait_s
     while True:
+        began = loop.time()
         standing = await session.look()
+        pause_s = max(wish.pace.look_s, (loop.time() - began) * _RESTS)
         changed(standing)
         if standing.is_decided or stopping.is_set() or loop.time() >= end:
             return standing
         try:
-            async with asyncio.timeout(wish.pace.look_s):
+            async with asyncio.timeout(pause_s):
                 await stopping.wait()
         except TimeoutError:
             continue

@@ -11,7 +11,7 @@ from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
 from axis.clock import Clock, SystemClock
 from axis.kit.case import Case, Finding, NotSeen
-from axis.kit.cases import CASES
+from axis.kit.cases import cases_of
 from axis.kit.codes import Partner
 from axis.kit.facts import Facts, Limits
 from axis.kit.fronts import Front
@@ -22,6 +22,7 @@ from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare
 from axis.kit.words import Words
 from axis.serve import Node, start_node
 from axis.store import queries
+from axis.terms import BusinessType
 
 LARGE_BYTES = 30_000_000
 
@@ -45,6 +46,7 @@ class Wish:
 class Standing:
     """How the cases stand at a moment."""
 
+    front: Front
     started_at: datetime
     facts: Facts
     findings: tuple[tuple[Case, Finding], ...]
@@ -76,16 +78,15 @@ class Session:
             Words("Mã hệ thống", "System"): told.system_id,
             Words("Mã đơn vị", "Organisation"): told.organ_id,
         }
-        if self._wish.front.has_token:
-            return mine | {Words("Mã truy cập (Bearer)", "Token (Bearer)"): told.token}
-        return mine | {Words("Khóa bí mật", "Secret"): told.secret}
+        shown = told.token if self._wish.front.has_api_token else told.secret
+        return mine | {self._wish.front.secret: shown}
 
     async def look(self) -> Standing:
         """Let the partners do what they have to do, and judge every case."""
         await self._robot.step()
         facts = await self._facts()
         await self._robot.follow(facts)
-        return judge(facts, self._started_at)
+        return await asyncio.to_thread(judge, facts, self._wish.front, self._started_at)
 
     async def _facts(self) -> Facts:
         found = await self._node.store.read(lambda conn: queries.traffic(conn, self._started_at))
@@ -104,10 +105,10 @@ class Session:
         )
 
 
-def judge(facts: Facts, started_at: datetime) -> Standing:
-    """Every case, on these facts."""
-    findings = tuple((case, case.judge(facts)) for case in CASES)
-    return Standing(started_at=started_at, facts=facts, findings=findings)
+def judge(facts: Facts, front: Front, started_at: datetime) -> Standing:
+    """Every case of a front, on these facts."""
+    findings = tuple((case, case.judge(facts)) for case in cases_of(front))
+    return Standing(front=front, started_at=started_at, facts=facts, findings=findings)
 
 
 @asynccontextmanager
@@ -154,10 +155,16 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
 
 
 async def _taken(node: Node, credentials: Credentials, since: datetime) -> dict[str, Partner]:
-    """The vendor's packages for the partners whose answers are lost or late."""
+    """The vendor's documents for the partners whose answers are lost or late; acts on them, and statuses, go well."""
     found = await node.store.read(lambda conn: queries.traffic(conn, since))
     partners = {Partner.LOST.value: Partner.LOST, Partner.LATE.value: Partner.LATE}
-    own = {one.package_id for one in found.packages if one.source_system == credentials.system_id}
+    own = {
+        one.package_id
+        for one in found.packages
+        if one.source_system == credentials.system_id
+        and one.business_type is not None
+        and BusinessType(one.business_type).makes_document
+    }
     return {
         one.package_id: partners[one.receiver_organ]
         for one in found.consignments

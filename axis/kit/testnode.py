@@ -6,14 +6,14 @@ only), letters/. A folder that was used before is used again, with the same cred
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from axis.clock import Clock
 from axis.errors import Code, Malformed
 from axis.ids import new_id
 from axis.keys import new_token, token_digest
-from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, Partner
+from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, VENDOR_NAME, Partner
 from axis.ops.access import Access, Connecting, open_access
 from axis.ops.install import NewNode, install, write_secret
 from axis.organ.codes import canonical_form
@@ -35,6 +35,7 @@ class Vendor:
 
     system_id: str
     organ_id: str
+    front: str = "vxp"  # what its system is registered with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Credentials:
 
     system_id: str
     organ_id: str
+    front: str
     secret: str
     token: str
     partners_secret: str
@@ -55,7 +57,7 @@ async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings,
     Raises Malformed(BAD_FILE) when the folder is another's, Malformed(BAD_REQUEST) for an organisation or a system that
     is the kit's own.
     """
-    vendor = Vendor(system_id=vendor.system_id, organ_id=canonical_form(vendor.organ_id))
+    vendor = replace(vendor, organ_id=canonical_form(vendor.organ_id))
     if vendor.organ_id in (ROOT, *Partner):
         raise Malformed(Code.BAD_REQUEST, "this code is the kit's own", at="--organ")
     if vendor.system_id in (PARTNERS, DOWN):
@@ -63,8 +65,9 @@ async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings,
     kept = folder / _CREDENTIALS
     if await asyncio.to_thread(kept.exists):
         credentials = await asyncio.to_thread(_read_credentials, kept)
-        if (credentials.system_id, credentials.organ_id) != (vendor.system_id, vendor.organ_id):
-            said = f"made for --system {credentials.system_id} --organ {credentials.organ_id}"
+        made_for = Vendor(system_id=credentials.system_id, organ_id=credentials.organ_id, front=credentials.front)
+        if made_for != vendor:
+            said = f"made for --system {made_for.system_id} --organ {made_for.organ_id}, by {made_for.front}"
             raise Malformed(Code.BAD_FILE, said, at=str(folder))
         return await asyncio.to_thread(read_settings, folder / CONFIG_NAME), credentials
     settings = await asyncio.to_thread(install, NewNode(data_dir=folder, code=ROOT, name=ROOT_NAME, port=0))
@@ -86,7 +89,7 @@ async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials
     rows = (
         OrganRow(code=ROOT, name=ROOT_NAME),
         *(OrganRow(code=partner, name=BEHAVIOURS[partner].name, parent=ROOT) for partner in Partner),
-        OrganRow(code=vendor.organ_id, name="Cơ quan của phần mềm được thử", parent=ROOT if below_root else None),
+        OrganRow(code=vendor.organ_id, name=VENDOR_NAME, parent=ROOT if below_root else None),
     )
     await access.store.write(lambda conn: registry.import_organs(conn, rows, clock.now(), ACTOR))
     policy = SignaturePolicy(organ_id=ANY_SENDER, envelope="warn", files="warn", fail_closed=False)
@@ -94,17 +97,18 @@ async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials
     others = tuple(partner for partner in Partner if partner is not Partner.DOWN)
     secrets = {
         system_id: await access.connect(
-            Connecting(system_id=system_id, name=system_id, serves=serves), clock.now(), ACTOR
+            Connecting(system_id=system_id, name=system_id, serves=serves, front=front), clock.now(), ACTOR
         )
-        for system_id, serves in (
-            (PARTNERS, others),
-            (DOWN, (Partner.DOWN,)),
-            (vendor.system_id, (vendor.organ_id,)),
+        for system_id, serves, front in (
+            (PARTNERS, others, "vxp"),
+            (DOWN, (Partner.DOWN,), "vxp"),
+            (vendor.system_id, (vendor.organ_id,), vendor.front),
         )
     }
     return Credentials(
         system_id=vendor.system_id,
         organ_id=vendor.organ_id,
+        front=vendor.front,
         secret=secrets[vendor.system_id],
         token=await _add_token(access, vendor, clock),
         partners_secret=secrets[PARTNERS],

@@ -74,8 +74,13 @@ def failures(one: Consignment) -> tuple[Words, ...]:
 
 def call(one: NotedCall) -> Words:
     """A call of the vendor's software."""
-    at, status = moment(one.at), "–" if one.status is None else str(one.status)
+    at, size = moment(one.at), one.request_bytes
+    if one.status is None:
+        return Words(
+            f"cuộc gọi {one.operation} lúc {at}: {size} byte, không có trả lời",
+            f"call {one.operation} at {at}: {size} bytes, no answer",
+        )
     return Words(
-        f"cuộc gọi {one.operation} lúc {at}: {one.request_bytes} byte, trả lời {status} sau {one.seconds:.1f} giây",
-        f"call {one.operation} at {at}: {one.request_bytes} bytes, answer {status} after {one.seconds:.1f} s",
+        f"cuộc gọi {one.operation} lúc {at}: {size} byte, trả lời {one.status} sau {one.seconds:.1f} giây",
+        f"call {one.operation} at {at}: {size} bytes, answer {one.status} after {one.seconds:.1f} s",
     )

@@ -3,22 +3,13 @@
 Columns code, month (2026-11 or 11/2026) and issued. Every mistake names its row; nothing is guessed.
 """
 
-import csv
-import io
-import json
 import re
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from axis.errors import Code, Malformed
+from axis.ops.table_file import Cells, Rows, TableBounds, read_table
 
-_FILE_BYTES = 4 << 20
-_UNPACKED_BYTES = 64 << 20
+_BOUNDS = TableBounds(file_bytes=4 << 20, unpacked_bytes=64 << 20, columns=20)
 _ROWS = 100_000
 _COLUMNS = {
     "code": "code", "ma": "code", "mã": "code", "mã định danh": "code",
@@ -35,16 +26,7 @@ def read_issued_file(path: Path) -> dict[tuple[str, str], int]:
 
     Raises Malformed(BAD_FILE, at=row and column, or the file).
     """
-    readers = {".csv": _csv_rows, ".xlsx": _xlsx_rows, ".json": _json_rows}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise Malformed(Code.BAD_FILE, "the file's name has to end in .csv, .xlsx or .json", at=str(path))
-    try:
-        if path.stat().st_size > _FILE_BYTES:
-            raise Malformed(Code.BAD_FILE, f"larger than {_FILE_BYTES >> 20} MiB", at=str(path))
-        return _read(reader(path), path)
-    except OSError as e:
-        raise Malformed(Code.BAD_FILE, f"cannot be read: {e.strerror or e}", at=str(path)) from e
+    return _read(read_table(path, _BOUNDS, _with_headings), path)
 
 
 def month_of(text: str) -> str | None:
@@ -55,7 +37,7 @@ def month_of(text: str) -> str | None:
     return f"{match['year']}-{int(match['month']):02}"
 
 
-def _read(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path) -> dict[tuple[str, str], int]:
+def _read(rows: Rows, path: Path) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for row, cells in rows:
         known = {
@@ -85,45 +67,7 @@ def _read(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path) -> dict[tup
     return found
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise Malformed(Code.BAD_FILE, "not UTF-8; save it as “CSV UTF-8”", at=str(path)) from e
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    try:
-        yield from _with_headings(
-            enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1)
-        )
-    except csv.Error as e:
-        raise Malformed(Code.BAD_FILE, f"not CSV: {e}", at=str(path)) from e
-
-
-def _xlsx_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _UNPACKED_BYTES:
-                raise Malformed(Code.BAD_FILE, "unpacks to too much", at=str(path))
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as e:
-        raise Malformed(Code.BAD_FILE, "not an XLSX file", at=str(path)) from e
-    try:
-        yield from _with_headings(enumerate(book.worksheets[0].iter_rows(max_col=20, values_only=True), 1))
-    finally:
-        book.close()
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        items = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError) as e:
-        raise Malformed(Code.BAD_FILE, f"not JSON: {e}", at=str(path)) from e
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Malformed(Code.BAD_FILE, "not a list of objects", at=str(path))
-    yield from enumerate(items, 1)
-
-
-def _with_headings(rows: Iterable[tuple[int, Iterable[Any]]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _with_headings(rows: Cells) -> Rows:
     headings: list[str] | None = None
     for number, row in rows:
         cells = ["" if cell is None else cell for cell in row]

@@ -11,7 +11,8 @@ partner sends `current_request_id()` along.
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC
 from functools import lru_cache
 from typing import Literal, TextIO
@@ -112,3 +113,14 @@ def _rendering(form: Literal["json", "console"], *, colours: bool) -> list[Proce
         structlog.processors.ExceptionRenderer(trace),
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
     ]
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Nothing is logged meanwhile but what is critical: for what only plays at being a node."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -7,22 +7,18 @@ A code may carry its period: `000.00.03.H24<2016-01-01..2025-03-01>`, either day
 are a JSON list of {name, valid_from, valid_until, source}, in CSV and XLSX as text.
 """
 
-import csv
-import io
 import json
 import re
 import unicodedata
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from axis.errors import AxisError, Code, Malformed, UnknownOrgan
+from axis.ops.table_file import Cells, Rows, TableBounds, read_table
 from axis.organ.model import OrganKind
 from axis.organ.plan import MAX_CODE_CHARS, OldCode, OldName, OrganRow, is_day, is_usable_code
 
@@ -107,17 +103,8 @@ def read_organ_file(path: Path) -> OrganFile:
     CSV is UTF-8 with or without a BOM, its columns divided by comma, semicolon or tab.
     Raises Malformed(BAD_FILE, at=row and column, or the file).
     """
-    readers = {".csv": _csv_rows, ".txt": _csv_rows, ".xlsx": _xlsx_rows, ".json": _json_rows}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise Malformed(Code.BAD_FILE, "the file's name has to end in .csv, .xlsx or .json", at=str(path))
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise Malformed(Code.BAD_FILE, f"larger than {MAX_FILE_BYTES >> 20} MiB", at=str(path))
-        return _read_rows(reader(path), str(path))
-    except OSError as e:
-        raise Malformed(Code.BAD_FILE, f"cannot be read: {e.strerror or e}", at=str(path)) from e
+    bounds = TableBounds(file_bytes=MAX_FILE_BYTES, unpacked_bytes=MAX_UNPACKED_BYTES, columns=MAX_COLUMNS)
+    return _read_rows(read_table(path, bounds, partial(_with_headings, file=str(path))), str(path))
 
 
 def at_row(error: AxisError, lines: Iterable[OrganLine]) -> AxisError:
@@ -304,50 +291,7 @@ def _plain(text: str) -> str:
     return " ".join(kept.split())
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise Malformed(Code.BAD_FILE, "not UTF-8; save it as “CSV UTF-8”", at=str(path)) from e
-    heading_line = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(",;\t", key=heading_line.count)
-    # strict: a quote that is never closed is an error and does not swallow the rest of the file
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        yield from _with_headings(enumerate(reader, start=1), str(path))
-    except csv.Error as e:
-        raise Malformed(Code.BAD_FILE, f"not CSV: {e}", at=f"line {reader.line_num}") from e
-
-
-def _xlsx_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The first sheet. Formulas count by the value that was saved with them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise Malformed(Code.BAD_FILE, f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB", at=str(path))
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as e:
-        raise Malformed(Code.BAD_FILE, "not an XLSX file", at=str(path)) from e
-    try:
-        sheet = book.worksheets[0]
-        rows = sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True)
-        yield from _with_headings(enumerate(rows, start=1), str(path))
-    finally:
-        book.close()
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        items = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError) as e:
-        raise Malformed(Code.BAD_FILE, f"not JSON: {e}", at=str(path)) from e
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Malformed(Code.BAD_FILE, "not a list of objects", at=str(path))
-    yield from enumerate(items, start=1)
-
-
-def _with_headings(rows: Iterable[tuple[int, Iterable[Any]]], file: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _with_headings(rows: Cells, file: str) -> Rows:
     """Rows of cells as mappings by heading; the first row that is not empty holds the headings."""
     headings: list[str] = []
     for number, row in rows:

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -250,6 +251,21 @@ async def test_a_broken_form_is_refused_and_leaves_nothing(
     assert await city.node.count("document") == 0
     assert await city.node.count("package") == 0
     assert list(city.node.store.temporary.iterdir()) == []
+
+
+async def test_a_form_of_unknown_length_is_bounded_as_a_whole(city: ApiCity) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for name in ("a", "b", "c"):
+            yield f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
+            for _ in range(PACKAGE_BYTES >> 20):
+                yield bytes(1 << 20)
+            yield b"\r\n"
+        yield b"--B\r\n" + DOCUMENT + b"\r\n--B--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    refused = await city.call("POST", "/documents", by=YTE, data=parts(), headers=headers)
+    assert (refused.status, refused.json["code"]) == (413, "too_large")
+    assert refused.json["reason"] == f"more than {PACKAGE_BYTES + (1 << 20)} bytes"  # while it came in
 
 
 async def test_large_files_are_streamed_through_and_nothing_is_left(city: ApiCity) -> None:

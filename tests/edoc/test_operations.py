@@ -1,5 +1,6 @@
 """The eight operations over real HTTP, as clients write them."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -31,6 +32,16 @@ async def send_one(city: SoapCity, number: str = "101") -> str:
     answer = await city.send(a_document("H24.15", number=number))
     assert answer.ok, answer.body
     return answer.texts("DocumentId")[0]
+
+
+async def recorded(city: SoapCity) -> None:
+    """Wait until what an answer gave out is on record, a moment after its last byte."""
+    query = (
+        "SELECT count(*) FROM consignment JOIN package ON package.package_id = consignment.package_id "
+        "WHERE package.kind = 'status' AND state = 'queued'"
+    )
+    while await city.node.store.read(lambda c: c.exec_driver_sql(query).scalar_one()):  # noqa: ASYNC110 - the front's
+        await asyncio.sleep(0.01)
 
 
 async def test_a_document_goes_from_one_system_to_another(city: SoapCity) -> None:
@@ -90,6 +101,14 @@ async def test_what_has_no_place_in_the_norm_is_a_finding(city: SoapCity) -> Non
         ("not_carried", "Hint"),
         ("not_carried", "Manifest/Note"),
     }
+
+
+async def test_no_sweep_takes_what_is_kept(city: SoapCity) -> None:
+    document_id = await send_one(city)
+    city.node.clock.advance(days=30)
+    await city.node.store.blobs.sweep(city.node.clock.now())
+    _, raw = await city.original(document_id)
+    assert raw.endswith(b"--\r\n")
 
 
 async def test_a_repeat_gets_the_first_answer(city: SoapCity) -> None:
@@ -232,6 +251,7 @@ async def test_traces_can_be_read_again(city: SoapCity) -> None:
     assert await read() == ["01", "03"]
     assert await read() == ["01", "03"], "a reply may be lost"
     assert await read(TimeStamp=begun) == ["01", "03"]
+    await recorded(city)
     city.node.clock.advance(minutes=1)
     later = write_timestamp(city.node.clock.now())
     assert await read(TimeStamp=later) == [], "what came before, and was read, the caller has"
@@ -253,6 +273,7 @@ async def test_who_never_names_a_moment_is_not_told_for_ever(city: SoapCity) -> 
     body = status_body("01", "H24.11,2026/11/24,101/SYT-VP")
     await city.post(envelope(body, signature(XD)), action="UpdateTraces")
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == ["01"]
+    await recorded(city)
     city.node.clock.advance(hours=25)
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == []
 
@@ -291,6 +312,14 @@ async def test_acts_go_the_same_way(city: SoapCity) -> None:
     assert got.texts("TraceHeaderList/Business/BusinessDocType") == ["1"]
     assert (await city.ask("ConfirmReceived", XD, DocumentId=recall)).ok
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == ["01"], "an act is not a document"
+
+
+async def test_having_an_update_is_not_having_the_document(city: SoapCity) -> None:
+    document = a_document("H24.15")
+    await city.send(document)
+    update = (await city.send(an_act(document, "2"), files={})).texts("DocumentId")[0]
+    assert (await city.ask("ConfirmReceived", XD, DocumentId=update)).ok
+    assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == []
 
 
 async def test_a_wsdl_is_there(city: SoapCity) -> None:

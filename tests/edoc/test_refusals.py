@@ -6,6 +6,7 @@ import io
 import random
 import unicodedata
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,6 @@ async def test_ten_thousand_parts(city: SoapCity) -> None:
         b"X-Bell: a\x07",
         b"Content-ID: <2@dms>",
         b"Content-Encoding: gzip",
-        b"Content-Transfer-Encoding: x-uuencode",
     ],
 )
 async def test_part_headers_that_nobody_needs(city: SoapCity, header: bytes) -> None:
@@ -139,6 +139,13 @@ async def test_part_headers_that_nobody_needs(city: SoapCity, header: bytes) -> 
     body = body.replace(b"Content-Type: application/pdf", b"Content-Type: application/pdf\r\n" + header)
     answer = await refused(city, content_type, body)
     assert answer.why in ("too_large", "too_many", "bad_request")
+
+
+async def test_a_file_in_another_encoding(city: SoapCity) -> None:
+    content_type, body = request()
+    for encoding in (b"x-uuencode", b"quoted-printable"):
+        answer = await refused(city, content_type, body.replace(b"base64\r\nContent-ID", encoding + b"\r\nContent-ID"))
+        assert answer.why == "bad_request"
 
 
 async def test_base64_that_is_none(city: SoapCity) -> None:
@@ -467,3 +474,37 @@ async def test_flipped_bytes_never_break_the_front(city: SoapCity) -> None:
         if answer.status == 500:
             assert answer.fault[0] in ("Client", "VersionMismatch", "MustUnderstand"), (at, answer.body)
     assert city.temporary_files() == []
+
+
+async def test_a_status_is_no_document(city: SoapCity) -> None:
+    await city.send(a_document("H24.15"))
+    body = status_body("03", "H24.11,2026/11/24,101/SYT-VP")
+    assert (await city.post(envelope(body, signature(XD)), action="UpdateTraces")).ok
+    [item] = await city.node.exchange.pending(YTE, 10)
+    assert (await city.ask("GetDocument", YTE, DocumentId=item.package_id)).why == "not_found"
+    assert await city.pending(YTE) == []
+
+
+async def test_other_systems_traces_are_not_shown(city: SoapCity) -> None:
+    await city.send(a_document("H24.15"))
+    body = status_body("03", "H24.11,2026/11/24,101/SYT-VP")
+    assert (await city.post(envelope(body, signature(XD)), action="UpdateTraces")).ok
+    for asked_from in ({}, {"TimeStamp": "2020/01/01 00:00:00"}):
+        assert (await city.ask("GetTraces", XD, **asked_from)).texts("Traces/Status/StatusCode") == []
+    since = city.node.clock.now() - timedelta(days=1)
+    assert await city.node.exchange.told_since(XD, since, 10) == ()
+    assert len(await city.node.exchange.told_since(YTE, since, 10)) == 1
+    told = await city.ask("GetTraces", YTE, TimeStamp="2020/01/01 00:00:00")
+    assert told.texts("Traces/Status/StatusCode") == ["03"]
+
+
+async def test_a_damaged_document_is_not_handed_out(city: SoapCity) -> None:
+    document_id = (await city.send(a_document("H24.15"))).texts("DocumentId")[0]
+    damage = (
+        "UPDATE blob SET content = CAST(replace(CAST(content AS TEXT), 'H24.15', 'H24.16') AS BLOB) "
+        "WHERE sha256_hex = (SELECT sha256_hex FROM package WHERE kind = 'document')"
+    )
+    await city.node.store.write(lambda c: c.exec_driver_sql(damage))
+    answer = await city.ask("GetDocument", XD, DocumentId=document_id)
+    assert answer.fault == ("Server", "internal")
+    assert await city.pending(XD) == [document_id]

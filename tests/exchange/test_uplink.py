@@ -12,7 +12,7 @@ from axis.delivery.backoff import Backoff
 from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
-from axis.edxml.model import DocumentPackage
+from axis.edxml.model import DocumentPackage, ReplacementInfo, ResponseFor
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.inbox import Inbox, InboxPolicy
 from axis.exchange.outbox import Outbox, OutboxPolicy
@@ -24,7 +24,7 @@ from axis.ids import SystemId
 from axis.store.registry import OrganRow
 from axis.store.store import Store
 from axis.terms import Origin
-from tests.exchange.harness import ORGANS, UPLINK, Node, Plan, a_document, a_status, make_node
+from tests.exchange.harness import ORGANS, UPLINK, Node, Plan, a_document, a_status, an_act, make_node
 
 CITY = "haiphong"
 
@@ -255,6 +255,44 @@ async def test_a_status_never_overtakes_its_document(city: Node, national: Node,
     await outbox.work()
     kinds = [item.kind for item in await national.exchange.pending("vpcp", 10)]
     assert kinds == ["document", "status"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_act_overtakes_none_of_the_documents_that_it_names(
+    city: Node, outbox: Outbox, line: Line, *, first: bool
+) -> None:
+    documents = [a_document("G22", "G17", number=str(number)) for number in (1, 2)]
+    sent = [await city.send("dms-yte", document) for document in documents]
+    late = sent[0 if first else 1].package_id
+    line.broken = {late}
+    while await outbox.work():
+        pass
+    names = tuple(ResponseFor(document_id=document.header.document_id) for document in documents)
+    recall = an_act(a_document("G22", number="9", response_for=names, document_id="thu hồi hai văn bản"), "1")
+    accepted = await city.send("dms-yte", recall)
+    assert await city.effects(accepted) == ["applied", "applied"]
+    assert not await outbox.work()  # the other one still has to get what was not pushed
+    line.broken = set()
+    city.clock.advance(seconds=31)
+    while await outbox.work():
+        pass
+    assert line.sent.index(late) < line.sent.index(accepted.package_id)
+
+
+async def test_a_replacement_does_not_overtake_the_document_whose_place_it_takes(
+    city: Node, outbox: Outbox, line: Line
+) -> None:
+    old = await city.send("dms-yte", a_document("G22", "G17", number="1"))
+    line.broken = {old.package_id}
+    await outbox.work()
+    takes = ReplacementInfo(document_id="H24.11,2026/11/24,1/SYT-VP", organ_ids=("G22",))
+    new = await city.send("dms-yte", an_act(a_document("G22", number="2"), "3", replacements=(takes,)))
+    assert not await outbox.work()
+    line.broken = set()
+    city.clock.advance(seconds=31)
+    while await outbox.work():
+        pass
+    assert line.sent == [old.package_id, new.package_id]
 
 
 async def test_a_crash_between_claim_and_record_is_taken_up_after_the_lease(

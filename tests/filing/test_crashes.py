@@ -8,6 +8,7 @@ import pytest
 from axis.edxml.writer import to_bytes
 from tests.exchange.harness import a_document
 from tests.filing.city import Fails, Faulty, FilingCity
+from tests.filing.conftest import MakeCity
 from tests.filing.test_exchange import WISH
 
 MOST_STEPS = 120
@@ -85,6 +86,28 @@ async def test_a_faulty_one_is_put_aside_once_wherever_the_process_dies(city: Fi
         assert city.dms.names("from-dms") == city.dms.names("axis-work") == city.dms.names("taken") == []
         assert await city.documents() == 0
         if place.calls < fail_at:
+            return
+    pytest.fail("there was no end of steps")
+
+
+async def test_a_receipt_is_not_lost_wherever_the_process_dies(make_city: MakeCity) -> None:
+    city = await make_city(acknowledge="ok")
+    for fail_at in range(1, MOST_STEPS):
+        accepted = await city.node.send("dms-yte", a_document("H24.15", number=str(100 + fail_at)))
+        await city.push()
+        (told,) = city.dms.told()
+        city.dms.drop("tt.json", city.dms.status(told, "03", package_id=told["package_id"]))
+        place = faulty(city, fail_at, after=True)
+        with suppress(Fails):  # the process dies
+            await city.collect()
+        city.start()
+        await city.collect()
+        await city.later(hours=1)
+        assert await city.node.states(accepted) == {"H24.15": "acknowledged"}, f"step {fail_at}: {place.log[-1]}"
+        assert await city.node.statuses(accepted) == {"H24.15": "03"}
+        assert city.dms.names() == []
+        if place.calls < fail_at:
+            assert fail_at > 20
             return
     pytest.fail("there was no end of steps")
 

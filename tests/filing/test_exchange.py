@@ -1,15 +1,18 @@
 """A document goes to a DMS that reads files and its statuses come back; what it writes goes out. On every place."""
 
+import asyncio
 import json
 import unicodedata
+from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.filing.place import Spot, write
 from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.writer import to_bytes
 from tests.exchange.harness import a_document, a_file, a_status
-from tests.filing.city import FilingCity
+from tests.filing.city import FilingCity, seen
 from tests.filing.conftest import MakeCity
 from tests.filing.places import PLACES
 
@@ -53,6 +56,19 @@ async def test_a_document_lies_there_whole_with_its_files_and_what_it_is(city: F
     assert [one["organ_id"] for one in told["receivers"]] == ["H24.15"]
     assert (told["subject"], told["urgency"]) == ("V/v tăng cường phòng, chống dịch", 0)
     assert city.dms.names("axis-sent") == [f"{stem}.note"]
+
+
+async def test_what_is_being_written_is_not_seen(city: FilingCity) -> None:
+    await city.peer.health()
+
+    async def content() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"x" * 300_000
+            await asyncio.sleep(0.01)
+            assert seen(city.dms.root) == []
+
+    await write(city.place, Spot("to-dms", "a.edxml"), content(), 2_400_000)
+    assert seen(city.dms.root, unfinished=True) == ["a.edxml"]
 
 
 async def test_it_is_acknowledged_when_the_dms_takes_it_away(city: FilingCity) -> None:
@@ -173,8 +189,6 @@ async def test_a_further_receiver_of_a_package_gets_it_and_the_first_not_again(c
 
 async def _again(city: FilingCity, package_id: str, organs: tuple[str, ...]) -> str:
     """The node sends once more, as after a crash."""
-    from collections.abc import AsyncIterator  # noqa: PLC0415 - here alone
-
     from axis.delivery.peer import Outgoing, Recipient  # noqa: PLC0415
     from axis.terms import PackageKind  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,13 @@ from axis.kit.facts import Limits
 from axis.kit.fronts import FRONTS
 from axis.kit.proxy import FaultPlan
 from axis.kit.robot import Pace
-from axis.kit.session import Standing, Wish, opened
+from axis.kit.session import Session, Standing, Wish, opened
 from axis.kit.testnode import Vendor, prepare
-from tests.kit.dms import ApiLine, Dms, Manners, VxpLine
+from tests.kit.dms import ApiLine, Dms, EdocLine, Line, Manners, VxpLine
 from tests.nodes import CLOCK
 
 VENDOR = Vendor(system_id="dms", organ_id="K99.1")
-LINES = {"vxp": VxpLine, "api": ApiLine}
+LINES = {"vxp": VxpLine, "api": ApiLine, "edoc": EdocLine}
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +33,12 @@ def wish_of(made_folder: Path, tmp_path: Path) -> Callable[..., Wish]:
     """A quick run's wish, on a test node of its own."""
 
     def make(front: str, **limits: float) -> Wish:
-        folder = tmp_path / "node"
-        if not folder.exists():
+        folder, chosen = tmp_path / "node", FRONTS[front]
+        if chosen.system_front == VENDOR.front:  # made once; for others a run makes its own
             shutil.copytree(made_folder, folder)
         return Wish(
-            front=FRONTS[front],
-            vendor=VENDOR,
+            front=chosen,
+            vendor=replace(VENDOR, front=chosen.system_front),
             folder=folder,
             pace=Pace(look_s=0.1, step_s=0.05, away_s=1.0),
             plan=FaultPlan(busy_s=1.0, retry_after_s=1, late_s=1.5),
@@ -52,11 +53,12 @@ async def play(
     wish: Wish,
     manners: Manners,
     is_done: Callable[[Standing], bool] = lambda standing: standing.is_decided,
+    make_line: Callable[[Session, float], Line] | None = None,
     within_s: float = 90.0,
 ) -> Standing:
     """A double goes through the cases until it is done: until all are decided."""
     async with opened(wish) as session:
-        line = LINES[wish.front.id](session, manners.patience_s)
+        line = (make_line or LINES[wish.front.id])(session, manners.patience_s)
         working = asyncio.create_task(Dms(line, VENDOR.organ_id, manners).run())
         try:
             async with asyncio.timeout(within_s):

@@ -14,7 +14,7 @@ from axis.kit.report import has_passed
 from axis.kit.sending import SENDING
 from axis.kit.session import Standing, Wish, judge
 from tests.kit.conftest import play
-from tests.kit.dms import Manners
+from tests.kit.dms import ClientLine, Manners
 
 
 def failed(standing: Standing) -> dict[str, str]:
@@ -33,6 +33,23 @@ async def test_a_good_software_passes_every_case(front: str, wish_of: Callable[.
     assert not not_seen(standing)
     assert has_passed(standing)
     assert all(one.evidence for _, one in standing.findings if isinstance(one, Passed))
+
+
+async def test_our_own_client_keeps_at_it_by_itself(wish_of: Callable[..., Wish]) -> None:
+    manners = Manners(after_silence="never")  # whatever is sent again, the client sends
+    standing = await play(wish_of("api"), manners, make_line=ClientLine)
+    assert not failed(standing)
+    assert not not_seen(standing)
+
+
+async def test_a_stock_soap_client_passes_what_its_front_can_carry(wish_of: Callable[..., Wish]) -> None:
+    acts = {"own-recall", "own-update", "own-replace"}  # optional; this one makes none
+    manners = Manners(acts=False, signs=False, steps=("03", "04", "05", "06"), by_receipt=True)
+    standing = await play(wish_of("edoc"), manners, lambda standing: not_seen(standing) == acts)
+    assert not failed(standing)
+    assert not_seen(standing) == acts
+    assert has_passed(standing)
+    assert {"bad-signature", "form"}.isdisjoint(case.id for case, _ in standing.findings)
 
 
 # What a software does wrong, which cases it fails for that, and a word of the advice. Those of one run do not meddle
@@ -131,7 +148,7 @@ def ends_as(wrong: dict[str, str], never: AbstractSet[str]) -> Callable[[Standin
 def an_hour_later(standing: Standing) -> Standing:
     """How the cases stand if nothing more happens."""
     facts = standing.facts
-    return judge(replace(facts, now=facts.now + timedelta(hours=1)), standing.started_at)
+    return judge(replace(facts, now=facts.now + timedelta(hours=1)), standing.front, standing.started_at)
 
 
 async def test_a_software_that_mixes_up_what_it_has_fails_for_just_these(wish_of: Callable[..., Wish]) -> None:

@@ -190,6 +190,17 @@ async def test_a_set_that_another_has_swept_is_not_switched_to(node: Node) -> No
     assert await served_by(node.store) == {"dms-xd"}
 
 
+async def test_what_is_being_made_is_not_swept(node: Node) -> None:
+    await move(node, "dms-phuong")
+    now = node.clock.now()
+    made = await node.store.write(lambda c: route_sets.begin(c, now, None))
+    wanted = await node.store.read(lambda c: route_sets.plan(c, now))
+    await node.store.write(lambda c: route_sets.add(c, wanted, made, tuple(wanted.routes)))
+    assert await node.store.write(lambda c: route_sets.sweep(c, 10)) == 0
+    await node.store.write(lambda c: route_sets.switch(c, wanted, made))
+    assert await served_by(node.store) == {"dms-phuong"}
+
+
 async def test_where_nothing_differs_the_set_stays(node: Node) -> None:
     before = await sets(node.store)
     codes = [unit.code for unit in UNITS]
@@ -201,10 +212,20 @@ async def test_where_nothing_differs_the_set_stays(node: Node) -> None:
     assert await RouteMaker(node.store, node.clock).settle() is None
 
 
+async def test_a_moment_that_has_passed_is_noted_once(node: Node) -> None:
+    await move(node, "dms-phuong", LATER)
+    assert await RouteMaker(node.store, node.clock).settle() == 0  # it has not begun
+    assert await node.store.write(lambda c: routes.catch_up(c, LATER)) == ()
+    assert await node.store.read(routes.is_due)
+    with pytest.raises(Stale):  # or whoever makes the routes would find another configuration each time
+        await node.store.write(lambda c: routes.catch_up(c, LATER))
+
+
 async def test_of_several_nodes_one_does_it_at_its_moment_and_all_follow(
     node: Node, store_options: StoreOptions, tmp_path: Path
 ) -> None:
     await move(node, "dms-phuong", LATER)
+    await RouteMaker(node.store, node.clock).settle()
     key = NodeKey.load(tmp_path / "node.key")
     stores = [node.store, Store.open(store_options), Store.open(store_options)]
     caches = [await DirectoryCache.load(one, key, node.clock) for one in stores]

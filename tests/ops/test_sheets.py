@@ -84,7 +84,7 @@ def test_csv_xlsx_and_json_say_the_same(tmp_path: Path) -> None:
         ("code,month,issued\nH24.11,,1\n", "row 2, column month"),
         ("code,month,issued\nH24.11,2026-11,1\nH24.11,11/2026,2\n", "row 3"),
         ("code,month,issued\n", None),
-        ('code,month,issued\n"H24.11,2026-11,1\n', None),
+        ('code,month,issued\n"H24.11,2026-11,1\n', "line 2"),
     ],
 )
 def test_a_mistake_names_its_row(tmp_path: Path, text: str, at: str | None) -> None:

@@ -228,7 +228,7 @@ async def _fill(store: Store, rows: int, at: datetime) -> None:
     )
     queue = (
         f"INSERT INTO queue {numbers} SELECT {digits}, {digits}, 'national', 'send', NULL, i % 3, {digits}, '',"
-        " :at, :at, 0, NULL, 0, NULL FROM n"
+        " :at, :at, 0, NULL, 0, NULL, NULL FROM n"
     )
     await store.write(lambda c: c.execute(text(packages), {"like": new.package.package_id}).rowcount)
     await store.write(lambda c: c.execute(text(queue), {"at": to_micros(at)}).rowcount)

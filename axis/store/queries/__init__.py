@@ -149,6 +149,7 @@ from axis.store.queries.pages import (
     documents_page,
     pending_page,
 )
+from axis.store.queries.replay import Recorded, count_dead, next_due, recorded
 from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
@@ -220,6 +221,7 @@ __all__ = [
     "PlacedEvent",
     "Push",
     "PushContent",
+    "Recorded",
     "SentRow",
     "Tracked",
     "Traffic",
@@ -247,6 +249,7 @@ __all__ = [
     "consignments_for_system",
     "consignments_of",
     "consignments_of_document",
+    "count_dead",
     "count_overdue",
     "count_pending",
     "courier_bundle",
@@ -305,6 +308,7 @@ __all__ = [
     "mark_dirty",
     "missing_pushes",
     "next_courier_sequence",
+    "next_due",
     "next_same_code_no",
     "note_needs",
     "note_told",
@@ -335,6 +339,7 @@ __all__ = [
     "reconciliation",
     "reconciliations",
     "record_events",
+    "recorded",
     "renew",
     "revocation_version",
     "routes_of",

@@ -16,6 +16,7 @@ from axis.store.records import (
     Document,
     Package,
     StatusEvent,
+    Verdict,
 )
 from axis.store.rows import Query
 
@@ -24,6 +25,7 @@ MOST_ROWS = 20_000  # of a table: a run of the kit has some hundred
 _document, _delivery, _package = schema.document.c, schema.delivery.c, schema.package.c
 _consignment, _event, _act = schema.consignment.c, schema.status_event.c, schema.act.c
 _receiver, _attachment, _audit = schema.act_receiver.c, schema.attachment.c, schema.audit.c
+_verdict = schema.verdict.c
 _SINCE = bindparam("since", type_=schema.UtcMicros())
 
 _packages = Query(Package, _package.received_at >= _SINCE, order=(_package.package_id,), limit=MOST_ROWS)
@@ -48,6 +50,7 @@ _files = Query(
     limit=MOST_ROWS,
     joined=schema.attachment.join(schema.package, _package.package_id == _attachment.package_id),
 )
+_verdicts = Query(Verdict, _verdict.at >= _SINCE, order=(_verdict.verdict_id,), limit=MOST_ROWS)
 _refusals = Query(
     Audit,
     and_(_audit.at >= _SINCE, _audit.kind == "package_refused"),
@@ -68,6 +71,7 @@ class Traffic:
     files: tuple[Attachment, ...]
     acts: tuple[Act, ...]
     answers: tuple[ActReceiver, ...]
+    verdicts: tuple[Verdict, ...]
     refusals: tuple[Audit, ...]  # packages that were not taken
 
 
@@ -82,5 +86,6 @@ def traffic(conn: Connection, since: datetime) -> Traffic:
         files=_files.all(conn, since=since),
         acts=_acts.all(conn, since=since),
         answers=_answers.all(conn, since=since),
+        verdicts=_verdicts.all(conn, since=since),
         refusals=_refusals.all(conn, since=since),
     )

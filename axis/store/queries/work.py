@@ -85,13 +85,16 @@ class Backlog:
     oldest_unsent_at: datetime | None  # since when the oldest unsent package waits
 
 
-def _blocked_by(lane: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+def _blocked_by(
+    lane: Callable[[Any], ColumnElement[bool]], document: Callable[[Any], ColumnElement[bool]] | None = None
+) -> ColumnElement[bool]:
+    """Whether an older row of a lane is still to be sent: of the same document, or of what `document` says."""
     older = schema.queue.alias("older").c
     return (
         select(literal_column("1"))
         .where(
             older.partner_id == _t.partner_id,
-            older.document_uid == _t.document_uid,
+            older.document_uid == _t.document_uid if document is None else document(older),
             lane(older),
             older.queue_id < _t.queue_id,
             older.task == _SEND,
@@ -102,11 +105,19 @@ def _blocked_by(lane: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[boo
 
 
 def _in_order() -> ColumnElement[bool]:
-    """A status never overtakes its document, nor an act the original, nor a status an older one of the same sender.
+    """A status never overtakes its document, nor an act an original, nor a status an older one of the same sender.
 
-    Older: of the same document, for the same partner, and still to be sent.
+    Older: of the same document, for the same partner, and still to be sent. The row of an act has one of its documents:
+    a recall can name several, and a replacement names others than the one that it brings.
     """
-    return ~or_(_blocked_by(lambda older: older.lane == ""), _blocked_by(lambda older: older.lane == _t.lane))
+    target, receiver = schema.act_target.c, schema.act_receiver.c
+    act_id = select(receiver.act_id).where(receiver.package_id == _t.package_id).correlate(schema.queue).limit(1)
+    named = select(target.document_uid).where(target.act_id == act_id.scalar_subquery())
+    return ~or_(
+        _blocked_by(lambda older: older.lane == ""),
+        _blocked_by(lambda older: older.lane == _t.lane),
+        _blocked_by(lambda older: older.lane == "", lambda older: older.document_uid.in_(named)),
+    )
 
 
 def _heads(task: str) -> CompoundSelect[Any]:

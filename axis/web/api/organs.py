@@ -30,6 +30,10 @@ async def limits(call: Call) -> Reply:
         "request_timeout_s": settings.server.request_timeout_s,
         "requests_per_minute": settings.api.requests_per_minute,
         "page_items": settings.api.page_items,
+        "uploads": settings.api.uploads,
+        "upload_bytes": settings.api.upload_bytes,
+        "upload_hours": settings.api.upload_hours,
+        "webhooks": settings.webhook.most_per_system,
     }
     return Reply(body=LimitsOut(limits=numbers))
 
