@@ -1,0 +1,141 @@
+"""Rows as frozen values: one class per table, one field per column, in the columns' order (tested).
+
+Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.organ.model`, the pure room.
+
+The other rooms build and read these; SQL stays in this room.
+"""
+
+from axis.store.records.configuration import (
+    Account,
+    ApiAnswer,
+    ApiToken,
+    Credential,
+    RegistrySync,
+    RouteRule,
+    Service,
+    Session,
+    System,
+    Upload,
+    Webhook,
+    holds,
+)
+from axis.store.records.documents import (
+    Act,
+    ActReceiver,
+    ActTarget,
+    Attachment,
+    Blob,
+    Consignment,
+    Delivery,
+    Document,
+    DocumentChange,
+    Original,
+    Package,
+    StatusEvent,
+)
+from axis.store.records.trust import (
+    CertificateRow,
+    CheckDue,
+    NeedRow,
+    Revocation,
+    SignaturePolicy,
+    TimeProof,
+    Verdict,
+    VerdictEvidence,
+)
+from axis.store.records.work import (
+    Audit,
+    BounceRow,
+    CourierBundle,
+    CourierParty,
+    Deadline,
+    Downtime,
+    Hold,
+    JobRow,
+    Leaf,
+    MailNotice,
+    PartnerState,
+    QueueRow,
+    Reconciliation,
+    SystemEvent,
+    Touch,
+)
+
+Row = (
+    Blob
+    | Document
+    | Package
+    | Attachment
+    | Original
+    | Delivery
+    | Consignment
+    | Act
+    | ActTarget
+    | ActReceiver
+    | DocumentChange
+    | StatusEvent
+    | Verdict
+    | VerdictEvidence
+    | CheckDue
+    | NeedRow
+    | CertificateRow
+    | QueueRow
+    | Touch
+    | Audit
+    | SystemEvent
+    | CourierBundle
+    | BounceRow
+    | Leaf
+)
+"""What a hot write may insert."""
+
+__all__ = [
+    "Account",
+    "Act",
+    "ActReceiver",
+    "ActTarget",
+    "ApiAnswer",
+    "ApiToken",
+    "Attachment",
+    "Audit",
+    "Blob",
+    "BounceRow",
+    "CertificateRow",
+    "CheckDue",
+    "Consignment",
+    "CourierBundle",
+    "CourierParty",
+    "Credential",
+    "Deadline",
+    "Delivery",
+    "Document",
+    "DocumentChange",
+    "Downtime",
+    "Hold",
+    "JobRow",
+    "Leaf",
+    "MailNotice",
+    "NeedRow",
+    "Original",
+    "Package",
+    "PartnerState",
+    "QueueRow",
+    "Reconciliation",
+    "RegistrySync",
+    "Revocation",
+    "RouteRule",
+    "Row",
+    "Service",
+    "Session",
+    "SignaturePolicy",
+    "StatusEvent",
+    "System",
+    "SystemEvent",
+    "TimeProof",
+    "Touch",
+    "Upload",
+    "Verdict",
+    "VerdictEvidence",
+    "Webhook",
+    "holds",
+]
