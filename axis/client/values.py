@@ -211,9 +211,12 @@ class Forwarded(Value):
 
 
 class RouteStep(Value):
-    """One step of how a receiver is reached; the node says what of."""
+    """One step of how a receiver is reached."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    step: str
+    facts: dict[str, str]
+    vi: str
+    en: str
 
 
 class Route(Value):
