@@ -296,6 +296,19 @@ async def test_from_another_axis_an_act_on_what_somebody_else_sent_is_only_deliv
     assert await node.listed("dms-xd") == [sent.package_id, recall.package_id]
 
 
+async def test_an_act_that_was_about_somebody_elses_document_stays_so_when_repeated(node: Node) -> None:
+    name = "H24.11,2026/11/24,101/SYT-VP"
+    theirs = await node.send("dms-yte", a_document("H24.15"))
+    own = a_document("H24.15", sender="G22", number="7", document_id=name)
+    act = await node.come_down(an_act(own, "1"))
+    sent = await node.come_down(own)
+    again = await node.come_down(an_act(own, "1", "H24.15", "H24.88"))
+    assert again.outcome is Outcome.REPEATED
+    assert await node.effects(act) == ["foreign"]
+    assert await node.closed(sent) == {"H24.15": "open"}
+    assert await node.closed(theirs) == {"H24.15": "open"}
+
+
 async def test_a_successor_recalls_what_its_predecessor_sent(node: Node) -> None:
     package = a_document("H24.15", sender="H24.88")
     sent = await node.send("dms-phuong", package)
@@ -368,6 +381,18 @@ async def test_a_recall_named_by_its_own_id_acts_on_the_document_that_answer_for
     assert recall.document_uid == sent.document_uid
     assert await node.closed(sent) == {"H24.15": "recalled"}
     assert await node.closed(other) == {"H24.15": "open"}
+
+
+async def test_a_recall_whose_first_names_are_known_to_nobody_acts_on_the_next_ones(node: Node) -> None:
+    for number, named in (("1", {"document_id": None}), ("2", {"document_id": "H24.11,2026/11/24,2/SYT-VP"})):
+        package = a_document("H24.15", number=number)
+        sent = await node.send("dms-yte", package)
+        nobodys = (ResponseFor(organ_id="H24.15", document_id="nobody's"),)
+        own = package.header.document_id if named["document_id"] is None else "the recall's own"
+        act = an_act(replace(package, header=replace(package.header, document_id=own)), "1", **named)
+        recall = await node.send("dms-yte", replace(act, header=replace(act.header, response_for=nobodys)))
+        assert recall.document_uid == sent.document_uid
+        assert await node.closed(sent) == {"H24.15": "recalled"}
 
 
 async def test_too_many_named_documents_are_refused(node: Node) -> None:

@@ -398,6 +398,16 @@ async def test_a_replacement_that_came_before_the_old_document_closes_it_when_re
     assert await node.closed(sent) == {"H24.15": "replaced"}
 
 
+async def test_a_replacement_that_names_itself_is_not_its_own_predecessor(node: Node) -> None:
+    package = a_document("H24.15", number="5")
+    takes = ReplacementInfo(document_id=package.header.document_id)
+    act = an_act(package, "3", replacements=(takes,))
+    sent = await node.send("dms-yte", act)
+    await node.send("dms-yte", an_act(package, "3", "H24.15", "H24.88", replacements=(takes,)))
+    assert await node.effects(sent) == ["unknown"]
+    assert await node.closed(sent) == {"H24.15": "open", "H24.88": "open"}
+
+
 async def test_a_recalled_document_is_not_replaced_and_what_was_replaced_can_be_recalled(node: Node) -> None:
     old = a_document("H24.15", number="1")
     sent = await node.send("dms-yte", old)
