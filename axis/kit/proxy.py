@@ -217,7 +217,6 @@ class Proxy:
                 return web.Response()
             exchange.note(fault=Fault.LATE)
             await asyncio.sleep(self._plan.late_s)
-            exchange.note(delivered=not _is_gone(request))
         return await _stream(request, exchange, answer, (head,))
 
 
@@ -283,10 +282,6 @@ def _soap_action(request: web.Request) -> str:
         request.headers.get(hdrs.CONTENT_TYPE, "")
     ).parameters.get("action")
     return (text or "").strip().strip('"')
-
-
-def _is_gone(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
 
 
 def _hang_up(request: web.Request) -> None:

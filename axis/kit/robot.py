@@ -39,6 +39,7 @@ _ALL = (
     StatusCode.IN_PROGRESS,
     StatusCode.COMPLETED,
 )
+_SAID_AT_ONCE, _TAKEN_AT_ONCE = 50, 20  # then the cases are looked at again
 _SHORT = (StatusCode.ARRIVED, StatusCode.ACCEPTED)
 _ANSWERS: Mapping[Partner, tuple[StatusCode, ...]] = {
     Partner.OK: _ALL,
@@ -164,7 +165,7 @@ class Robot:
 
     async def _take(self, client: VxpClient, organs: tuple[Partner, ...]) -> None:
         for kind in PackageKind:
-            for item in await client.received_list(kind):
+            for item in (await client.received_list(kind))[:_TAKEN_AT_ONCE]:
                 try:
                     await self._take_one(client, item.doc_id, organs)
                 except PeerRefused as e:  # taken back by its sender meanwhile
@@ -218,9 +219,10 @@ class Robot:
                 heapq.heappush(self._due, due)
 
     async def _say_due(self) -> None:
-        while self._due and self._due[0].at <= self._parts.clock.now():
-            due = heapq.heappop(self._due)
-            await self._say(due)
+        for _ in range(_SAID_AT_ONCE):
+            if not self._due or self._due[0].at > self._parts.clock.now():
+                return
+            await self._say(heapq.heappop(self._due))
 
     async def _say(self, due: _Due) -> None:
         words = " ".join(filter(None, (_WORDS[due.code], due.note)))

@@ -86,7 +86,7 @@ class Session:
         await self._robot.step()
         facts = await self._facts()
         await self._robot.follow(facts)
-        return judge(facts, self._wish.front, self._started_at)
+        return await asyncio.to_thread(judge, facts, self._wish.front, self._started_at)
 
     async def _facts(self) -> Facts:
         found = await self._node.store.read(lambda conn: queries.traffic(conn, self._started_at))

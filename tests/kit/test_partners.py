@@ -14,6 +14,7 @@ from axis.edxml.writer import to_bytes
 from axis.kit.codes import Partner
 from axis.kit.facts import Facts
 from axis.kit.letters import LETTERS, Desk, LetterId
+from axis.kit.proxy import Fault
 from axis.kit.session import Session, Wish, opened
 from axis.terms import PackageKind
 from axis.trust.model import Overall
@@ -56,8 +57,10 @@ async def test_every_partner_answers_as_its_code_says(wish_of: Callable[..., Wis
             await line.close()
     for partner in Partner:
         assert sorted(said(last, partner)) == SAID[partner], partner
-    slow, quick = (first_moment(first, partner) for partner in (Partner.SLOW, Partner.KEEP))
-    assert slow > quick
+    faults = [one.fault for one in last.calls]
+    assert (faults.count(Fault.CUT), faults.count(Fault.LATE)) == (1, 1)  # the documents' answers, not the recalls'
+    for partner in (Partner.SLOW, Partner.DOWN):
+        assert silence_s(first, partner) >= wish.pace.away_s
     bad = {one.package_id for one in last.traffic.events if one.from_organ == Partner.BADSIG}
     found = {one.package_id: one.overall for one in last.traffic.verdicts if one.package_id in bad}
     assert set(found.values()) == {Overall.INVALID}
@@ -75,8 +78,10 @@ def said(facts: Facts, partner: Partner) -> list[str]:
     return [one.status_code for one in facts.traffic.events if one.from_organ == partner]
 
 
-def first_moment(facts: Facts, partner: Partner) -> float:
-    return min(one.received_at for one in facts.traffic.events if one.from_organ == partner).timestamp()
+def silence_s(facts: Facts, partner: Partner) -> float:
+    """From a document's arrival to the partner's first word."""
+    document = facts.sent_to(partner)[0]
+    return (facts.answers(document, partner)[0].received_at - document.received_at).total_seconds()
 
 
 def asking_back(package: DocumentPackage, partner: Partner) -> StatusPackage:
