@@ -10,9 +10,10 @@ from axis.exchange.values import Acknowledgement
 from axis.keys import NodeKey
 from axis.ops.access import Access
 from axis.ops.letters import Intervention, intervene
-from axis.store import holds
+from axis.store import holds, systems
 from axis.store.queries import LettersAsked, letters
 from axis.store.records import Hold
+from axis.store.systems import Pushing
 from axis.terms import TransportState
 from tests.exchange.harness import Node, a_document
 
@@ -108,3 +109,13 @@ async def test_what_waited_long_before_it_was_fetched_is_given_its_tries(node: N
     await node.exchange.record_hand_over(SYSTEM, sent.package_id)
     await node.exchange.acknowledge(SYSTEM, sent.package_id, Acknowledgement.FAIL)
     assert await node.states(sent) == {"H24.15": "retrying"}
+
+
+async def test_what_is_pushed_is_given_up_by_its_tries_and_not_here(node: Node) -> None:
+    sent = await node.send("dms-yte", a_document("H24.15"))
+    pushing = Pushing(adapter="post", options="{}", secrets_encrypted=None)
+    at = node.clock.now()
+    await node.store.write(lambda c: systems.set_pushing(c, SYSTEM, pushing, at, "test"))
+    node.clock.advance(days=11)
+    await expire(node)
+    assert await node.states(sent) == {"H24.15": "queued"}
