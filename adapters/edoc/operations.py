@@ -44,6 +44,7 @@ CONVERTER = "axis adapters.edoc"
 _INLINE_BYTES = 64 << 10  # what is larger is converted in a thread
 _RECORDING_S = 2.0  # how long a confirmation waits for its hand-over to be recorded
 _REREAD = timedelta(hours=24)  # a trace that was read longer ago is taken as had by whoever reads on
+_TRACES = "traces"  # in the place of a package's id
 _ROWS_AT_ONCE = 50
 _MAX_ID = 512
 _ID_CHARACTERS = 26  # of our own ids
@@ -201,10 +202,7 @@ class Operations:
             large = spooled.size_bytes > _INLINE_BYTES
             multipart = await asyncio.to_thread(convert) if large else convert()
             response = await _written(asked.request, multipart, content.package_id, large=large)
-        try:
-            await self._exchange.record_hand_over(asked.system_id, content.package_id)
-        except Exception:
-            log.exception("hand_over_unrecorded", package_id=content.package_id)  # it can be confirmed all the same
+        await self._note_hand_over(asked.system_id, content.package_id)
         return response
 
     @asynccontextmanager
@@ -220,18 +218,23 @@ class Operations:
 
     async def _confirm(self, asked: Asked) -> web.StreamResponse:
         package_id = _document_id(asked)
-        recorded = self._handing_over.get((asked.system_id, package_id))
-        if recorded is not None:  # who has the last byte says so at once: the hand-over should be on record before
+        await self._let_record(asked.system_id, package_id)
+        await self._exchange.confirm_arrival(ReceiptWish(system_id=asked.system_id, package_id=package_id))
+        return asked.ok()
+
+    async def _let_record(self, system_id: str, name: str) -> None:
+        """Who has the last byte says so at once: the hand-over should be on record before that."""
+        recorded = self._handing_over.get((system_id, name))
+        if recorded is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RECORDING_S):
                     await recorded.wait()
-        await self._exchange.confirm_arrival(ReceiptWish(system_id=asked.system_id, package_id=package_id))
-        return asked.ok()
 
     # ── Traces ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _get_traces(self, asked: Asked) -> web.StreamResponse:
         since = _since(asked)
+        await self._let_record(asked.system_id, _TRACES)
         await self._exchange.acknowledge_read(asked.system_id, since, self._clock.now() - _REREAD)
         waiting = await self._exchange.pending(asked.system_id, self._pending_items, PackageKind.STATUS)
         ids = [item.package_id for item in waiting]
@@ -240,14 +243,23 @@ class Operations:
             ids = list(dict.fromkeys([*ids, *again]))
         statuses = [(package_id, text) for package_id in ids if (text := await self._status(asked, package_id))]
         response = asked.ok(f"<edXML:Traces>\n{''.join(text for _, text in statuses)}</edXML:Traces>")
-        await response.prepare(asked.request)
-        await response.write_eof()
-        for item in waiting:
-            try:
-                await self._exchange.record_hand_over(asked.system_id, item.package_id)
-            except Exception:
-                log.exception("hand_over_unrecorded", package_id=item.package_id)  # it stays in the list
+        recorded = self._handing_over[asked.system_id, _TRACES] = asyncio.Event()
+        try:
+            await response.prepare(asked.request)
+            await response.write_eof()
+            for item in waiting:
+                await self._note_hand_over(asked.system_id, item.package_id)
+        finally:
+            recorded.set()
+            if self._handing_over.get((asked.system_id, _TRACES)) is recorded:
+                del self._handing_over[asked.system_id, _TRACES]
         return response
+
+    async def _note_hand_over(self, system_id: str, package_id: str) -> None:
+        try:
+            await self._exchange.record_hand_over(system_id, package_id)
+        except Exception:
+            log.exception("hand_over_unrecorded", package_id=package_id)  # it can be confirmed, or is listed again
 
     async def _status(self, asked: Asked, package_id: str) -> str | None:
         """A status as 1.0 has it; None when it has gone from the caller's list meanwhile."""

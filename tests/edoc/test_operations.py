@@ -1,5 +1,6 @@
 """The eight operations over real HTTP, as clients write them."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -31,6 +32,16 @@ async def send_one(city: SoapCity, number: str = "101") -> str:
     answer = await city.send(a_document("H24.15", number=number))
     assert answer.ok, answer.body
     return answer.texts("DocumentId")[0]
+
+
+async def recorded(city: SoapCity) -> None:
+    """Wait until what an answer gave out is on record, a moment after its last byte."""
+    query = (
+        "SELECT count(*) FROM consignment JOIN package ON package.package_id = consignment.package_id "
+        "WHERE package.kind = 'status' AND state = 'queued'"
+    )
+    while await city.node.store.read(lambda c: c.exec_driver_sql(query).scalar_one()):  # noqa: ASYNC110 - the front's
+        await asyncio.sleep(0.01)
 
 
 async def test_a_document_goes_from_one_system_to_another(city: SoapCity) -> None:
@@ -240,6 +251,7 @@ async def test_traces_can_be_read_again(city: SoapCity) -> None:
     assert await read() == ["01", "03"]
     assert await read() == ["01", "03"], "a reply may be lost"
     assert await read(TimeStamp=begun) == ["01", "03"]
+    await recorded(city)
     city.node.clock.advance(minutes=1)
     later = write_timestamp(city.node.clock.now())
     assert await read(TimeStamp=later) == [], "what came before, and was read, the caller has"
@@ -261,6 +273,7 @@ async def test_who_never_names_a_moment_is_not_told_for_ever(city: SoapCity) -> 
     body = status_body("01", "H24.11,2026/11/24,101/SYT-VP")
     await city.post(envelope(body, signature(XD)), action="UpdateTraces")
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == ["01"]
+    await recorded(city)
     city.node.clock.advance(hours=25)
     assert (await city.ask("GetTraces", YTE)).texts("Traces/Status/StatusCode") == []
 
