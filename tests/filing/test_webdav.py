@@ -239,6 +239,12 @@ async def test_a_listing_that_is_none_is_told_and_nothing_is_resolved(
     assert "root:" not in str(caught.value)
 
 
+@pytest.mark.parametrize("head", [BOMB, OUTSIDE, "<!DOCTYPE D []>"])
+def test_a_dtd_is_refused_whatever_follows(head: str) -> None:
+    with pytest.raises(Trouble, match="DTD"):
+        listed(response("/dav/from-dms/a"), head=head)
+
+
 async def test_a_listing_without_end_has_one(
     server: Webdav, place: WebdavPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
