@@ -139,6 +139,20 @@ class NodeClient:
         key = said.pop("key", None)
         return await self._transport.json(Request(method="POST", path="/statuses", json=said), v.Accepted, key)
 
+    async def forward(
+        self, document_uid: str, organ_id: str, to_organ: str, reason: str, *, key: str | None = None
+    ) -> v.Forwarded:
+        """Pass a document on from one of your organisations to another one."""
+        said = {"organ_id": organ_id, "to_organ": to_organ, "reason": reason}
+        request = Request(method="POST", path=f"/documents/{part(document_uid)}/forward", json=said)
+        return await self._transport.json(request, v.Forwarded, key)
+
+    async def send_back(self, document_uid: str, organ_id: str, reason: str, *, key: str | None = None) -> v.Accepted:
+        """Give a misaddressed document back for one of your organisations."""
+        said = {"organ_id": organ_id, "reason": reason}
+        request = Request(method="POST", path=f"/documents/{part(document_uid)}/return", json=said)
+        return await self._transport.json(request, v.Accepted, key)
+
     async def upload_support(self) -> Mapping[str, str]:
         """What the node supports of tus, in headers."""
         return await self._transport.nothing(Request(method="OPTIONS", path="/uploads"))
@@ -213,6 +227,11 @@ class NodeClient:
     async def organ(self, code: str) -> v.Organ:
         """One organisation, by any of its codes."""
         return await self._transport.json(Request(method="GET", path=f"/organs/{part(code)}"), v.Organ)
+
+    async def route(self, from_organ: str, to_organ: str) -> v.Route:
+        """How a receiver is reached, and why."""
+        query = {"from_organ": from_organ, "to_organ": to_organ}
+        return await self._transport.json(Request(method="GET", path="/routes/explain", query=query), v.Route)
 
     def documents(self, way: str = "sent", text: str = "") -> AsyncIterator[v.Document]:
         """What your organisations sent or received, newest first."""
@@ -362,6 +381,9 @@ OPERATIONS: Final[Mapping[str, str]] = {
     "acknowledgePackage": "acknowledge",
     "sendStatus": "send_status",
     "sendDocument": "send_document",
+    "forwardDocument": "forward",
+    "returnDocument": "send_back",
+    "explainRoute": "route",
     "describeUploads": "upload_support",
     "createUpload": "upload",
     "getUpload": "upload_offset",

@@ -202,6 +202,38 @@ class Event(Value):
     fields: dict[str, Any]
 
 
+class Forwarded(Value):
+    """A document was passed on."""
+
+    delivery_id: str
+    to_organ: str
+    changed: bool
+
+
+class RouteStep(Value):
+    """One step of how a receiver is reached."""
+
+    step: str
+    facts: dict[str, str]
+    vi: str
+    en: str
+
+
+class Route(Value):
+    """How a receiver is reached, and why."""
+
+    from_organ: str
+    to_organ: str
+    decided_by: str
+    organ_id: str | None
+    place: Place | None
+    system_id: str | None
+    uplink_id: str | None
+    error: str | None
+    leads_somewhere: bool
+    steps: tuple[RouteStep, ...]
+
+
 class Webhook(Value):
     """A subscription."""
 

@@ -98,6 +98,13 @@ async def test_a_document_goes_out_comes_in_and_its_status_comes_back(
     assert (await yte.organ("000.00.11.H24")).name == "Sở Y tế"
     assert "H24.15" in [organ.organ_id async for organ in yte.organs("xây dựng")]
     assert (await yte.limits())["receivers"] == 5_000
+    route = await yte.route("H24.11", "H24.15")
+    assert (route.place, route.system_id, route.leads_somewhere, bool(route.steps)) == ("local", XD, True, True)
+    with pytest.raises(AxisError) as outside:
+        await xd.forward(sent.document_uid, "H24.15", "H24.88", "để xử lý")
+    assert outside.value.code is Code.FORWARD_OUTSIDE
+    returned = await xd.send_back(sent.document_uid, "H24.15", "gửi nhầm nơi nhận")
+    assert returned.kind is PackageKind.STATUS
     day = await yte.exchange_day(city.node.clock.now().date())
     assert {one.direction: one.count for one in day.lists}["up"] >= 1
     items = [item async for item in yte.exchange_items(day.day, "up")]

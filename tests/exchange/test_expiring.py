@@ -119,3 +119,22 @@ async def test_what_is_pushed_is_given_up_by_its_tries_and_not_here(node: Node) 
     node.clock.advance(days=11)
     await expire(node)
     assert await node.states(sent) == {"H24.15": "queued"}
+
+
+async def test_what_is_held_back_now_does_not_expire_however_long_it_had_waited(node: Node) -> None:
+    sent = await node.send("dms-yte", a_document("H24.15"))
+    node.clock.advance(days=11)
+    begun = node.clock.now()
+    hold = Hold(
+        hold_id="h",
+        sender=None,
+        receiver="H24.15",
+        partner_id=None,
+        starts_at=begun,
+        ends_at=None,
+        reason="x",
+        actor="x",
+    )
+    await node.store.write(lambda c: holds.add_hold(c, hold))
+    await expire(node)
+    assert await node.states(sent) == {"H24.15": "queued"}

@@ -408,6 +408,28 @@ async def test_a_replacement_that_names_itself_is_not_its_own_predecessor(node: 
     assert await node.closed(sent) == {"H24.15": "open", "H24.88": "open"}
 
 
+async def test_what_came_before_a_recall_that_is_declined_does_not_count_after_all(node: Node) -> None:
+    old = a_document("H24.15", number="1")
+    sent = await node.send("dms-yte", old)
+    await node.take("dms-xd")
+    await node.send("dms-yte", a_replacement(a_document("H24.15", number="2"), (old, ())))
+    await node.send("dms-xd", a_status(old, "06", "H24.15"))  # of what is replaced: too late
+    await node.send("dms-yte", an_act(old, "1"))
+    await node.send("dms-xd", a_status(old, "03", "H24.15"))  # it crosses the recall
+    await node.send("dms-xd", a_status(old, "16", "H24.15"))
+    assert await node.closed(sent) == {"H24.15": "recall_declined"}
+    assert await node.statuses(sent) == {"H24.15": "03"}
+
+
+async def test_a_replaced_document_reaches_nobody_new(node: Node) -> None:
+    old = a_document("H24.15", number="1")
+    await node.send("dms-yte", old)
+    await node.send("dms-yte", a_replacement(a_document("H24.15", number="2"), (old, ())))
+    with pytest.raises(WrongState) as refused:
+        await node.send("dms-yte", a_document("H24.15", "H24.88", number="1"))
+    assert (refused.value.code, refused.value.detail) == (Code.DOCUMENT_CLOSED, "replaced: H24.88")
+
+
 async def test_a_recalled_document_is_not_replaced_and_what_was_replaced_can_be_recalled(node: Node) -> None:
     old = a_document("H24.15", number="1")
     sent = await node.send("dms-yte", old)
