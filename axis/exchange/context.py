@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from axis.calendar.deadlines import Deadlines
@@ -58,10 +59,17 @@ class Wake:
 
     def __init__(self) -> None:
         self.bell = asyncio.Event()
+        self._earliest: datetime | None = None
 
-    def ring(self) -> None:
-        """There is something to send."""
+    def ring(self, due_at: datetime) -> None:
+        """There is something to send, which is due at this moment, or since."""
+        self._earliest = due_at if self._earliest is None else min(self._earliest, due_at)
         self.bell.set()
+
+    def take(self) -> datetime | None:
+        """Since when the oldest of what was rung for is due; None: nothing was. It is the taker's to look for it."""
+        earliest, self._earliest = self._earliest, None
+        return earliest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +144,8 @@ class Context:
                 await self.store.submit(hot)
             except Stale:
                 continue
-            if any(isinstance(row, QueueRow) for row in hot.inserts):
-                self.wake.ring()
+            due = [row.due_at for row in hot.inserts if isinstance(row, QueueRow)]
+            if due:
+                self.wake.ring(min(due))
             return answer
         raise Busy(Code.OVERLOADED, "too many concurrent writes to the same document", retry_after_s=1)

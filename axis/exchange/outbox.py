@@ -34,6 +34,7 @@ from axis.store import partners as stored
 from axis.store import queries
 from axis.store.hot import Hot, QueueDelayed, Stale
 from axis.store.records import Downtime, PartnerState, QueueRow, Row
+from axis.store.schema import EPOCH
 from axis.terms import EventKind
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,9 @@ log = structlog.get_logger(__name__)
 _MINUTE_S = 60
 _PLANNED_AT_ONCE = 200  # pushes that are made in one write
 _RENEWALS = 3  # in the time of one lease
+_LATE_LOOK = timedelta(seconds=10)
+_MARGIN = timedelta(minutes=5)
+"""How much later than it is due a row may be seen first: other nodes' clocks differ, transactions take their time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class Traffic:
 class Look:
     """What the database says at one moment."""
 
-    due: tuple[str, ...]
+    due: Mapping[str, datetime]  # partners with due rows, and since when the oldest is
     paused: Mapping[str, Downtime]
     down: frozenset[str]  # partners that are told to be down
 
@@ -87,7 +91,9 @@ class Outbox:
         self._sending = Sending(context, policy.sending)
         self._traffic: dict[str, Traffic] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._look = Look(due=(), paused={}, down=frozenset())
+        self._look = Look(due={}, paused={}, down=frozenset())
+        self._since: dict[str, datetime] = {}  # by partner: none of its rows is due since before
+        self._late_at: datetime | None = None  # when it was last looked for what is late
         self._planned_version: int | None = None
         self._planned_at_s = 0.0
         self._renewed_at_s = 0.0
@@ -147,23 +153,44 @@ class Outbox:
             await self._plan_if_due()
             await self._renew_if_due()
             now = self._context.clock.now()
-            self._look = await self._context.store.read(lambda c: _look(c, now))
+            await self._look_around(now)
             started = self._probe(now)
             await self._tell_late(now)
             return started + await self._begin(now)
         except Exception:
             log.exception("outbox_failed")
+            self._since = {}  # what was rung for may not have been seen
             return []
+
+    async def _look_around(self, now: datetime) -> None:
+        """What is due, and of whom.
+
+        Everything is looked at whenever something may have been left without a push (`_plan_if_due`); in between, what
+        is due since the oldest row that was seen, or since what was rung for.
+        """
+        rung = self._context.wake.take()
+        since = {line.partner_id: self._since.get(line.partner_id, EPOCH) for line in self._partners.lines()}
+        if rung is not None:
+            since = {partner_id: min(at, rung) for partner_id, at in since.items()}
+        self._look = await self._context.store.read(lambda c: _look(c, since, now))
+        oldest = {partner_id: self._look.due.get(partner_id, now) for partner_id in since}
+        self._since = {partner_id: min(at, now - _MARGIN) for partner_id, at in oldest.items()}
 
     async def _begin(self, now: datetime) -> list[asyncio.Task[None]]:
         wanting = {line: self._places(line) for line in self._partners.lines() if line.partner_id in self._look.due}
         wanting = {line: places for line, places in wanting.items() if places > 0}
         if not wanting:
             return []
-        asks = {line: self._allowed_asks(line) for line in wanting}
-        wishes = await self._context.store.read(
-            lambda c: [_wish(c, line, n, asks[line], now, self._of(line.partner_id)) for line, n in wanting.items()]
-        )
+        asked = [
+            _Asked(
+                due=queries.DueOf(partner_id=line.partner_id, since=self._look.due[line.partner_id], now=now),
+                places=places,
+                asks=self._allowed_asks(line),
+                running=len(self._of(line.partner_id).running),
+            )
+            for line, places in wanting.items()
+        ]
+        wishes = await self._context.store.read(lambda c: [_wish(c, one) for one in asked])
         running = sum(len(traffic.running) for traffic in self._traffic.values())
         shares = share(wishes, self._policy.places, self._policy.places - running)
         chosen = [row.queue_id for of_partner in shares.values() for row in of_partner]
@@ -274,6 +301,9 @@ class Outbox:
 
     async def _tell_late(self, now: datetime) -> None:
         """Senders learn, once, that a package still waits; it is tried on all the same."""
+        if self._late_at is not None and timedelta() <= now - self._late_at < _LATE_LOOK:
+            return
+        self._late_at = now
         before = now - timedelta(seconds=self._policy.delayed_after_s)
         for row in await self._context.store.read(lambda c: queries.late(c, before)):
             push = await self._context.store.read(partial(_push_of, row))
@@ -298,6 +328,7 @@ class Outbox:
         if self._planned_version == self._partners.version and now_s - self._planned_at_s < self._policy.plan_s:
             return
         self._planned_version, self._planned_at_s = self._partners.version, now_s
+        self._since = {}  # what gets its push now may be due since long ago
         while missing := await self._context.store.read(lambda c: queries.missing_pushes(c, _PLANNED_AT_ONCE)):
             pushes = tuple(rows.push_row(self._context, push) for push in missing)
             await self._context.store.submit(Hot(inserts=pushes))
@@ -315,18 +346,28 @@ class Outbox:
             await self._context.store.write(lambda c: queries.renew(c, held, until))
 
 
-def _look(conn: Connection, now: datetime) -> Look:
+def _look(conn: Connection, since: Mapping[str, datetime], now: datetime) -> Look:
     down = frozenset(one.partner_id for one in stored.states(conn) if one.state == stored.DOWN)
-    return Look(due=queries.due_partners(conn, now), paused=stored.paused(conn, now), down=down)
+    return Look(due=queries.due_partners(conn, since, now), paused=stored.paused(conn, now), down=down)
 
 
-def _wish(conn: Connection, line: Line, places: int, asks: int, now: datetime, traffic: Traffic) -> Wish[QueueRow]:  # noqa: PLR0913, PLR0917 - one question
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """How much of a partner's work may be begun now."""
+
+    due: queries.DueOf
+    places: int
+    asks: int  # how many of them may be questions
+    running: int
+
+
+def _wish(conn: Connection, asked: _Asked) -> Wish[QueueRow]:
     """Pushes before questions."""
-    work: Sequence[QueueRow] = queries.heads(conn, line.partner_id, "send", now, places)
-    if (left := min(places - len(work), asks)) > 0:
-        work = (*work, *queries.heads(conn, line.partner_id, "ask", now, left))
+    work: Sequence[QueueRow] = queries.heads(conn, asked.due, "send", asked.places)
+    if (left := min(asked.places - len(work), asked.asks)) > 0:
+        work = (*work, *queries.heads(conn, asked.due, "ask", left))
     urgencies = [row.urgency if row.task == "send" else -1 for row in work]
-    return Wish(partner_id=line.partner_id, work=work, urgencies=urgencies, running=len(traffic.running))
+    return Wish(partner_id=asked.due.partner_id, work=work, urgencies=urgencies, running=asked.running)
 
 
 def _push_of(row: QueueRow, conn: Connection) -> queries.PushContent | None:

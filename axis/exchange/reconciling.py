@@ -173,7 +173,7 @@ class Reconciling:
                 done.done.add(item.ref)
                 done.asked += 1
         if done.sent:
-            self._context.wake.ring()
+            self._context.wake.ring(self._context.clock.now())
         return done
 
     async def _push_again(self, side: Side, difference: Difference, done: _Again) -> None:

@@ -244,3 +244,46 @@ async def test_a_long_push_keeps_its_row_and_a_dead_process_does_not(city: City)
     await first
     assert await city.node.states(accepted) == {"H24.15": "handed_over"}
     assert (await city.leaves()).count("handed_over") == 1
+
+
+async def test_what_is_due_since_long_ago_is_seen_when_it_comes(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By this process at once; from another one, when everything is looked at again."""
+    await city.node.send("dms-yte", a_document("H24.15", number="1"))
+    await city.work()
+    city.node.clock.advance(hours=5)
+    await city.work()
+    now = city.node.clock.at
+    city.node.clock.at = now - timedelta(hours=4)  # what somebody said on a page that stood open
+    await city.node.send("dms-yte", a_document("H24.15", number="2"))
+    city.node.clock.at = now
+    await city.work()
+    assert len(city.office.taken) == 2
+    city.node.clock.at = now - timedelta(hours=4)
+    monkeypatch.setattr(city.node.context.wake, "ring", lambda _: None)  # another process took it in
+    await city.node.send("dms-yte", a_document("H24.15", number="3"))
+    city.node.clock.at = now
+    await city.work()
+    assert len(city.office.taken) == 2
+    city.outbox._planned_at_s -= city.outbox._policy.plan_s
+    await city.work()
+    assert len(city.office.taken) == 3
+
+
+async def test_a_look_that_fails_forgets_nothing(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    await city.node.send("dms-yte", a_document("H24.15", number="1"))
+    await city.work()
+    city.node.clock.advance(hours=5)
+    await city.work()
+    now = city.node.clock.at
+    city.node.clock.at = now - timedelta(hours=4)
+    await city.node.send("dms-yte", a_document("H24.15", number="2"))
+    city.node.clock.at = now
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("axis.exchange.outbox._look", broken)
+        await city.work()
+    await city.work()
+    assert len(city.office.taken) == 2

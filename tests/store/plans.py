@@ -17,6 +17,16 @@ async def plans_of(store: Store, query: Callable[[Connection], Any]) -> list[str
 
 def plans(c: Connection, query: Callable[[Connection], Any]) -> list[str]:
     """As `plans_of`, on a connection; the query runs."""
+    statements = _statements(c, query)
+    explain = "EXPLAIN QUERY PLAN " if c.dialect.name == "sqlite" else "EXPLAIN (COSTS OFF) "
+    return [
+        "\n".join(str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters))
+        for statement, parameters in statements
+    ]
+
+
+def _statements(c: Connection, query: Callable[[Connection], Any]) -> list[tuple[str, Any]]:
+    """The statements that the query runs, with what they are given."""
     statements: list[tuple[str, Any]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
@@ -25,11 +35,19 @@ def plans(c: Connection, query: Callable[[Connection], Any]) -> list[str]:
     event.listen(c, "before_cursor_execute", note)
     query(c)
     event.remove(c, "before_cursor_execute", note)
-    explain = "EXPLAIN QUERY PLAN " if c.dialect.name == "sqlite" else "EXPLAIN (COSTS OFF) "
-    return [
-        "\n".join(str(row[-1]) for row in c.exec_driver_sql(explain + statement, parameters))
-        for statement, parameters in statements
-    ]
+    return statements
+
+
+async def pages_of(store: Store, query: Callable[[Connection], Any]) -> int:
+    """How many pages PostgreSQL looks at to answer the query's statements."""
+
+    def count(c: Connection) -> int:
+        statements = _statements(c, query)
+        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
+        found = [c.exec_driver_sql(explain + one, given).scalar_one()[0]["Plan"] for one, given in statements]
+        return sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in found)
+
+    return await store.read(count)
 
 
 async def analyze(store: Store) -> None:

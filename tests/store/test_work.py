@@ -4,22 +4,28 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from axis.store import queries
 from axis.store.engine import StoreOptions
 from axis.store.hot import Hot, QueueDelayed, QueueDone, QueueMoved, Stale
-from axis.store.queries import Backlog
+from axis.store.queries import Backlog, DueOf
 from axis.store.records import QueueRow
-from axis.store.schema import to_micros
+from axis.store.schema import EPOCH, to_micros
 from axis.store.store import Store
 from axis.terms import PackageKind, Urgency
+from tests.databases import Database
 from tests.store import made
 from tests.store.made import NOW, Made
-from tests.store.plans import analyze, plans_of
+from tests.store.plans import analyze, pages_of, plans_of
 
 LEASE = timedelta(minutes=2)
+
+
+def due_of(partner_id: str, now: datetime) -> DueOf:
+    return DueOf(partner_id=partner_id, since=EPOCH, now=now)
 
 
 async def enqueue(store: Store, *, about: Made | None = None, **of_row: object) -> QueueRow:
@@ -50,7 +56,7 @@ async def claim(
     store: Store, at: datetime = NOW, limit: int = 100, task: str = "send", partner: str = "national"
 ) -> tuple[QueueRow, ...]:
     """Look and claim, as the delivery loop does; by urgency and age."""
-    found = await store.read(lambda c: queries.heads(c, partner, task, at, limit))
+    found = await store.read(lambda c: queries.heads(c, due_of(partner, at), task, limit))
     taken = await store.write(lambda c: queries.claim(c, ids(found), at, at + LEASE))
     return tuple(sorted(taken, key=lambda row: ids(found).index(row.queue_id)))
 
@@ -60,7 +66,7 @@ def ids(rows: Sequence[QueueRow]) -> list[str]:
 
 
 async def has_due(store: Store, at: datetime, task: str = "send") -> bool:
-    return bool(await store.read(lambda c: queries.heads(c, "national", task, at, 1)))
+    return bool(await store.read(lambda c: queries.heads(c, due_of("national", at), task, 1)))
 
 
 async def done(store: Store, row: QueueRow) -> None:
@@ -196,10 +202,13 @@ async def test_partners_with_due_work_are_found_by_one_look_each(store: Store) -
     for partner_id in ("a", "b", "b", "c"):
         due_at = NOW + timedelta(hours=partner_id == "b")
         await enqueue(store, partner_id=partner_id, due_at=due_at)
-    assert await store.read(lambda c: queries.due_partners(c, NOW)) == ("a", "c")
-    assert await store.read(lambda c: queries.due_partners(c, NOW + timedelta(hours=1))) == ("a", "b", "c")
+    later, asked = NOW + timedelta(hours=1), dict.fromkeys("abcd", EPOCH)
+    assert await store.read(lambda c: queries.due_partners(c, asked, NOW)) == {"a": NOW, "c": NOW}
+    assert await store.read(lambda c: queries.due_partners(c, asked, later)) == {"a": NOW, "b": later, "c": NOW}
+    assert await store.read(lambda c: queries.due_partners(c, {**asked, "a": later}, later)) == {"b": later, "c": NOW}
+    assert await store.read(lambda c: queries.due_partners(c, {"c": EPOCH}, later)) == {"c": NOW}
     await claim(store, partner="a")
-    assert await store.read(lambda c: queries.due_partners(c, NOW)) == ("c",)
+    assert await store.read(lambda c: queries.due_partners(c, asked, NOW)) == {"c": NOW}
 
 
 async def test_what_is_late_is_told_once(store: Store) -> None:
@@ -240,8 +249,8 @@ async def test_a_look_among_many_thousand_goes_through_no_row_that_cannot_be_cla
     store: Store, *, due: bool
 ) -> None:
     await _fill(store, 10_000, NOW if due else NOW + timedelta(hours=1))
-    look = await plans_of(store, lambda c: queries.heads(c, "national", "send", NOW, 16))
-    partners = await plans_of(store, lambda c: queries.due_partners(c, NOW))
+    look = await plans_of(store, lambda c: queries.heads(c, due_of("national", NOW), "send", 16))
+    partners = await plans_of(store, lambda c: queries.due_partners(c, {"national": EPOCH}, NOW))
     late = await plans_of(store, lambda c: queries.late(c, NOW - timedelta(hours=1)))
     assert look[0].count("ix_queue_order") == len(Urgency)
     assert look[0].count("ix_queue_lane") >= len(Urgency)
@@ -251,3 +260,26 @@ async def test_a_look_among_many_thousand_goes_through_no_row_that_cannot_be_cla
         assert "SCAN queue" not in plan.replace("SCAN queue USING COVERING INDEX", "")
         assert "Seq Scan on queue" not in plan
     assert len(await claim(store, limit=16)) == (16 if due else 1)
+
+
+async def test_what_is_gone_slows_no_look_while_somebody_reads_for_hours(postgres_database: Database) -> None:
+    """PostgreSQL keeps each row that was pushed for as long as a reader may see it."""
+    store = Store.open(StoreOptions(url=postgres_database.url, data_dir=postgres_database.data_dir))
+    later = NOW + timedelta(hours=1)
+
+    async def pages(since: datetime) -> int:
+        asked = DueOf(partner_id="national", since=since, now=later)
+        heads = await pages_of(store, lambda c: queries.heads(c, asked, "send", 16))
+        return heads + await pages_of(store, lambda c: queries.due_partners(c, {"national": since}, later))
+
+    with psycopg.connect(postgres_database.url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        await _fill(store, 4_000, NOW)
+        reader.execute("SELECT count(*) FROM queue")
+        await store.write(lambda c: c.execute(text("DELETE FROM queue")).rowcount)
+        await enqueue(store, due_at=later)
+        await analyze(store)
+        from_the_first_on, from_the_oldest_on = await pages(EPOCH), await pages(later - timedelta(minutes=5))
+    await store.close()
+    assert from_the_oldest_on < 60
+    assert from_the_first_on > 5 * from_the_oldest_on, "then the test shows nothing"

@@ -176,6 +176,7 @@ from axis.store.queries.trust import (
 )
 from axis.store.queries.work import (
     Backlog,
+    DueOf,
     Push,
     PushContent,
     Unfetched,
@@ -206,6 +207,7 @@ __all__ = [
     "DocumentSeen",
     "DocumentsAsked",
     "DueDates",
+    "DueOf",
     "Exchanged",
     "HandedLeaf",
     "LedgerPage",

@@ -5,10 +5,12 @@ recording needs the fence, so that a claimer who was only slow cannot record ove
 
 Looking for work (`due_partners`, `heads`) only reads; `claim` takes what was chosen, if it still can be. Rows are found
 by urgency and the time at which they are due, so that neither those that wait for another try nor those that somebody
-holds are gone through.
+holds are gone through. Nor are those that are gone: while somebody reads for hours, PostgreSQL keeps every row that was
+pushed meanwhile, and each look would go through them; so a look begins at the moment before which nothing is due.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,7 +34,7 @@ from sqlalchemy import (
 from axis.store import schema
 from axis.store.records import Consignment, Delivery, Package, QueueRow
 from axis.store.rows import Query, columns_of, record_reader
-from axis.store.schema import UtcMicros, to_micros
+from axis.store.schema import UtcMicros, from_micros, to_micros
 from axis.terms import PackageKind, Place, TransportState, Urgency
 
 _SEND, _ASK = "send", "ask"
@@ -68,6 +70,15 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueOf:
+    """Whose due rows are looked for."""
+
+    partner_id: str
+    since: datetime  # none is due since before
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unfetched:
     """What waits for a system that fetches, or for nobody yet."""
 
@@ -88,16 +99,20 @@ class Backlog:
 def _blocked_by(
     lane: Callable[[Any], ColumnElement[bool]], document: Callable[[Any], ColumnElement[bool]] | None = None
 ) -> ColumnElement[bool]:
-    """Whether an older row of a lane is still to be sent: of the same document, or of what `document` says."""
+    """Whether an older row of a lane is still to be sent: of the same document, or of what `document` says.
+
+    Only the document leads to an index: where the queue is nearly empty, as it should be, PostgreSQL takes any other
+    one for as good, and goes through all rows of a partner or a task, those that are gone among them.
+    """
     older = schema.queue.alias("older").c
     return (
         select(literal_column("1"))
         .where(
-            older.partner_id == _t.partner_id,
+            older.partner_id.concat("") == _t.partner_id,
             older.document_uid == _t.document_uid if document is None else document(older),
             lane(older),
-            older.queue_id < _t.queue_id,
-            older.task == _SEND,
+            older.queue_id.concat("") < _t.queue_id,
+            older.task != _ASK,
         )
         .correlate(schema.queue)
         .exists()
@@ -122,13 +137,14 @@ def _in_order() -> ColumnElement[bool]:
 
 def _heads(task: str) -> CompoundSelect[Any]:
     """The first rows of each urgency that can be claimed."""
-    now = bindparam("now", type_=UtcMicros())
+    since, now = bindparam("since", type_=UtcMicros()), bindparam("now", type_=UtcMicros())
     of_urgency = (
         select(*columns_of(QueueRow))
         .where(
             _t.partner_id == bindparam("partner_id"),
             _t.task == task,
             _t.urgency == urgency.value,
+            _t.due_at >= since,
             _t.due_at <= now,
             *((_in_order(),) if task == _SEND else ()),
         )
@@ -147,19 +163,26 @@ _claimable = (
     .where(_t.queue_id.in_(bindparam("ids", expanding=True)), _t.due_at <= bindparam("now", type_=UtcMicros()))
     .with_for_update(skip_locked=True, of=schema.queue)
 )
-# One look at the index for each partner that has rows, not one for each row.
-_due_partners = text(
-    """
-    WITH RECURSIVE has_rows(id) AS (
-        SELECT min(partner_id) FROM queue
-        UNION ALL
-        SELECT (SELECT min(q.partner_id) FROM queue q WHERE q.partner_id > has_rows.id)
-        FROM has_rows WHERE has_rows.id IS NOT NULL
-    )
-    SELECT id FROM has_rows
-    WHERE id IS NOT NULL AND EXISTS (SELECT 1 FROM queue q WHERE q.partner_id = id AND q.due_at <= :now)
-    """
-)
+# One look at the index for each partner. The list goes in as JSON: to both databases it is one parameter of any length.
+_due_partners = {
+    "sqlite": text(
+        """
+        SELECT p.id, (SELECT q.due_at FROM queue q
+                      WHERE q.partner_id = p.id AND q.due_at >= p.since AND q.due_at <= :now
+                      ORDER BY q.due_at LIMIT 1)
+        FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.since') AS since
+              FROM json_each(:asked)) AS p
+        """
+    ),
+    "postgresql": text(
+        """
+        SELECT p.id, (SELECT q.due_at FROM queue q
+                      WHERE q.partner_id = p.id AND q.due_at >= p.since AND q.due_at <= :now
+                      ORDER BY q.due_at LIMIT 1)
+        FROM json_to_recordset(CAST(:asked AS json)) AS p(id text, since bigint)
+        """
+    ),
+}
 _by_id = Query(QueueRow, _t.queue_id == bindparam("queue_id"))
 _packages = Query(Package, schema.package.c.package_id == bindparam("package_id"))
 _of_partner = Query(
@@ -254,14 +277,20 @@ _counts = (
 )
 
 
-def due_partners(conn: Connection, now: datetime) -> tuple[str, ...]:
-    """Partners with a row that is due, by id."""
-    return tuple(conn.scalars(_due_partners, {"now": to_micros(now)}))
+def due_partners(conn: Connection, since: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    """Of these partners those with a row that is due, and since when the oldest is.
+
+    since: by partner, the moment before which none of its rows is due.
+    """
+    asked = json.dumps([{"id": partner_id, "since": to_micros(at)} for partner_id, at in since.items()])
+    rows = conn.execute(_due_partners[conn.dialect.name], {"asked": asked, "now": to_micros(now)})
+    return {row[0]: from_micros(row[1]) for row in rows if row[1] is not None}
 
 
-def heads(conn: Connection, partner_id: str, task: str, now: datetime, limit: int) -> tuple[QueueRow, ...]:
+def heads(conn: Connection, of: DueOf, task: str, limit: int) -> tuple[QueueRow, ...]:
     """What could be claimed of a partner's work, by urgency and age, at most `limit` rows."""
-    rows = map(_read_row, conn.execute(_heads_of[task], {"partner_id": partner_id, "now": now, "limit": limit}))
+    asked = {"partner_id": of.partner_id, "since": of.since, "now": of.now, "limit": limit}
+    rows = map(_read_row, conn.execute(_heads_of[task], asked))
     return tuple(sorted(rows, key=lambda row: (-row.urgency, row.due_at, row.queue_id))[:limit])
 
 

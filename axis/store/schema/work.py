@@ -39,7 +39,7 @@ queue = Table(
     UniqueConstraint("package_id", "partner_id"),
     Index("ix_queue_order", "partner_id", "task", "urgency", "due_at", "queue_id"),
     Index("ix_queue_due", "partner_id", "due_at"),
-    Index("ix_queue_lane", "partner_id", "document_uid", "lane", "queue_id"),
+    Index("ix_queue_lane", "document_uid", "lane"),
     Index("ix_queue_late", "task", "delayed_at", "queued_at"),
 )
 
