@@ -1,7 +1,7 @@
 """The queue of pushes to partners."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import psycopg
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from axis.store import queries
 from axis.store.engine import StoreOptions
-from axis.store.hot import Hot, QueueDelayed, QueueDone, QueueMoved, Stale
+from axis.store.hot import Change, Hot, QueueDelayed, QueueDone, QueueHeld, QueueMoved, Stale
 from axis.store.queries import Backlog, DueOf
 from axis.store.records import QueueRow
 from axis.store.schema import EPOCH, to_micros
@@ -196,6 +196,27 @@ async def test_only_the_holder_of_a_row_renews_its_lease(store: Store) -> None:
     held = await claim(store, NOW + 3 * LEASE)
     await store.write(lambda c: queries.renew(c, held, NOW + 9 * LEASE))
     assert await claim(store, NOW + 8 * LEASE) == ()
+
+
+async def test_who_was_too_slow_records_nothing_over_the_next_one(store: Store) -> None:
+    row = await enqueue(store)
+    (slow,) = await claim(store)
+    (second,) = await claim(store, NOW + LEASE)
+    assert slow.queue_id == second.queue_id == row.queue_id
+    records: tuple[Callable[[QueueRow], Change], ...] = (
+        lambda held: QueueMoved(
+            queue_id=held.queue_id, fence=held.fence, task="ask", peer_ref="P", due_at=NOW, attempts=0
+        ),
+        lambda held: QueueHeld(queue_id=held.queue_id, fence=held.fence, held_by="rule", due_at=NOW),
+        lambda held: QueueDone(queue_id=held.queue_id, fence=held.fence),
+    )
+    for record in records:
+        before = await store.read(lambda c: queries.queue_row(c, row.queue_id))
+        with pytest.raises(Stale):
+            await store.submit(Hot(changes=(record(slow),)))
+        assert await store.read(lambda c: queries.queue_row(c, row.queue_id)) == before
+        await store.submit(Hot(changes=(record(second),)))
+        assert await store.read(lambda c: queries.queue_row(c, row.queue_id)) != before
 
 
 async def test_partners_with_due_work_are_found_by_one_look_each(store: Store) -> None:
