@@ -42,7 +42,7 @@ def wish_of(made_folder: Path, tmp_path: Path) -> Callable[..., Wish]:
             folder=folder,
             pace=Pace(look_s=0.1, step_s=0.05, away_s=1.0),
             plan=FaultPlan(busy_s=1.0, retry_after_s=1, late_s=1.5),
-            limits=Limits(**{"answer_s": 30.0, "settle_s": 0.5, "retry_s": 30.0, **limits}),
+            limits=Limits(**{"answer_s": 300.0, "settle_s": 0.5, "retry_s": 300.0, **limits}),
             large_bytes=2_000_000,
         )
 
@@ -54,7 +54,7 @@ async def play(
     manners: Manners,
     is_done: Callable[[Standing], bool] = lambda standing: standing.is_decided,
     make_line: Callable[[Session, float], Line] | None = None,
-    within_s: float = 90.0,
+    within_s: float = 100.0,
 ) -> Standing:
     """A double goes through the cases until it is done: until all are decided."""
     async with opened(wish) as session:
