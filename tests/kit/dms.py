@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,7 +11,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import zeep
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from zeep.exceptions import TransportError
 from zeep.transports import Transport
 from zeep.wsdl.attachments import MessagePack
@@ -108,27 +109,37 @@ class ApiLine:
         self._http = ClientSession(headers={"Authorization": f"Bearer {session.credentials.token}"})
 
     async def listed(self) -> Sequence[tuple[str, str]]:
-        async with self._http.get(f"{self._url}/packages/pending") as answer:
+        async with self._asked("GET", "/packages/pending") as answer:
             answer.raise_for_status()
             return [(item["package_id"], item["kind"]) for item in (await answer.json())["items"]]
 
     async def fetch(self, package_id: str) -> bytes:
-        async with self._http.get(f"{self._url}/packages/{package_id}") as answer:
+        async with self._asked("GET", f"/packages/{package_id}") as answer:
             answer.raise_for_status()
             return await answer.read()
 
     async def acknowledge(self, package_id: str, word: str = "done") -> None:
-        async with self._http.post(f"{self._url}/packages/{package_id}/acknowledge", json={"state": word}) as answer:
+        async with self._asked("POST", f"/packages/{package_id}/acknowledge", json={"state": word}) as answer:
             answer.raise_for_status()
 
     async def send(self, raw: bytes, kind: PackageKind) -> None:  # noqa: ARG002 - the other line needs it
         try:
-            async with self._http.post(f"{self._url}/packages", data=raw, timeout=self._patience) as answer:
+            async with self._asked("POST", "/packages", data=raw, timeout=self._patience) as answer:
                 if answer.status == 503:
                     raise Unanswered
                 answer.raise_for_status()
         except (TimeoutError, ClientError) as e:
             raise Unanswered from e
+
+    @asynccontextmanager
+    async def _asked(self, method: str, path: str, **more: Any) -> AsyncIterator[ClientResponse]:
+        """The answer; whoever asks too often waits for as long as he is told."""
+        while True:
+            async with self._http.request(method, f"{self._url}{path}", **more) as answer:
+                if answer.status != 429:
+                    yield answer
+                    return
+            await asyncio.sleep(int(answer.headers["Retry-After"]))
 
     async def close(self) -> None:
         await self._http.close()
