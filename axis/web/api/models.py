@@ -7,7 +7,7 @@ none.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from axis.delivery.explain import DecidedBy, Said
 from axis.errors import Code
@@ -21,15 +21,6 @@ class Model(BaseModel):
     """A JSON object: nothing but its fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*")
-    @classmethod
-    def _without_nul(cls, value: Any) -> Any:  # noqa: ANN401 - of every field
-        """A text holds no NUL: neither PostgreSQL nor XML has a place for one."""
-        texts = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(text, str) and "\0" in text for text in texts):
-            raise ValueError("holds a NUL character")
-        return value
 
 
 class Problem(Model):

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
-from axis.errors import AxisError, Code, Internal, NotFound, Rejected
+from axis.errors import AxisError, Code, Internal, Malformed, NotFound, Rejected
 from axis.web.api import openapi
 from axis.web.api.bodies import read_json, refusal_of
 from axis.web.api.call import PREFIX, ApiParts, Call, Operation, Raw, Reply
@@ -89,6 +89,9 @@ def _query(request: web.Request, kind: type[BaseModel] | None) -> BaseModel | No
     """The query's parameters. Raises Malformed for what the operation does not know."""
     if kind is None:
         return None
+    for name, value in request.query.items():
+        if "\0" in value:  # PostgreSQL has no place for it in a text
+            raise Malformed(Code.BAD_REQUEST, "holds a NUL character", at=name[:64])
     try:
         return kind.model_validate(dict(request.query))
     except ValidationError as e:
