@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import hdrs
 
+from adapters.answers import FAILURES, chunks, reason_of
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
 from adapters.edoc.replies import check_fault
@@ -20,10 +21,8 @@ from axis.errors import AxisError, Busy, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
 from axis.store.spool import Spool
 
-_READ_BYTES = 256 << 10
 _INLINE_BYTES = 64 << 10  # what is larger is taken apart in a thread
 _ENVELOPE_BYTES = 32 << 20  # of an answer, besides the package in it: all organisations of a country
-_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 _SILENCES = 3  # a whole answer without a document takes at most so many times the longest silence
 
 
@@ -90,7 +89,7 @@ class EdocCalls:
         try:
             if response.content_type == "text/html":
                 raise PeerUnreachable(f"HTTP {response.status}, a web page")
-            async for chunk in _chunks(response):
+            async for chunk in chunks(response):
                 await spool.write(chunk)
             if spool.size_bytes == 0:
                 raise PeerUnreachable(f"HTTP {response.status}, nothing else")
@@ -126,8 +125,8 @@ class EdocCalls:
                     total=None, connect=options.connect_timeout_s, sock_read=options.timeout_s
                 ),
             )
-        except (*_FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
-            raise PeerUnreachable(_reason(e)) from e
+        except (*FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
+            raise PeerUnreachable(reason_of(e)) from e
 
 
 @asynccontextmanager
@@ -152,21 +151,3 @@ async def _pieces(body: Multipart) -> AsyncGenerator[bytes]:
     pieces: Iterator[bytes] = body.pieces()
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
-
-
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The body of a response as it comes. Raises PeerUnreachable when it breaks off."""
-    stream = response.content.iter_chunked(_READ_BYTES)
-    while True:
-        try:
-            chunk = await anext(stream, b"")
-        except _FAILURES as e:
-            raise PeerUnreachable(_reason(e)) from e
-        if not chunk:
-            return
-        yield chunk
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without addresses: details are shown to people outside."""
-    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -13,6 +13,7 @@ from http import HTTPStatus
 import aiohttp
 from aiohttp import hdrs
 
+from adapters.answers import FAILURES, chunks, reason_of
 from adapters.vxp.replies import Reply, read_reply
 from adapters.vxp.wire import CRLF, Operation, write_headers, write_timestamp
 from axis.clock import Clock
@@ -21,11 +22,9 @@ from axis.errors import Internal, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
 
 JSON_TYPE = "application/json"
-_READ_BYTES = 256 << 10
 _ON_LOOP_BYTES = 128 << 10  # a reply that is read where it arrives: some 3 ms
 _MAX_REPLY_BYTES = 2 << 20  # a list of 200 items is some 100 KB
 _REPLY_SILENCES = 3  # a whole reply takes at most so many times the longest silence
-_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +175,8 @@ class VxpCalls:
                     total=None, connect=options.connect_timeout_s, sock_read=options.timeout_s
                 ),
             )
-        except (*_FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
-            raise PeerUnreachable(_reason(e)) from e
+        except (*FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
+            raise PeerUnreachable(reason_of(e)) from e
 
     def _headers(self, call: Call) -> list[tuple[str, str]]:
         values = {
@@ -198,19 +197,6 @@ class VxpCalls:
         deadline.reschedule(asyncio.get_running_loop().time() + silences * self._options.timeout_s)
 
 
-async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The body of a response as it comes. Raises PeerUnreachable when it breaks off."""
-    stream = response.content.iter_chunked(_READ_BYTES)
-    while True:
-        try:
-            chunk = await anext(stream, b"")
-        except _FAILURES as e:
-            raise PeerUnreachable(_reason(e)) from e
-        if not chunk:
-            return
-        yield chunk
-
-
 async def read_whole(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     """A body that is small. Raises PeerUnreachable when it is not."""
     body = bytearray()
@@ -219,8 +205,3 @@ async def read_whole(response: aiohttp.ClientResponse, limit_bytes: int) -> byte
         if len(body) > limit_bytes:
             raise PeerUnreachable(f"an answer of more than {limit_bytes} bytes")
     return bytes(body)
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without addresses: details are shown to people outside."""
-    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

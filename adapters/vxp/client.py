@@ -18,8 +18,9 @@ import aiohttp
 import structlog
 from aiohttp import hdrs
 
+from adapters.answers import chunks
 from adapters.vxp import exchange_rows
-from adapters.vxp.calls import JSON_TYPE, Call, NoSuchOperation, Upload, VxpCalls, VxpClientOptions, chunks, read_whole
+from adapters.vxp.calls import JSON_TYPE, Call, NoSuchOperation, Upload, VxpCalls, VxpClientOptions, read_whole
 from adapters.vxp.edoc_json import EdocReader
 from adapters.vxp.organs import organ_list, parents_are_listed
 from adapters.vxp.replies import Agency, ReceivedItem, SentItem, read_agency, read_received, read_reply, read_sent
