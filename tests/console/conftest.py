@@ -18,8 +18,8 @@ from axis.store.records import Account, Audit, Session
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.app import WebParts, build_app
+from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
-from axis.web.console.site import ConsoleParts
 from tests.console.archive import Archive, Clock
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the checking side reads the cost from the hash
