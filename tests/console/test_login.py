@@ -15,7 +15,8 @@ from axis.store import schema
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.console import login as login_module
-from axis.web.console.login import Login, local_path
+from axis.web.console.addresses import local_path
+from axis.web.console.login import Login
 from axis.web.console.passwords import Passwords
 from tests.console.archive import Clock
 from tests.console.conftest import PASSWORD, QUICK, RULES, AddAccount, Client, LogIn, MakeClient

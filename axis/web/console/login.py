@@ -5,6 +5,7 @@ wait get the same words after the same time.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -18,20 +19,22 @@ from axis.store.accounts import Pause
 from axis.store.records import Account
 from axis.store.store import Store
 from axis.text import plain
+from axis.web.console.addresses import local_path
+from axis.web.console.language import N_, _
+from axis.web.console.parts import ConsoleParts
 from axis.web.console.passwords import Passwords
 from axis.web.console.render import Pages
 from axis.web.console.sessions import CSRF_FIELD, Sessions, check_csrf, new_token, read_form
 
 log = structlog.get_logger(__name__)
 
-REFUSAL_S: Final = 0.5  # a refusal takes at least this long, whatever it was that was wrong
 _USERNAME_CHARACTERS = 64
 
-_WRONG = (
+_WRONG: Final = N_(
     "Tên đăng nhập hoặc mật khẩu không đúng, hoặc tài khoản đang tạm khóa vì nhập sai nhiều lần. "
     "Hãy kiểm tra rồi thử lại sau ít phút."
 )
-_STALE = "Trang đăng nhập đã mở quá lâu, hoặc trình duyệt không nhận cookie. Hãy thử lại."
+_STALE: Final = N_("Trang đăng nhập đã mở quá lâu, hoặc trình duyệt không nhận cookie. Hãy thử lại.")
 
 
 class Login:
@@ -111,13 +114,14 @@ class LoginPages:
             token=token,
             next_path=local_path(next_path),
             username=username[:_USERNAME_CHARACTERS],
-            problem=problem,
+            problem=_(problem) if problem else "",
         )
         self._sessions.set_cookie(response, self._sessions.login_cookie, token)
         return response
 
 
-def local_path(text: str) -> str:
-    """The path on this node that a log-in leads back to; anything that could lead elsewhere becomes the first page."""
-    harmless = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
-    return text if harmless else "/"
+def login_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+    """The routes of log-in and log-out."""
+    login = Login(parts.store, parts.clock, parts.rules, refusal_s=parts.refusal_s)
+    forms = LoginPages(login, sessions, pages)
+    return (web.get("/login", forms.show), web.post("/login", forms.log_in), web.post("/logout", forms.log_out))

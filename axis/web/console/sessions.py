@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from aiohttp import hdrs, web
 
 from axis.clock import Clock
-from axis.errors import Code, NotAllowed
+from axis.errors import Code, NotAllowed, NotFound
 from axis.ids import new_id
 from axis.settings import Console
 from axis.store import sessions
@@ -25,6 +25,7 @@ from axis.store.sessions import Found
 from axis.store.store import Store
 from axis.terms import Role
 from axis.text import plain
+from axis.web.console.language import N_, _
 
 LIVE_HEADER: Final = "X-Live"  # on requests that the page's script makes by itself
 CSRF_FIELD: Final = "csrf"
@@ -33,10 +34,10 @@ _EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end befo
 _ADDRESS_CHARACTERS, _BROWSER_CHARACTERS = 64, 300
 _KEPT = 500  # accounts whose organisations are kept in mind
 _ROLE_WORDS: Final = {
-    Role.ADMINISTRATOR: "Quản trị",
-    Role.OPERATOR: "Vận hành",
-    Role.AUDITOR: "Kiểm tra",
-    Role.CLERK: "Văn thư",
+    Role.ADMINISTRATOR: N_("Quản trị"),
+    Role.OPERATOR: N_("Vận hành"),
+    Role.AUDITOR: N_("Kiểm tra"),
+    Role.CLERK: N_("Văn thư"),
 }
 _SEES_ALL = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR})
 
@@ -57,7 +58,7 @@ class Visitor:
     @property
     def role_words(self) -> str:
         """The roles as people read them."""
-        return ", ".join(word for role, word in _ROLE_WORDS.items() if role in self.roles)
+        return ", ".join(_(word) for role, word in _ROLE_WORDS.items() if role in self.roles)
 
     @property
     def scope(self) -> Scope:
@@ -153,13 +154,19 @@ class Sessions:
         self._below[found.account.account_id] = (found.version, found.organs, organs)
         return organs
 
-    async def require(self, request: web.Request) -> Visitor:
-        """Who makes this request. Raises HTTPSeeOther to the log-in page when nobody does."""
+    async def require(self, request: web.Request, *roles: Role) -> Visitor:
+        """Who makes this request.
+
+        roles: who may, any of them; none: everybody who is logged in. Raises HTTPSeeOther to the log-in page when
+        nobody is, and NotFound for those who have no such role: what is not theirs is not there.
+        """
         visitor = await self.find(request)
         if visitor is None:
             back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
             raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
         request[VISITOR] = visitor
+        if roles and not visitor.roles & set(roles):
+            raise NotFound(Code.NOT_FOUND, "not for this account's roles")
         return visitor
 
     async def close(self, response: web.StreamResponse, visitor: Visitor) -> None:
