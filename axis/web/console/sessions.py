@@ -46,6 +46,10 @@ class Visitor:
     roles: frozenset[str]
     csrf_token: str
     token_sha256: str
+    account_id: str = ""
+    full_name: str = ""
+    given: frozenset[str] = frozenset()  # the organisations that this account was given
+    organs: frozenset[str] = frozenset()  # the same with everybody below them: whom a clerk acts for
 
     @property
     def role_words(self) -> str:
