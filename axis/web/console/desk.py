@@ -162,7 +162,7 @@ class DeskPages:
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """POST /documents/{uid}/forward."""
         sent = await self._sent(request)
-        if sent.form.get("do") == "search":
+        if "find" in sent.form:
             return self._again(sent, "forwarding.html", "", status=200)
         to = sent.form.get("to", "")
         problem = _reason_problem(sent.reason, needed=True) if to else _(_NOWHERE)
