@@ -1,6 +1,6 @@
 """The console on a store of each kind, with the shell around it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from axis.store.records import Account, Audit, Session
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.app import WebParts, build_app
+from axis.web.console.language import DEFAULT, speak
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
 from tests.console.archive import Archive, Clock
@@ -34,6 +35,14 @@ MakeClient = Callable[..., Awaitable[Client]]
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an unknown account's password is checked against is made as quickly as the accounts' own hashes."""
     monkeypatch.setattr("axis.web.console.passwords.PasswordHasher", lambda: QUICK)
+
+
+@pytest.fixture(autouse=True)
+def vietnamese() -> Iterator[None]:
+    """What a test says without a request is said in the language of the house, whatever ran before."""
+    speak(DEFAULT)
+    yield
+    speak(DEFAULT)
 
 
 @pytest.fixture

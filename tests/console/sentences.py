@@ -16,6 +16,7 @@ FOLDER = Path(axis.web.console.__file__).parent
 SAYERS = ("_", "N_", "n_")
 VIETNAMESE = re.compile("[àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ]", re.IGNORECASE)
 _SEEN = ("title", "aria-label", "placeholder", "alt", "value")  # attributes that people read or hear
+_PARSER = Environment(autoescape=True)
 _NO_WORDS = {"SHA-256"}
 
 
@@ -61,7 +62,7 @@ def bare_in_python(text: str) -> list[str]:
 
 def of_template(text: str, where: str) -> Iterator[Said]:
     """The sentences that a template says."""
-    for line, function, given in extract_from_ast(Environment().parse(text), gettext_functions=SAYERS):
+    for line, function, given in extract_from_ast(_PARSER.parse(text), gettext_functions=SAYERS):
         first = given if isinstance(given, str) else given[0]
         if first is not None:
             yield Said(first, function == "n_", f"{where}:{line}")
@@ -75,15 +76,18 @@ class _Texts(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.found.append(data)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value or "" for name, value in attrs if name in _SEEN]
 
 
 def bare_in_template(text: str) -> list[str]:
     """Words between the tags of a template, or in attributes that people read, that no sayer is given."""
+    tree = _PARSER.parse(text)
+    of_body = {id(output) for block in tree.find_all(nodes.Block) if block.name == "body" for output in block.body}
     data = "".join(
         part.data if isinstance(part, nodes.TemplateData) else "\x00"
-        for output in Environment().parse(text).find_all(nodes.Output)
+        for output in tree.find_all(nodes.Output)
+        if id(output) not in of_body  # attributes of the tag, no text
         for part in output.nodes
     )
     seen = _Texts()

@@ -54,6 +54,14 @@ def test_no_template_says_anything_past_the_languages(path: Path) -> None:
     assert not bare_in_template(path.read_text(encoding="utf-8"))
 
 
+def test_the_script_says_what_the_page_gives_it() -> None:
+    script = (FOLDER / "static" / "console.js").read_text(encoding="utf-8")
+    given = (FOLDER / "templates" / "base.html").read_text(encoding="utf-8")
+    assert not VIETNAMESE.search(script)
+    for name in re.findall(r"\bsaid\.(\w+)", script):
+        assert f"data-{name}=" in given, name
+
+
 def test_the_collector_finds_what_stands_bare() -> None:
     assert bare_in_python('x = N_("Đã đến")\ny = "Chờ"\n') == ["Chờ"]
     assert bare_in_python('z = _("Đến" if up else "Đi")') == ["Đến", "Đi"]
@@ -132,16 +140,19 @@ async def test_pages_whose_data_is_ascii_hold_no_vietnamese_in_english(operator:
     await archive.organ("H24.1", "Department of Home Affairs")
     await archive.organ("H24.2", "Ward 2")
     to = [
-        To("H24.2", TransportState.ACKNOWLEDGED, statuses=("01", "03", "04", "05", "06")),
+        To("H24.2", TransportState.ACKNOWLEDGED),
         To("H24.3", TransportState.RETRYING, more={"failures": 2, "last_error": "peer_unreachable: no answer"}),
         To("H24.4", TransportState.DEAD, more={"last_error": "receiver_fault"}),
         To("H24.5", TransportState.CANCELLED),
-        To("H24.6", TransportState.ACKNOWLEDGED, statuses=("01", "02")),
     ]
     texts = {"subject": "Report", "type_name": "Letter", "sender_name": "Home Affairs", "urgency": 3}
     document = await archive.document(
         to, files=[file("report.pdf"), file("photo.png", media_type="image/png")], **texts
     )
+    delivery = await archive.delivery_of(document, "H24.2")
+    for code in ("01", "02", "03", "04", "05", "06"):
+        said = {"staff": "A. Clerk", "department": "Registry", "description": "Noted", "reported_at": "2025-11-27"}
+        await archive.status(document, delivery.delivery_id, code, **said)
     await archive.act(document, "recall", {"H24.2": "agreed", "H24.3": None}, reason="Wrong number")
     await archive.act(document, "update", {"H24.2": None}, changes=[("priority", "0", "2"), ("subject", "a", "b")])
     single = await archive.document([To("H24.2", TransportState.QUEUED)], flags="same_code", **texts)

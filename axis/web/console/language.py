@@ -87,8 +87,9 @@ def read_catalogues(sources: Iterable[Traversable]) -> dict[str, tuple[str, str]
             catalogue = read_po(file, locale="en", abort_invalid=True)
         for message in catalogue:
             key = message.id if isinstance(message.id, str) else message.id[0]
-            one, *more = (message.string,) if isinstance(message.string, str) else message.string
-            if key and one and sentences.setdefault(key, (one, (more or [one])[0])) != (one, (more or [one])[0]):
+            forms = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+            pair = (forms[0], forms[-1]) if forms else ("", "")
+            if key and pair[0] and sentences.setdefault(key, pair) != pair:
                 raise Internal(f"{source.name} says {key!r} in another way than a file before it")
     return sentences
 

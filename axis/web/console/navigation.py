@@ -1,6 +1,6 @@
 """The entries of the head's navigation: one table, by role. A family of pages adds its line here."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,7 @@ ENTRIES: Final = (Entry(word=N_("Văn bản"), href="/", icon="file", roles=_REA
 """In the order of the head."""
 
 
-def places(roles: Set[str], path: str) -> tuple[Place, ...]:
+def places(roles: AbstractSet[str], path: str) -> tuple[Place, ...]:
     """The entries for somebody with these roles, seen from a page."""
     entries = [entry for entry in ENTRIES if entry.roles & roles]
     here = max((entry.href for entry in entries if _below(path, entry.href)), key=len, default=None)
