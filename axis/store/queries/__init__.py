@@ -196,8 +196,8 @@ from axis.store.queries.work import (
 
 __all__ = [
     "ANY_SENDER",
-    "MANUAL",
     "FAILED",
+    "MANUAL",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",

@@ -34,9 +34,8 @@ def read_as_of(text: str | None, now: datetime) -> datetime | None:
     if not text:
         return None
     try:
-        if not _MOMENT.fullmatch(text):
-            raise ValueError
-        at = datetime.fromisoformat(text).replace(tzinfo=VIETNAM).astimezone(UTC)
+        local = datetime.fromisoformat(text if _MOMENT.fullmatch(text) else "")
+        at = local.replace(tzinfo=VIETNAM).astimezone(UTC)
     except (ValueError, OverflowError) as e:
         raise Malformed(Code.BAD_REQUEST, "a moment like 2026-11-24T10:30", at="as_of") from e
     if at < _FIRST:

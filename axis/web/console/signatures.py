@@ -7,7 +7,7 @@ texts come from certificates and files, so all of them are a stranger's.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any, Final
@@ -208,7 +208,7 @@ def _card(one: Mapping[str, Any], anchor: str, now: datetime, cover: Cover | Non
         cover=cover,
         changed=bool(one.get("changed_after_signing")),
         chain=tuple(_link(line) for line in chain[:_LINKS]),
-        checks=_checks(one.get("checks", [])),
+        checks=_checks(one.get("checks", []), one.get("name", "")),
         details=_details(one),
     )
 
@@ -219,8 +219,10 @@ def _indication(one: Mapping[str, Any]) -> Look:
     return words.said(_WITH_REMARKS if reserved and one.get("indication") == "TOTAL-PASSED" else look)
 
 
-def _checks(found: Sequence[Mapping[str, Any]]) -> tuple[CheckLine, ...]:
-    return tuple(check_line(check) for check in found)
+def _checks(found: Sequence[Mapping[str, Any]], name: str = "") -> tuple[CheckLine, ...]:
+    """The checks of something with a name, which need not be said at each."""
+    lines = [check_line(check) for check in found]
+    return tuple(replace(line, input="") if line.input == name else line for line in lines)
 
 
 def check_line(check: Mapping[str, Any]) -> CheckLine:

@@ -55,7 +55,7 @@ def _attribute(name: str, kinds: Sequence[str]) -> str:
 
 
 def _unescaped(value: str) -> str:
-    """The text of an attribute: `\\2C` is a byte, `\\,` a character."""
+    """The text of an attribute, where a backslash stands before a character, or before a byte in hexadecimal."""
 
     def plain_bytes(found: re.Match[str]) -> bytes:
         return bytes.fromhex(found[1]) if found[1] else found[2].encode()
