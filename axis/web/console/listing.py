@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from axis.errors import Code, Malformed
 from axis.store.schema import from_micros, to_micros
-from axis.store.views import Direction, DocumentLine, DocumentList, ListKey, ListQuery, Scope
+from axis.store.scopes import Scope
+from axis.store.views import Direction, DocumentLine, DocumentList, ListKey, ListQuery
 from axis.web.console import words
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
@@ -132,7 +133,7 @@ def _row(line: DocumentLine, now: datetime) -> Row:
 
 
 def _empty(query: ListQuery, *, on_first: bool) -> Empty:
-    if query.scope is Scope.NOTHING:
+    if query.scope == Scope.NOTHING:
         return Empty(
             title=_("Tài khoản chưa được gắn với cơ quan nào"),
             text=_("Văn bản của cơ quan sẽ hiện ở đây sau khi quản trị trục gắn tài khoản của bạn với cơ quan đó."),

@@ -14,7 +14,7 @@ from aiohttp import web
 from axis.clock import Clock
 from axis.errors import NotAllowed
 from axis.settings import Console
-from axis.store import accounts
+from axis.store import sessions
 from axis.store.accounts import Pause
 from axis.store.records import Account
 from axis.store.store import Store
@@ -55,7 +55,7 @@ class Login:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         name, now = plain(username), self._clock.now()
-        account = await self._store.write(lambda conn: accounts.begin_login(conn, name, self._pause, now))
+        account = await self._store.write(lambda conn: sessions.begin_login(conn, name, self._pause, now))
         if await self._passwords.check(account.password_hash if account else None, password) and account:
             return account
         log.warning("login_refused", account_id=account.account_id if account else None)
@@ -89,7 +89,7 @@ class LoginPages:
         if account is None:
             return self._form(request, next_path=next_path, username=username, problem=_WRONG)
         response = web.HTTPSeeOther(local_path(next_path))
-        await self._sessions.open(response, account)
+        await self._sessions.open(request, response, account)
         log.info("logged_in", account_id=account.account_id)
         raise response
 
