@@ -13,7 +13,7 @@ from axis.store import schema as s
 from axis.store.organs import names_then
 from axis.store.records import Attachment, Document, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.views import Scope, in_scope
+from axis.store.scopes import Scope, in_scope
 
 SHOWN_VERDICTS = 30
 _READ_CHARACTERS = 4_000_000  # of verdicts, on one page: one of hundreds of files is long
@@ -81,7 +81,8 @@ def _history(conn: Connection, package_id: str, as_of: datetime | None) -> tuple
         .order_by(v.verdict_id.desc())
         .limit(SHOWN_VERDICTS)
     ).all()
-    room, ids = _READ_CHARACTERS, []
+    room = _READ_CHARACTERS
+    ids: list[str] = []
     for row in rows:
         room -= row.characters
         if ids and room < 0:
