@@ -29,6 +29,7 @@ from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
+from axis.exchange.desk import Desk
 from axis.exchange.expiring import Expiring
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
@@ -61,7 +62,7 @@ from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
-from axis.web.console.site import ConsoleParts
+from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
 
 log = structlog.get_logger(__name__)
@@ -374,6 +375,8 @@ def _application(
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
+        exchange=parts.exchange,
+        desk=Desk(parts.context, parts.exchange),
         clock=parts.clock,
         rules=settings.console,
         limits=_limits(settings),
