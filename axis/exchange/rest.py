@@ -54,12 +54,18 @@ class Rest:
 
     async def refresh(self, store: Store) -> None:
         """Look at the switch."""
-        found = await store.read(maintenance.current)
+        self._become(await store.read(maintenance.current))
+
+    def _become(self, found: Maintenance | None) -> None:
         was, self._current = self._current, found
-        if (was is None) != (found is None):
-            log.warning("maintenance_begun" if found else "maintenance_ended", actor=(found or was).actor)  # type: ignore[union-attr]
-            self._changed.set()
-            self._changed = asyncio.Event()
+        if (was is None) == (found is None):
+            return
+        if found is not None:
+            log.warning("maintenance_begun", actor=found.actor)
+        else:
+            log.warning("maintenance_ended")
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def keep_fresh(self, store: Store) -> None:
         """Look for ever; while the database cannot be asked, what was known last holds."""
