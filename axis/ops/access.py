@@ -5,14 +5,11 @@ What is changed here holds in a running node within a second, since it compares 
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-
-from argon2 import PasswordHasher
 
 from axis.calendar.deadlines import Deadlines
 from axis.calendar.rules import Rule
@@ -23,20 +20,15 @@ from axis.delivery.explain import Calls
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
-from axis.ids import new_id
 from axis.keys import NodeKey, new_secret
 from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
 from axis.store import holds, partners, registry, systems
 from axis.store.engine import StoreOptions
-from axis.store.records import Account, System
+from axis.store.records import System
 from axis.store.store import Store
 from axis.store.systems import NewSecret, NewSystem, Pushing
-from axis.terms import Role
 from axis.trust.policy import Algorithms, Policy, Revocation
-
-_PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,21 +196,3 @@ def deadline_rules(settings: Settings) -> Deadlines:
 def _span(text: str) -> Span:
     start, end = text.split("-")
     return Span(start=time.fromisoformat(start), end=time.fromisoformat(end.replace("24:", "00:")))
-
-
-def new_account(username: str, password: str, roles: tuple[Role, ...], now: datetime) -> Account:
-    """An account for the console, its password hashed. Takes about 0.1 s."""
-    return Account(
-        account_id=new_id(now),
-        username=username,
-        password_hash=PasswordHasher().hash(password),
-        roles=" ".join(roles),
-        enabled=True,
-        created_at=now,
-    )
-
-
-def new_password() -> str:
-    """A random password that can be typed from paper."""
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_PASSWORD_GROUPS))
-    return "-".join(groups)

@@ -5,15 +5,22 @@ Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.orga
 The other rooms build and read these; SQL stays in this room.
 """
 
-from axis.store.records.configuration import (
+from axis.store.records.accounts import (
     Account,
+    AccountOrgan,
+    LoginStep,
+    RecoveryCode,
+    Session,
+    SsoLogin,
+    Viewing,
+)
+from axis.store.records.configuration import (
     ApiAnswer,
     ApiToken,
     Credential,
     RegistrySync,
     RouteRule,
     Service,
-    Session,
     System,
     Upload,
     Webhook,
@@ -86,12 +93,14 @@ Row = (
     | SystemEvent
     | CourierBundle
     | BounceRow
+    | Viewing
     | Leaf
 )
 """What a hot write may insert."""
 
 __all__ = [
     "Account",
+    "AccountOrgan",
     "Act",
     "ActReceiver",
     "ActTarget",
@@ -115,6 +124,7 @@ __all__ = [
     "Hold",
     "JobRow",
     "Leaf",
+    "LoginStep",
     "MailNotice",
     "Maintenance",
     "NeedRow",
@@ -123,6 +133,7 @@ __all__ = [
     "PartnerState",
     "QueueRow",
     "Reconciliation",
+    "RecoveryCode",
     "RegistrySync",
     "Revocation",
     "RouteRule",
@@ -130,6 +141,7 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "SsoLogin",
     "StatusEvent",
     "System",
     "SystemEvent",
@@ -138,6 +150,7 @@ __all__ = [
     "Upload",
     "Verdict",
     "VerdictEvidence",
+    "Viewing",
     "Webhook",
     "holds",
 ]
