@@ -2,7 +2,7 @@
 
 from axis.errors import Code
 from axis.ops.maintenance import MaintenanceWish, begin_maintenance
-from tests.vxp.city import XD, City, RawCall, call, signed
+from tests.vxp.city import City, RawCall, call, signed
 from tests.vxp.test_refusals import sending
 
 WISH = MaintenanceWish(reason="nâng cấp đêm nay", until=None, actor="lan")
@@ -14,5 +14,5 @@ async def test_what_writes_waits_and_what_asks_is_answered(city: City) -> None:
     reply = await call(city, sending(city))
     assert (reply.status, reply.headers["retry-after"], reply.code) == (503, "60", Code.MAINTENANCE)
     assert (reply.json["ErrorCode"], WISH.reason in str(reply.json["ErrorDesc"])) == ("20", True)
-    listing = await call(city, RawCall("getReceivedEdocList", signed(city, XD)))
+    listing = await call(city, RawCall("getReceivedEdocList", signed(city)))
     assert listing.json["status"] == "OK"
