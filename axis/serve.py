@@ -411,6 +411,7 @@ def _application(
         limits=_limits(settings),
         scratch=parts.store.temporary,
         tls=settings.server.tls_certificate_file is not None,
+        calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(

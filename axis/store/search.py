@@ -5,11 +5,26 @@ are folded (`text.search_form`). An index of words (GIN on PostgreSQL, FTS5 on S
 words; common ones are met soon enough by whoever walks the list in its order, so each of them is looked at there.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Select, String, func, literal, select, text, union_all
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 
 from axis.store import schema as s
 
@@ -17,6 +32,8 @@ FEW = 5_000
 """Up to so many documents a search is made from the index of words; more are met in the order of the list."""
 
 _d = s.document.c
+_SEARCH_WORDS = 8
+_SEARCH_CHARACTERS = 200
 _POSTGRES = text(
     "SELECT document_uid FROM document"
     " WHERE to_tsvector('simple'::regconfig, folded) @@ to_tsquery('simple'::regconfig, :words) LIMIT :most"
@@ -93,3 +110,35 @@ def organ_names(conn: Connection) -> tuple[tuple[str, str], ...]:
         select(a.alias, a.organ_id),
     )
     return tuple((row[0], row[1]) for row in conn.execute(every))
+
+
+def matches(asked: str) -> Iterable[ColumnElement[bool]]:
+    """One condition per word of a search that a system makes: each occurs somewhere, within words too."""
+    d, v = s.document.c, s.delivery.c
+    for word in asked[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:
+        named = union_all(
+            select(s.organ.c.organ_id).where(_contains(word, s.organ.c.name)),
+            select(s.organ_name.c.organ_id).where(_contains(word, s.organ_name.c.name)),
+        )
+        receiver = or_(_contains(word, v.receiver_organ, v.addressed_as, v.receiver_name), v.receiver_organ.in_(named))
+        yield or_(
+            d.document_uid == word.upper(),
+            _contains(word, d.code, d.code_key, d.subject, d.document_id, d.from_organ, d.sender_name),
+            d.from_organ.in_(named),
+            exists().where(v.document_uid == d.document_uid, receiver),
+        )
+
+
+def _contains(word: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether any column holds the word.
+
+    SQLite folds the case of ASCII letters only, so Vietnamese ones are looked for as typed, small, capital and
+    capitalised, each in both Unicode forms that DMSs write.
+    """
+    spellings = {
+        unicodedata.normalize(form, cased)
+        for form in ("NFC", "NFD")
+        for cased in (word, word.lower(), word.upper(), word.capitalize())
+    }
+    distinct = sorted({"".join(c.lower() if c.isascii() else c for c in spelling) for spelling in spellings})
+    return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in distinct))

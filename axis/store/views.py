@@ -5,7 +5,6 @@ are paged by key and every inner list is capped, so that no page grows with the 
 rights, but keeps to the `Scope` that it is given.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,8 +35,6 @@ from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
 from axis.terms import Origin, Place, TransportState
 
 NAMED_RECEIVERS = 3  # of a document, in the list
-_SEARCH_WORDS = 8
-_SEARCH_CHARACTERS = 200
 
 _DOCUMENT = columns_of(Document)
 _read_document = record_reader(Document)
@@ -208,38 +205,6 @@ def _goes(direction: Direction) -> ColumnElement[bool]:
     if direction is Direction.RECEIVED:
         return exists().where(s.delivery.c.document_uid == s.document.c.document_uid, s.delivery.c.place == Place.LOCAL)
     return true()
-
-
-def matches(text: str) -> Iterable[ColumnElement[bool]]:
-    """One condition per word of the search."""
-    d, v = s.document.c, s.delivery.c
-    for word in text[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:
-        named = union_all(
-            select(s.organ.c.organ_id).where(_contains(word, s.organ.c.name)),
-            select(s.organ_name.c.organ_id).where(_contains(word, s.organ_name.c.name)),
-        )
-        receiver = or_(_contains(word, v.receiver_organ, v.addressed_as, v.receiver_name), v.receiver_organ.in_(named))
-        yield or_(
-            d.document_uid == word.upper(),
-            _contains(word, d.code, d.code_key, d.subject, d.document_id, d.from_organ, d.sender_name),
-            d.from_organ.in_(named),
-            exists().where(v.document_uid == d.document_uid, receiver),
-        )
-
-
-def _contains(word: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether any column holds the word.
-
-    SQLite folds the case of ASCII letters only, so Vietnamese ones are looked for as typed, small, capital and
-    capitalised, each in both Unicode forms that DMSs write.
-    """
-    spellings = {
-        unicodedata.normalize(form, cased)
-        for form in ("NFC", "NFD")
-        for cased in (word, word.lower(), word.upper(), word.capitalize())
-    }
-    distinct = sorted({"".join(c.lower() if c.isascii() else c for c in spelling) for spelling in spellings})
-    return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in distinct))
 
 
 def _lines(

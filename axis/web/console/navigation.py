@@ -30,7 +30,12 @@ class Place:
 
 _READERS: Final = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
 
-ENTRIES: Final = (Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),)
+ENTRIES: Final = (
+    Entry(word=N_("Việc cần làm"), href="/", icon="check", roles=_READERS | {Role.CLERK}),
+    Entry(word=N_("Văn bản đến"), href="/inbox", icon="inbox", roles=frozenset({Role.CLERK})),
+    Entry(word=N_("Văn bản đi"), href="/outbox", icon="send", roles=frozenset({Role.CLERK})),
+    Entry(word=N_("Văn bản"), href="/documents", icon="file", roles=_READERS),
+)
 """In the order of the head."""
 
 

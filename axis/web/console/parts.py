@@ -1,8 +1,9 @@
 """What the console is built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from axis.calendar.working import Calendar
 from axis.clock import Clock
 from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
@@ -25,5 +26,6 @@ class ConsoleParts:
     rules: Console
     limits: Limits
     scratch: Path  # for decoded files, on a disk that can hold a package
+    calendar: Calendar = field(default_factory=Calendar)  # the city's working days
     tls: bool  # whether browsers reach this node over HTTPS
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
