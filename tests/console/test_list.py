@@ -10,16 +10,20 @@ import pytest
 from axis.store import schema
 from axis.store.configuration import lock
 from axis.store.scopes import Scope
+from axis.store.search import organ_names
 from axis.store.store import Store
 from axis.store.views import Direction, ListKey, ListQuery, list_documents
 from axis.terms import Origin, Place, Role, TransportState
+from axis.web.console.asked import Names, understand
 from tests.console.archive import Archive, Clock, To, file
 from tests.console.conftest import Client, LogIn
 
 T = TransportState
 
 
-async def subjects(store: Store, **query: Any) -> list[str | None]:
+async def subjects(store: Store, *, text: str = "", **query: Any) -> list[str | None]:
+    names = Names.of(await store.read(organ_names))
+    query["wanted"] = understand(text, names).wanted
     given = ListQuery(scope=query.pop("scope", Scope.ALL), **query)
     found = await store.read(lambda conn: list_documents(conn, given))
     return [line.document.subject for line in found.lines]

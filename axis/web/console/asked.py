@@ -20,7 +20,7 @@ _DAY = r"(\d{1,2})/(\d{1,2})/(\d{4})"
 _SPAN = re.compile(rf"{_DAY}(?:[-–]{_DAY})?")
 _MONTH = re.compile(r"(\d{1,2})/(\d{4})")
 _QUOTED = re.compile(r"[\"“]([^\"“”]*)[\"”]|(\S+)")
-_TO = ("-", "–", "đến", "to")
+_TO = ("", "den", "to")  # in search form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def understand(text: str, names: Names) -> Asked:
         at += _days(reading, at) or _uid(reading, at) or _organ(reading, at) or _word(reading, at)
     wanted = Wanted(
         phrases=tuple(reading.phrases[:_PHRASES]),
-        document_uid=reading.uid,
+        document_uid=reading.uid if reading.spoken or not line else "",  # signs alone are no document's
         organs=frozenset(reading.organs),
         since=reading.since,
         until=reading.until,
@@ -113,7 +113,9 @@ def _days(reading: _Reading, at: int) -> int:
     taken, end = 1, begin
     if span[4]:
         end = _date(*map(int, span.groups()[3:])) or begin
-    elif at + 2 < len(words) and words[at + 1].lower() in _TO and (other := _SPAN.fullmatch(words[at + 2])):
+    elif (
+        at + 2 < len(words) and search_form(words[at + 1]).strip() in _TO and (other := _SPAN.fullmatch(words[at + 2]))
+    ):
         end, taken = _date(*map(int, other.groups()[:3])) or begin, 3
     _between(reading, min(begin, end), max(begin, end), range(at, at + taken))
     return taken
