@@ -150,7 +150,10 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
         stack.callback(_drop, loops)
         loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
-        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
+        loops += [
+            Upkeep(store, clock, views_kept_days=settings.console.views_kept_days).run(),
+            RouteClock(store, clock, directory).run(),
+        ]
         loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         teller = _teller(stack, works, settings, clock)
         loops.append(Webhooks(store, clock, teller, timedelta(days=settings.webhook.give_up_days)).run())
@@ -378,7 +381,7 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
-        tls=settings.server.tls_certificate_file is not None,
+        tls=settings.server.https,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(
@@ -391,6 +394,7 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
+        trusted_proxies=settings.server.trusted_proxies,
         extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
         extra_checks=[

@@ -34,6 +34,7 @@ from axis.cli import (
     systems,
     tokens,
     trust,
+    views,
 )
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
@@ -69,6 +70,7 @@ for part in (
     mirror.app,
     report.app,
     simulate.app,
+    views.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

@@ -1,5 +1,6 @@
 """The list of documents, and the page of one."""
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -9,13 +10,14 @@ from axis.errors import Code, Malformed, NotFound
 from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_document
 from axis.store.store import Store
 from axis.store.views import ListQuery, list_documents
-from axis.terms import StatusCode
+from axis.terms import StatusCode, ViewKind
 from axis.text import plain
 from axis.web.console.listing import list_page, read_direction, read_key
 from axis.web.console.paper import paper_page
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.watching import Looked, Watch
 
 _SEARCH_CHARACTERS = 200
 _ORGAN_CHARACTERS = 128
@@ -31,6 +33,7 @@ class Documents:
         self._sessions = sessions
         self._pages = pages
         self._rows = rows
+        self._watch = Watch(store, clock)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """GET /."""
@@ -60,7 +63,12 @@ class Documents:
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document")
         now = self._clock.now()
-        return await self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now))
+        # Both at once: the record makes the page no slower.
+        page, _recorded = await asyncio.gather(
+            self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now)),
+            self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
+        )
+        return page
 
 
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:

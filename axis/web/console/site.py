@@ -11,6 +11,7 @@ from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.tongue import language_routes
+from axis.web.console.viewing import viewing_routes
 
 
 def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRouteDef]:
@@ -22,4 +23,5 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *viewing_routes(parts, pages, sessions),
     )
