@@ -29,6 +29,7 @@ from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
 from axis.exchange.composing import Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
+from axis.exchange.desk import Desk
 from axis.exchange.expiring import Expiring
 from axis.exchange.inbox import Inboxes, InboxPolicy
 from axis.exchange.judges import Judges
@@ -377,6 +378,8 @@ def _application(
     settings = parts.settings
     console = ConsoleParts(
         store=parts.store,
+        exchange=parts.exchange,
+        desk=Desk(parts.context, parts.exchange),
         clock=parts.clock,
         rules=settings.console,
         limits=_limits(settings),

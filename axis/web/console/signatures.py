@@ -5,18 +5,21 @@ texts come from certificates and files, so all of them are a stranger's.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 from axis.clock import to_local
 from axis.store.document_view import Trail
 from axis.trust.model import CheckName, Coverage, Outcome, SignerKind
-from axis.trust.words import CHECKS, COVERAGE, SIGNERS
+from axis.trust.words import CHANGE_LEVELS, CHECKS, COVERAGE, PASSED, SIGNERS
 from axis.web.console import words
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
+from axis.web.console.signers import Cover, common_name, covers, title
 from axis.web.console.words import Look
 
 _LATE: Final = datetime.max.replace(tzinfo=UTC)
@@ -34,6 +37,7 @@ _EVIDENCE: Final = {
 }
 _CHECK_OWED: Final = N_("Đang chờ kiểm tra.")
 _LINKS: Final = 3  # of a chain: the signer's, the authority's, the root
+_LEVEL: Final = re.compile(rf"\(({'|'.join(CHANGE_LEVELS)})\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class CheckLine:
     look: Look
     name: str
     sentence: str
-    input: str
+    input: str  # what was looked at, where that tells more than the sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class SignatureCard:
 
     anchor: str
     who: str
+    position: str  # as the certificate tells it
     kind: str
     organisation: str
     organ_code: str
@@ -77,6 +82,7 @@ class SignatureCard:
     claimed: Moment | None
     proven: Moment | None
     covers: str
+    cover: Cover | None  # the same, drawn
     changed: bool
     chain: tuple[Link, ...]  # leaf first
     checks: tuple[CheckLine, ...]
@@ -116,15 +122,18 @@ class SignatureTrail:
     details: tuple[Detail, ...]
 
 
-def signature_trail(trail: Trail, now: datetime) -> SignatureTrail:
-    """The section for what was read."""
+def signature_trail(trail: Trail, now: datetime, sizes: Sequence[int | None] = ()) -> SignatureTrail:
+    """The section for what was read. sizes: of the files, by their place in the package; None: not known."""
     verdict: dict[str, Any] = {} if trail.latest is None else json.loads(trail.latest.content)
     files = verdict.get("parts", [])
     sources = [] if trail.latest is None else [verdict, *files]
     return SignatureTrail(
         look=words.verdict(trail.latest.overall if trail.latest else None),
         due="" if trail.due is None else _(words.DUE.get(trail.due, _CHECK_OWED)),
-        parts=tuple(_part(source, number, now) for number, source in enumerate(sources)),
+        parts=tuple(
+            _part(source, number, now, size)
+            for number, (source, size) in enumerate(zip_longest(sources, (None, *sizes)[: len(sources)]))
+        ),
         files={place: _word(file) for place, file in enumerate(files)},
         history=tuple(
             HistoryLine(
@@ -138,15 +147,19 @@ def signature_trail(trail: Trail, now: datetime) -> SignatureTrail:
     )
 
 
-def _part(source: Mapping[str, Any], number: int, now: datetime) -> SignedPart:
+def _part(source: Mapping[str, Any], number: int, now: datetime, size: int | None) -> SignedPart:
     signatures = sorted(source.get("signatures", []), key=_when)
+    cards = (
+        _card(one, f"signature-{number}-{place}", now, cover)
+        for place, (one, cover) in enumerate(zip(signatures, covers(signatures, size), strict=True))
+    )
     return SignedPart(
         anchor=f"signed-{number}",
         name=source.get("name", _("Tệp không tên")) if number else _("Gói tin"),
         icon="file" if number else "send",
         look=_word(source) if number else _own_word(source),
         checks=_checks(source.get("checks", [])),
-        signatures=tuple(_card(one, f"signature-{number}-{place}", now) for place, one in enumerate(signatures)),
+        signatures=tuple(cards),
     )
 
 
@@ -171,13 +184,14 @@ def _when(signature: Mapping[str, Any]) -> datetime:
     return _instant(signature.get("proven_at") or signature.get("claimed_at")) or _LATE
 
 
-def _card(one: Mapping[str, Any], anchor: str, now: datetime) -> SignatureCard:
-    signatory = one.get("signatory", {})
+def _card(one: Mapping[str, Any], anchor: str, now: datetime, cover: Cover | None) -> SignatureCard:
+    signatory, chain = one.get("signatory", {}), one.get("chain", [])
     claimed, proven = _instant(one.get("claimed_at")), _instant(one.get("proven_at"))
     name, organisation = signatory.get("name", ""), signatory.get("organisation", "")
     return SignatureCard(
         anchor=anchor,
         who=name or _("Không rõ người ký"),
+        position=title(chain[0].get("subject", "")) if chain else "",
         kind=words.in_language(SIGNERS[SignerKind(signatory["kind"])])
         if signatory.get("kind") in set(SignerKind)
         else "",
@@ -191,9 +205,10 @@ def _card(one: Mapping[str, Any], anchor: str, now: datetime) -> SignatureCard:
             if one.get("coverage") in set(Coverage)
             else COVERAGE[Coverage.UNKNOWN]
         ),
+        cover=cover,
         changed=bool(one.get("changed_after_signing")),
-        chain=tuple(_link(line) for line in one.get("chain", [])[:_LINKS]),
-        checks=_checks(one.get("checks", [])),
+        chain=tuple(_link(line) for line in chain[:_LINKS]),
+        checks=_checks(one.get("checks", []), one.get("name", "")),
         details=_details(one),
     )
 
@@ -204,26 +219,36 @@ def _indication(one: Mapping[str, Any]) -> Look:
     return words.said(_WITH_REMARKS if reserved and one.get("indication") == "TOTAL-PASSED" else look)
 
 
-def _checks(found: Sequence[Mapping[str, Any]]) -> tuple[CheckLine, ...]:
-    return tuple(
-        CheckLine(
-            look=words.outcome(check.get("outcome", "")),
-            name=words.in_language(CHECKS[CheckName(check["name"])])
-            if check.get("name") in set(CheckName)
-            else check.get("name", ""),
-            sentence=words.in_language((check.get("reason_vi", ""), check.get("reason_en", ""))),
-            input=check.get("input", ""),
-        )
-        for check in found
+def _checks(found: Sequence[Mapping[str, Any]], name: str = "") -> tuple[CheckLine, ...]:
+    """The checks of something with a name, which need not be said at each."""
+    lines = [check_line(check) for check in found]
+    return tuple(replace(line, input="") if line.input == name else line for line in lines)
+
+
+def check_line(check: Mapping[str, Any]) -> CheckLine:
+    """One check in words: what was said then, else what it means that it ended so."""
+    word, subject = check.get("name", ""), check.get("input", "")
+    name = CheckName(word) if word in set(CheckName) else None
+    said = words.in_language((check.get("reason_vi", ""), check.get("reason_en", "")))
+    level = CHANGE_LEVELS.get(subject) if name is CheckName.CHANGES and not said else None
+    passed = check.get("outcome") in (Outcome.PASSED, Outcome.NOTE)
+    if level is not None:
+        said, subject = words.in_language(level), ""
+    elif not said and passed and name is not None:
+        said = words.in_language(PASSED[name])
+    return CheckLine(
+        look=words.outcome(check.get("outcome", "")),
+        name=words.in_language(CHECKS[name]) if name is not None else word,
+        sentence=_LEVEL.sub(lambda found: f"({words.in_language(CHANGE_LEVELS[found[1]]).rstrip('.')})", said),
+        input="" if check.get("reason") else subject,
     )
 
 
 def _link(line: Mapping[str, Any]) -> Link:
     subject = line.get("subject", "")
-    name = next((part[3:] for part in subject.split(",") if part.startswith("CN=")), subject)
     begin, end = (_instant(line.get(name)) for name in ("not_before", "not_after"))
     period = f"{to_local(begin):%d/%m/%Y} – {to_local(end):%d/%m/%Y}" if begin and end else ""
-    return Link(name=name, subject=subject, period=period)
+    return Link(name=common_name(subject), subject=subject, period=period)
 
 
 def _details(one: Mapping[str, Any]) -> tuple[Detail, ...]:
