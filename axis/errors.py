@@ -129,6 +129,8 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
+    MAINTENANCE = "maintenance"
+    STATE_CHANGED = "state_changed"
     MIRROR_DATA = "mirror_data"
     MIRROR_LIVE = "mirror_live"
     KEY_UNAVAILABLE = "key_unavailable"

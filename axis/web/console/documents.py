@@ -32,13 +32,9 @@ class Documents:
         self._clock = parts.clock
         self._sessions = sessions
         self._pages = pages
-<<<<<<< HEAD
-        self._rows = rows
-        self._watch = Watch(store, clock)
-=======
         self._rows = parts.rules.page_rows
         self._desk = DeskCards(parts.desk, parts.clock)
->>>>>>> main
+        self._watch = Watch(parts.store, parts.clock)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """GET /."""
@@ -68,22 +64,17 @@ class Documents:
         detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document")
-<<<<<<< HEAD
-        now = self._clock.now()
-        # Both at once: the record makes the page no slower.
-        page, _recorded = await asyncio.gather(
-            self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now)),
-            self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
-        )
-        return page
-=======
         desk, now = await self._desk.card(request, visitor, uid), self._clock.now()
 
         def make() -> PaperPage:
             return replace(paper_page(detail, wanted, now), desk=desk)
 
-        return await self._pages.page(request, "document.html", visitor, make)
->>>>>>> main
+        # Both at once: the record makes the page no slower.
+        page, _recorded = await asyncio.gather(
+            self._pages.page(request, "document.html", visitor, make),
+            self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
+        )
+        return page
 
 
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
