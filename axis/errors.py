@@ -89,7 +89,9 @@ class Code(StrEnum):
     ORGAN_HISTORY = "organ_history"
     PARENT_CLOSED = "parent_closed"
     SYSTEM_EXISTS = "system_exists"
+    ORGAN_CLOSED = "organ_closed"
     ACCOUNT_EXISTS = "account_exists"
+    LAST_ADMINISTRATOR = "last_administrator"
 
     # Routes
     VALIDITY_OVERLAPS = "validity_overlaps"

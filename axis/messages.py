@@ -496,6 +496,18 @@ _RECORD: dict[Code, Sentences] = {
         "A system with this id exists already.",
         "Use another id, or give the existing one a new secret by `axis system rotate`.",
     ),
+    Code.ORGAN_CLOSED: _say(
+        "Cơ quan này đã giải thể hoặc sáp nhập.",
+        "Hãy chọn cơ quan kế thừa, hoặc một cơ quan đang hoạt động.",
+        "This organisation is closed.",
+        "Choose its successor, or an active organisation.",
+    ),
+    Code.LAST_ADMINISTRATOR: _say(
+        "Đây là tài khoản quản trị cuối cùng còn đăng nhập được.",
+        "Hãy cấp quyền quản trị cho một tài khoản khác trước.",
+        "This is the last administrator who can log in.",
+        "Make another account an administrator first.",
+    ),
     Code.ACCOUNT_EXISTS: _say(
         "Tên đăng nhập đã có người dùng.",
         "Đề nghị chọn tên khác.",

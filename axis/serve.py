@@ -61,7 +61,7 @@ from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
-from axis.web.console.site import ConsoleParts
+from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ import typer
 
 from axis import __version__
 from axis.cli import (
+    accounts,
     adapters,
     calendar,
     conformance,
@@ -48,6 +49,7 @@ for part in (
     node.app,
     organs.app,
     systems.app,
+    accounts.app,
     adapters.app,
     routes.app,
     tokens.app,

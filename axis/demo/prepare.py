@@ -25,7 +25,8 @@ from axis.demo.processes import HOST
 from axis.demo.seals import Seals
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
-from axis.ops.access import Access, Connecting, Granting, new_account, new_password, open_access
+from axis.ops.access import Access, Connecting, Granting, open_access
+from axis.ops.accounts import NewAccount, new_account, new_password
 from axis.ops.install import NewNode, NewUplink, install, write_secret
 from axis.ops.organ_file import read_organ_file
 from axis.resources import resource
@@ -222,7 +223,7 @@ async def _prepare_city(folder: DemoFolder, ports: Ports, clock: Clock, uplink_s
         await _import(access, _CITY_ORGANS, clock)
         await _connect(access, CITY, clock)
         password = new_password()
-        account = new_account(LOGIN_NAME, password, tuple(Role), clock.now())
+        account = new_account(NewAccount(username=LOGIN_NAME, roles=tuple(Role)), password, clock.now())
         await access.store.write(lambda conn: accounts.add_account(conn, account))
     write_secret(folder.login, f"{LOGIN_NAME} {password}\n")
 

@@ -5,14 +5,11 @@ What is changed here holds in a running node within a second, since it compares 
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-
-from argon2 import PasswordHasher
 
 from axis.calendar.deadlines import Deadlines
 from axis.calendar.rules import Rule
@@ -29,14 +26,11 @@ from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
 from axis.store import api, holds, partners, registry, systems
 from axis.store.engine import StoreOptions
-from axis.store.records import Account, ApiToken, System
+from axis.store.records import ApiToken, System
 from axis.store.store import Store
 from axis.store.systems import NewSecret, NewSystem, Pushing
-from axis.terms import Role, Scope
+from axis.terms import Scope
 from axis.trust.policy import Algorithms, Policy, Revocation
-
-_PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,21 +223,3 @@ def deadline_rules(settings: Settings) -> Deadlines:
 def _span(text: str) -> Span:
     start, end = text.split("-")
     return Span(start=time.fromisoformat(start), end=time.fromisoformat(end.replace("24:", "00:")))
-
-
-def new_account(username: str, password: str, roles: tuple[Role, ...], now: datetime) -> Account:
-    """An account for the console, its password hashed. Takes about 0.1 s."""
-    return Account(
-        account_id=new_id(now),
-        username=username,
-        password_hash=PasswordHasher().hash(password),
-        roles=" ".join(roles),
-        enabled=True,
-        created_at=now,
-    )
-
-
-def new_password() -> str:
-    """A random password that can be typed from paper."""
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_PASSWORD_GROUPS))
-    return "-".join(groups)

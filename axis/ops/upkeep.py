@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import accounts, api, queries, uploads
+from axis.store import api, queries, sessions, uploads
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Upkeep:
         """One round."""
         now = self._clock.now()
         swept = await self._store.blobs.sweep(now - _GRACE)
-        sessions = await self._store.write(lambda c: accounts.forget_ended_sessions(c, now))
+        ended_sessions = await self._store.write(lambda c: sessions.forget_ended_sessions(c, now))
         events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
         answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
         ended = await self._forget(uploads.forget_uploads, now)
@@ -53,7 +53,7 @@ class Upkeep:
             "upkeep_done",
             blob_files=swept.files,
             blob_rows=swept.rows,
-            sessions=sessions,
+            sessions=ended_sessions,
             events=events,
             answers=answers,
             uploads=ended,

@@ -13,8 +13,10 @@ from axis.clock import Clock
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
 from axis.store.queries import count_overdue, owed_checks
+from axis.web.console.language import choose_language
+from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
-from axis.web.console.site import ConsoleParts, console_routes
+from axis.web.console.site import console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
 from axis.web.middleware import catch_errors, identify, limit_time, log_access, mark_started, safe_headers
 
@@ -49,7 +51,13 @@ def build_app(parts: WebParts) -> web.Application:
     app = web.Application(client_max_size=FORM_BYTES)
     pages = Pages(app, parts.node_name)
     app.middlewares.extend(
-        (identify(parts.clock), log_access, catch_errors(pages.error), limit_time(parts.longest_request_s))
+        (
+            identify(parts.clock),
+            log_access,
+            choose_language,
+            catch_errors(pages.error),
+            limit_time(parts.longest_request_s),
+        )
     )
     app.on_response_prepare.extend((mark_started, safe_headers(tls=parts.console.tls)))
     checks = (*store_checks(parts.console.store), *parts.extra_checks)

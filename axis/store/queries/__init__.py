@@ -153,6 +153,8 @@ from axis.store.queries.replay import Recorded, count_dead, next_due, recorded
 from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
+    MANUAL,
+    ask_recheck,
     certificate,
     certificates,
     claim_checks,
@@ -195,6 +197,7 @@ from axis.store.queries.work import (
 __all__ = [
     "ANY_SENDER",
     "FAILED",
+    "MANUAL",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
@@ -235,6 +238,7 @@ __all__ = [
     "act_targets",
     "acts_on",
     "addressed_codes",
+    "ask_recheck",
     "attachments",
     "backlog",
     "brought_deliveries",

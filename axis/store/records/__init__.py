@@ -5,15 +5,22 @@ Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.orga
 The other rooms build and read these; SQL stays in this room.
 """
 
-from axis.store.records.configuration import (
+from axis.store.records.accounts import (
     Account,
+    AccountOrgan,
+    LoginStep,
+    RecoveryCode,
+    Session,
+    SsoLogin,
+    Viewing,
+)
+from axis.store.records.configuration import (
     ApiAnswer,
     ApiToken,
     Credential,
     RegistrySync,
     RouteRule,
     Service,
-    Session,
     System,
     Upload,
     Webhook,
@@ -85,12 +92,14 @@ Row = (
     | SystemEvent
     | CourierBundle
     | BounceRow
+    | Viewing
     | Leaf
 )
 """What a hot write may insert."""
 
 __all__ = [
     "Account",
+    "AccountOrgan",
     "Act",
     "ActReceiver",
     "ActTarget",
@@ -114,6 +123,7 @@ __all__ = [
     "Hold",
     "JobRow",
     "Leaf",
+    "LoginStep",
     "MailNotice",
     "NeedRow",
     "Original",
@@ -121,6 +131,7 @@ __all__ = [
     "PartnerState",
     "QueueRow",
     "Reconciliation",
+    "RecoveryCode",
     "RegistrySync",
     "Revocation",
     "RouteRule",
@@ -128,6 +139,7 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "SsoLogin",
     "StatusEvent",
     "System",
     "SystemEvent",
@@ -136,6 +148,7 @@ __all__ = [
     "Upload",
     "Verdict",
     "VerdictEvidence",
+    "Viewing",
     "Webhook",
     "holds",
 ]

@@ -1,5 +1,7 @@
 """The list of documents, and the page of one."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from axis.clock import Clock
@@ -11,6 +13,7 @@ from axis.terms import StatusCode
 from axis.text import plain
 from axis.web.console.listing import list_page, read_direction, read_key
 from axis.web.console.paper import paper_page
+from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 
@@ -58,3 +61,9 @@ class Documents:
             raise NotFound(Code.NOT_FOUND, "no such document")
         now = self._clock.now()
         return await self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now))
+
+
+def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+    """The routes of the list and of a document's page."""
+    documents = Documents(parts.store, parts.clock, sessions, pages, rows=parts.rules.page_rows)
+    return (web.get("/", documents.list), web.get(f"/documents/{{uid:{ID}}}", documents.show))

@@ -6,7 +6,7 @@ path.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +19,8 @@ from axis.ops.unpacking import Unpacking
 from axis.store.document_view import PackageView, find_package
 from axis.store.store import Store
 from axis.text import ascii_name, file_name
+from axis.web.console.parts import ID, ConsoleParts
+from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 
 _CHUNK_BYTES = 256 * 1024
@@ -116,3 +118,13 @@ async def _chunks(content: Path) -> AsyncIterator[bytes]:
     with content.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield chunk
+
+
+def download_routes(parts: ConsoleParts, _pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+    """The routes of a document's packages and files."""
+    downloads = Downloads(parts.store, sessions, parts.limits, parts.scratch)
+    package = f"/documents/{{uid:{ID}}}/packages/{{package_id:{ID}}}"
+    return (
+        web.get(package, downloads.package),
+        web.get(f"{package}/files/{{position:[0-9]{{1,5}}}}", downloads.file),
+    )
