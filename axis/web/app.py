@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from axis.clock import Clock
+from axis.exchange.rest import Rest
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
 from axis.store.queries import count_overdue, owed_checks
@@ -36,6 +37,7 @@ class WebParts:
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
     partners: Callable[[], Mapping[str, object]] = dict  # how each one fares, there too
+    rest: Rest = field(default_factory=Rest)  # whether the node only reads
 
     @property
     def clock(self) -> Clock:
@@ -66,7 +68,14 @@ def build_app(parts: WebParts) -> web.Application:
         "signature_checks_owed": lambda: store.read(owed_checks),
         "deadlines_overdue": lambda: store.read(count_overdue),
     }
-    health = Health(checks, parts.disk, parts.clock, owed=owed, partners=parts.partners)
+    health = Health(
+        checks,
+        parts.disk,
+        parts.clock,
+        owed=owed,
+        partners=parts.partners,
+        maintenance=lambda: parts.rest.current,
+    )
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.login import login_routes
@@ -22,6 +23,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
+        *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
     )
