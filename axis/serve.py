@@ -410,7 +410,7 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
-        tls=settings.server.https,
+        tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(

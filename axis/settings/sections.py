@@ -86,11 +86,6 @@ class Server(Section):
             ipaddress.ip_network(one)  # raises a ValueError that names it
         return proxies
 
-    @property
-    def https(self) -> bool:
-        """Whether browsers reach this node over HTTPS."""
-        return self.public_https or self.tls_certificate_file is not None
-
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.tls_certificate_file is None) != (self.tls_key_file is None):
