@@ -184,7 +184,7 @@ def _background(works: Works, settings: Settings, teller: Teller) -> list[Callab
     return [
         Checks(context, judges, ChecksPolicy()).run,
         *_asking(settings, context, judges),
-        Upkeep(store, clock).run,
+        Upkeep(store, clock, views_kept_days=settings.console.views_kept_days).run,
         RouteClock(store, clock, works.directory).run,
         Following(store, clock, deadlines).run,
         Reminding(store, clock).run,
