@@ -13,6 +13,7 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
+from axis.web.console.viewing import viewing_routes
 
 
 def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRouteDef]:
@@ -25,5 +26,6 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
     )
