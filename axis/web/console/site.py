@@ -6,6 +6,7 @@ from aiohttp import web
 
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
+from axis.web.console.findings import finding_routes
 from axis.web.console.login import login_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
@@ -24,4 +25,5 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *document_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
+        *finding_routes(parts, pages, sessions),
     )
