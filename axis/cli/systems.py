@@ -42,7 +42,9 @@ SecretFiles = Annotated[
 def add(
     system_id: SystemId,
     serves: Annotated[str, typer.Option(help="Organisations it acts for: codes, divided by commas.")],
-    front: Annotated[str, typer.Option(help="The protocol in which it calls.")] = "vxp",
+    front: Annotated[
+        str, typer.Option(help="The protocol in which it calls; console: its clerks work at this node's console.")
+    ] = "vxp",
     name: Annotated[str, typer.Option(help="Its name as people read it.")] = "",
     may_register: Annotated[
         bool, typer.Option("--may-register", help="It may register and close organisations below those it serves.")
@@ -54,11 +56,13 @@ def add(
 ) -> None:
     """Connect a system. Prints its id and secret as JSON, once: the secret cannot be shown again."""
     from adapters.base import adapter_names
+    from axis.exchange.composing import CONSOLE_FRONT
     from axis.ops.access import Access, Connecting
 
     check_id(system_id)
-    if front not in adapter_names():
-        raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(adapter_names())}", at="--front")
+    fronts = (*adapter_names(), CONSOLE_FRONT)
+    if front not in fronts:
+        raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(fronts)}", at="--front")
     codes = tuple(dict.fromkeys(code.strip() for code in serves.split(",") if code.strip()))
     if not codes:
         raise Malformed(Code.BAD_REQUEST, "names no organisation", at="--serves")

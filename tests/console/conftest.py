@@ -8,15 +8,24 @@ import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
 
+from axis.delivery.directory import DirectoryCache
+from axis.delivery.router import Router
 from axis.edxml.model import Limits as PackageLimits
+from axis.exchange.context import Context
+from axis.exchange.desk import Desk
+from axis.exchange.judges import Judges
+from axis.exchange.service import Exchange
 from axis.ids import new_id
+from axis.keys import NodeKey
 from axis.ops.disk import DiskWatch, Space, Watermark
 from axis.settings import Console, Limits
 from axis.store import accounts, sessions
 from axis.store.records import Account, Audit, Session
 from axis.store.store import Store
 from axis.terms import Role
+from axis.trust.policy import Policy as Rules
 from axis.web.app import WebParts, build_app
 from axis.web.console.language import DEFAULT, speak
 from axis.web.console.parts import ConsoleParts
@@ -62,6 +71,15 @@ def scratch(tmp_path: Path) -> Path:
     return folder
 
 
+async def the_works(store: Store, clock: Clock, folder: Path) -> tuple[Context, Exchange]:
+    """The use cases on what the store holds now."""
+    directory = await DirectoryCache.load(store, NodeKey(Fernet.generate_key()), clock)
+    context = Context(store=store, clock=clock, directory=directory, router=Router(("H24",), ()))
+    judges = Judges(store, directory, folder / "trust", Rules())
+    await judges.refresh()
+    return context, Exchange(context, judges, check_intake=lambda: None)
+
+
 @pytest.fixture
 async def make_client(store: Store, clock: Clock, scratch: Path) -> AsyncIterator[MakeClient]:
     """Makes browsers on a running console; each has its own cookies."""
@@ -70,8 +88,17 @@ async def make_client(store: Store, clock: Clock, scratch: Path) -> AsyncIterato
     async def make(*, tls: bool = False, rules: Console = RULES) -> Client:
         mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
         disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
+        context, exchange = await the_works(store, clock, scratch)
         console = ConsoleParts(
-            store=store, clock=clock, rules=rules, limits=PackageLimits(), scratch=scratch, tls=tls, refusal_s=0
+            store=store,
+            exchange=exchange,
+            desk=Desk(context, exchange),
+            clock=clock,
+            rules=rules,
+            limits=PackageLimits(),
+            scratch=scratch,
+            tls=tls,
+            refusal_s=0,
         )
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))
         client: Client = TestClient(TestServer(app, access_log=None), cookie_jar=CookieJar(unsafe=True))

@@ -1,10 +1,11 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and what
-was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
-package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
-page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
+was touched. desk: what a clerk has in front of them. events: what systems are told. intake: what is known of documents
+and statuses. jobs: what runs on one node at a time. kpi: figures. ledger: what was exchanged with one partner. lists:
+what waits for a system, how a package fares. mail: bounces, notices. originals: what packages were made from. pages:
+what a system may see, page by page. traffic: all that a test node has. trust: verdicts and their evidence. work: the
+queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -55,6 +56,7 @@ from axis.store.queries.deadlines import (
     tracked,
     tracked_of_documents,
 )
+from axis.store.queries.desk import Untaken, deliveries_here, untaken
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
@@ -231,6 +233,7 @@ __all__ = [
     "Tracked",
     "Traffic",
     "Unfetched",
+    "Untaken",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -266,6 +269,7 @@ __all__ = [
     "days_of_months",
     "deadlines_of",
     "deliveries",
+    "deliveries_here",
     "deliveries_page",
     "delivery",
     "dirty_cells",
@@ -368,6 +372,7 @@ __all__ = [
     "tracked_of_documents",
     "traffic",
     "unfetched",
+    "untaken",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",

@@ -9,6 +9,7 @@ from axis.store.records import Document
 from axis.terms import BusinessType, DocumentState
 from axis.web.console import words
 from axis.web.console.acts import ActBox, Link, act_box, related
+from axis.web.console.deskwork import DeskCard
 from axis.web.console.language import _
 from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier, carrier
@@ -63,6 +64,7 @@ class PaperPage:
     state: Look | None  # of the document as a whole; none while it is in force
     verdict: Look | None
     trail: SignatureTrail
+    desk: DeskCard | None = None  # what a clerk may do with it
 
 
 def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> PaperPage:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from axis.clock import Clock
 from axis.edxml.model import Limits
+from axis.exchange.desk import Desk
+from axis.exchange.service import Exchange
 from axis.settings import Console
 from axis.store.store import Store
 
@@ -17,6 +19,8 @@ class ConsoleParts:
     """What every family of pages is handed."""
 
     store: Store
+    exchange: Exchange
+    desk: Desk
     clock: Clock
     rules: Console
     limits: Limits

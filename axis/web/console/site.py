@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
@@ -13,6 +14,7 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
+from axis.web.console.viewing import viewing_routes
 
 
 def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRouteDef]:
@@ -23,7 +25,9 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
+        *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
     )
