@@ -11,8 +11,8 @@ from alembic import op
 
 from axis.text import search_form
 
-revision = "0029"
-down_revision = "0028"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
