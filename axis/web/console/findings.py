@@ -204,7 +204,7 @@ def buckets_of(period: str, now: datetime) -> Buckets:
 
 def look_up(conn: Connection, asked: Asked, buckets: Buckets, rows: int) -> Found:
     """Everything that the page shows, in one read."""
-    wanted = (asked.verdict,) if asked.verdict in set(Overall) else ()
+    wanted: tuple[str, ...] = (asked.verdict,) if asked.verdict in set(Overall) else ()
     if not asked.verdict and asked.signer_id is None:
         wanted = NOT_PLAINLY_VALID
     query = FindingsQuery(
