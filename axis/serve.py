@@ -184,7 +184,7 @@ def _background(works: Works, settings: Settings, teller: Teller) -> list[Callab
     return [
         Checks(context, judges, ChecksPolicy()).run,
         *_asking(settings, context, judges),
-        Upkeep(store, clock).run,
+        Upkeep(store, clock, views_kept_days=settings.console.views_kept_days).run,
         RouteClock(store, clock, works.directory).run,
         Following(store, clock, deadlines).run,
         Reminding(store, clock).run,
@@ -410,7 +410,7 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
-        tls=settings.server.tls_certificate_file is not None,
+        tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
@@ -424,6 +424,7 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
+        trusted_proxies=settings.server.trusted_proxies,
         extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
         rest=parts.context.rest,

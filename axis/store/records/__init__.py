@@ -44,9 +44,12 @@ from axis.store.records.documents import (
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
+    Finding,
     NeedRow,
     Revocation,
     SignaturePolicy,
+    Signed,
+    Signer,
     TimeProof,
     Verdict,
     VerdictEvidence,
@@ -85,6 +88,9 @@ Row = (
     | StatusEvent
     | Verdict
     | VerdictEvidence
+    | Finding
+    | Signer
+    | Signed
     | CheckDue
     | NeedRow
     | CertificateRow
@@ -122,6 +128,7 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Finding",
     "Hold",
     "JobRow",
     "Leaf",
@@ -143,6 +150,8 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "Signed",
+    "Signer",
     "SsoLogin",
     "StatusEvent",
     "System",

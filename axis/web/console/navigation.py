@@ -35,6 +35,7 @@ ENTRIES: Final = (
     Entry(word=N_("Văn bản đến"), href="/inbox", icon="inbox", roles=frozenset({Role.CLERK})),
     Entry(word=N_("Văn bản đi"), href="/outbox", icon="send", roles=frozenset({Role.CLERK})),
     Entry(word=N_("Văn bản"), href="/documents", icon="file", roles=_READERS),
+    Entry(word=N_("Phát hiện"), href="/findings", icon="seal", roles=_READERS),
 )
 """In the order of the head."""
 

@@ -8,6 +8,7 @@ from axis.web.console.boxes import box_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
+from axis.web.console.findings import finding_routes
 from axis.web.console.home import home_routes
 from axis.web.console.login import login_routes
 from axis.web.console.parts import ConsoleParts
@@ -15,6 +16,7 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
+from axis.web.console.viewing import viewing_routes
 
 
 def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRouteDef]:
@@ -29,5 +31,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
+        *finding_routes(parts, pages, sessions),
     )
