@@ -10,12 +10,13 @@ from pathlib import Path
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import FAILURES, chunks, reason_of
+from adapters.answers import FAILURES, chunks, keep_refusal, reason_of
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
 from adapters.edoc.replies import check_fault
 from adapters.edoc.wire import Operation, Version, read_media_type
 from axis.clock import Clock
+from axis.delivery.recording import note_reply, note_request
 from axis.edxml.model import Limits
 from axis.errors import AxisError, Busy, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
@@ -88,7 +89,9 @@ class EdocCalls:
         response = await self._send(operation, body, request_id)
         try:
             if response.content_type == "text/html":
+                await keep_refusal(response)
                 raise PeerUnreachable(f"HTTP {response.status}, a web page")
+            note_reply(response.status, response.headers.items())
             async for chunk in chunks(response):
                 await spool.write(chunk)
             if spool.size_bytes == 0:
@@ -115,6 +118,7 @@ class EdocCalls:
         }
         if isinstance(body, Multipart):
             headers[hdrs.CONTENT_LENGTH] = str(body.size_bytes)
+        note_request(hdrs.METH_POST, options.endpoint, headers.items())
         try:
             return await self._session.post(
                 options.endpoint,

@@ -9,6 +9,7 @@ from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
 from axis.settings import Console
 from axis.store.store import Store
+from axis.web.console.operating import Operating
 
 ID = "[0-9A-HJKMNP-TV-Z]{26}"
 """A ULID in an address, as aiohttp's routes take it; anything else is no page of ours."""
@@ -26,4 +27,5 @@ class ConsoleParts:
     limits: Limits
     scratch: Path  # for decoded files, on a disk that can hold a package
     tls: bool  # whether browsers reach this node over HTTPS
+    operating: Operating | None = None  # None: this console has no pages for operators
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
