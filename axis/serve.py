@@ -185,7 +185,7 @@ def _background(works: Works, settings: Settings, teller: Teller) -> list[Callab
     return [
         Checks(context, judges, ChecksPolicy()).run,
         *_asking(settings, context, judges),
-        Upkeep(store, clock).run,
+        Upkeep(store, clock, views_kept_days=settings.console.views_kept_days).run,
         RouteClock(store, clock, works.directory).run,
         Following(store, clock, deadlines).run,
         Reminding(store, clock).run,
@@ -411,7 +411,7 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
-        tls=settings.server.tls_certificate_file is not None,
+        tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         operating=Operating(
             access=Access(settings=settings, store=parts.store, key=parts.key),
             rest=parts.context.rest,
@@ -430,6 +430,7 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
+        trusted_proxies=settings.server.trusted_proxies,
         extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
         rest=parts.context.rest,

@@ -35,6 +35,7 @@ from axis.cli import (
     systems,
     tokens,
     trust,
+    views,
 )
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
@@ -71,6 +72,7 @@ for part in (
     mirror.app,
     report.app,
     simulate.app,
+    views.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

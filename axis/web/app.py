@@ -19,7 +19,7 @@ from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.site import console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
-from axis.web.middleware import catch_errors, identify, limit_time, log_access, mark_started, safe_headers
+from axis.web.middleware import catch_errors, identify, limit_time, locate, log_access, mark_started, safe_headers
 
 FORM_BYTES: Final = 64 * 1024  # a body that is read whole; fronts stream theirs
 
@@ -34,6 +34,7 @@ class WebParts:
     limits: Limits
     more_limits: Mapping[str, float] = field(default_factory=dict)  # published beside them, the unit in the name
     longest_request_s: float = 600.0
+    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For counts
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
     partners: Callable[[], Mapping[str, object]] = dict  # how each one fares, there too
@@ -54,6 +55,7 @@ def build_app(parts: WebParts) -> web.Application:
     pages = Pages(app, parts.node_name, parts.rest)
     app.middlewares.extend(
         (
+            locate(parts.trusted_proxies),
             identify(parts.clock),
             log_access,
             choose_language,
