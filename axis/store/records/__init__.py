@@ -43,9 +43,12 @@ from axis.store.records.documents import (
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
+    Finding,
     NeedRow,
     Revocation,
     SignaturePolicy,
+    Signed,
+    Signer,
     TimeProof,
     Verdict,
     VerdictEvidence,
@@ -86,6 +89,9 @@ Row = (
     | StatusEvent
     | Verdict
     | VerdictEvidence
+    | Finding
+    | Signer
+    | Signed
     | CheckDue
     | NeedRow
     | CertificateRow
@@ -123,6 +129,7 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Finding",
     "Hold",
     "JobRow",
     "Leaf",
@@ -145,6 +152,8 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "Signed",
+    "Signer",
     "SsoLogin",
     "StatusEvent",
     "System",
