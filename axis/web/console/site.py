@@ -7,6 +7,7 @@ from aiohttp import web
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
+from axis.web.console.findings import finding_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.parts import ConsoleParts
@@ -30,4 +31,5 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *download_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
+        *finding_routes(parts, pages, sessions),
     )
