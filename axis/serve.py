@@ -411,6 +411,8 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
+        key=parts.key,
+        node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         operating=Operating(
             access=Access(settings=settings, store=parts.store, key=parts.key),
