@@ -154,7 +154,7 @@ def _organ(reading: _Reading, at: int) -> int:
             reading.organs |= found
             code = min(found)
             said = f"{names.called.get(code, code)} ({code})" if len(found) == 1 else names.called.get(code, code)
-            reading.spoken.append((_("Cơ quan"), said, range(at, at + length)))
+            reading.spoken.append((_("Của cơ quan"), said, range(at, at + length)))
             return length
     return 0
 
