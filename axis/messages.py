@@ -496,6 +496,18 @@ _RECORD: dict[Code, Sentences] = {
         "A system with this id exists already.",
         "Use another id, or give the existing one a new secret by `axis system rotate`.",
     ),
+    Code.ORGAN_CLOSED: _say(
+        "Cơ quan này đã giải thể hoặc sáp nhập.",
+        "Hãy chọn cơ quan kế thừa, hoặc một cơ quan đang hoạt động.",
+        "This organisation is closed.",
+        "Choose its successor, or an active organisation.",
+    ),
+    Code.LAST_ADMINISTRATOR: _say(
+        "Đây là tài khoản quản trị cuối cùng còn đăng nhập được.",
+        "Hãy cấp quyền quản trị cho một tài khoản khác trước.",
+        "This is the last administrator who can log in.",
+        "Make another account an administrator first.",
+    ),
     Code.ACCOUNT_EXISTS: _say(
         "Tên đăng nhập đã có người dùng.",
         "Đề nghị chọn tên khác.",
@@ -555,6 +567,18 @@ _NODE: dict[Code, Sentences] = {
         "Đề nghị gửi lại sau; quản trị trục cần giải phóng hoặc bổ sung dung lượng.",
         "The node has stopped taking packages because its disk is nearly full; this one was not received.",
         "Send it again later; the node's administrator has to free or add space.",
+    ),
+    Code.MAINTENANCE: _say(
+        "Trục đang bảo trì, chỉ cho phép xem; yêu cầu này chưa được thực hiện.",
+        "Đề nghị gửi lại sau thời gian được nêu; những gì đã được xác nhận trước đó vẫn còn nguyên.",
+        "The node is under maintenance and read-only; this request was not carried out.",
+        "Send it again after the time given; whatever was confirmed before is safe.",
+    ),
+    Code.STATE_CHANGED: _say(
+        "Người khác vừa thay đổi mục này, hoặc nó đã sang trạng thái khác; thao tác chưa được thực hiện.",
+        "Đề nghị tải lại trang, xem trạng thái hiện tại rồi quyết định.",
+        "Somebody else has just changed this, or it is in another state already; nothing was done.",
+        "Reload the page, look at its present state, then decide.",
     ),
     Code.OVERLOADED: _say(
         "Trục đang quá tải; gói tin chưa được nhận.",

@@ -210,6 +210,19 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class ViewKind(StrEnum):
+    """How somebody looked at a document in the console, or what was taken along."""
+
+    PAGE = "page"  # its page
+    SIGNATURES = "signatures"  # its signatures, as an auditor reads them
+    FILE = "file"  # one of its files
+    PACKAGE = "package"  # a package as it came
+    BUNDLE = "bundle"  # all of it with its evidence, to be kept elsewhere
+    PRINT = "print"  # its delivery report
+    EXPORT = "export"  # a list of documents
+    LOG = "log"  # who has looked at it
+
+
 SECRET_PHRASES = ("tuyệt mật", "tối mật", "mật")
 """Levels of state secrets; a document that bears one is refused.
 

@@ -46,6 +46,12 @@ def one_line(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+def folded(text: str) -> str:
+    """The text as people type it who leave accents and capitals out: what a search compares."""
+    letters = unicodedata.normalize("NFD", text.casefold().replace("đ", "d").replace("\u00f0", "d"))
+    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
+
+
 def file_name(name: str) -> str:
     """A harmless file name out of one that a stranger chose: one part of a path at most, and never none."""
     harmless = _EDGES.sub("", _FORBIDDEN.sub("_", plain(unicodedata.normalize("NFC", name))))

@@ -11,7 +11,7 @@ from axis.store.engine import StoreOptions
 from axis.store.migrate import migrate
 from axis.store.store import Store
 from tests import databases
-from tests.databases import Database, Postgres
+from tests.databases import Copies, Database, Postgres
 
 
 def pytest_configure() -> None:
@@ -44,6 +44,14 @@ def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def postgres_copies(postgres: Postgres, postgres_template: str) -> Iterator[Copies]:
+    """Databases that have the tables, lent to one test after another."""
+    copies = Copies(postgres, postgres_template)
+    yield copies
+    copies.close()
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that has the tables, to be copied."""
     folder = tmp_path_factory.mktemp("template")
@@ -54,7 +62,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
     """Makes new databases with tables, of each kind in turn; each in a folder of the given name."""
-    dropped: list[Callable[[], None]] = []
+    returned: list[Callable[[], None]] = []
 
     def make(folder: str) -> Database:
         data_dir = tmp_path / folder
@@ -63,21 +71,22 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
             shutil.copy(request.getfixturevalue("sqlite_template"), data_dir / "axis.db")
             return Database(kind="sqlite", url="sqlite:///axis.db", data_dir=data_dir)
         server: Postgres = request.getfixturevalue("postgres")
-        name = server.create(request.getfixturevalue("postgres_template"))
-        dropped.append(partial(server.drop, name))
+        copies: Copies = request.getfixturevalue("postgres_copies")
+        name = copies.lend()
+        returned.append(partial(copies.take_back, name))
         return Database(kind="postgresql", url=server.url(name), data_dir=data_dir)
 
     yield make
-    for drop in dropped:
-        drop()
+    for give_back in returned:
+        give_back()
 
 
 @pytest.fixture
-def postgres_database(postgres: Postgres, postgres_template: str, tmp_path: Path) -> Iterator[Database]:
+def postgres_database(postgres: Postgres, postgres_copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """A new PostgreSQL database with tables, for what only a server can do."""
-    name = postgres.create(postgres_template)
+    name = postgres_copies.lend()
     yield Database(kind="postgresql", url=postgres.url(name), data_dir=tmp_path)
-    postgres.drop(name)
+    postgres_copies.take_back(name)
 
 
 @pytest.fixture

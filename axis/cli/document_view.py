@@ -16,7 +16,7 @@ from axis.store import queries
 from axis.store.act_view import ActView, Related
 from axis.store.document_view import DocumentDetail, ReceiverPage, ReceiverView, read_document
 from axis.store.records import Document, Hold
-from axis.store.views import Scope
+from axis.store.scopes import Scope
 from axis.terms import Answer, DeliveryState, StatusCode
 from axis.text import comparison_form
 from axis.web.console import words

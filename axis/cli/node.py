@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from axis.cli.accounts import make_account
 from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say
-from axis.cli.systems import make_account
 from axis.errors import Code, WrongState
 from axis.terms import Role
 
@@ -51,7 +51,7 @@ def init(
     config = data / "axis.toml"
     say(f"Đã tạo nút {code} trong {data}; cấu hình: {config}", f"Made node {code} in {data}; settings: {config}")
     if admin is not None:
-        password = make_account(config, admin, (Role.ADMINISTRATOR,), None)
+        password = make_account(config, admin, (Role.ADMINISTRATOR,))
         print_json({"account": admin, "password": password})
 
 

@@ -1,6 +1,5 @@
-"""`axis system` and `axis account`: who is connected, and who may log in."""
+"""`axis system`: who is connected."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from json import loads
@@ -12,7 +11,6 @@ import typer
 from axis.cli.options import ConfigOption, JsonOption, print_json, print_table, say, with_access
 from axis.clock import SystemClock
 from axis.errors import Code, Malformed
-from axis.terms import Role
 
 if TYPE_CHECKING:
     from adapters.base import PeerParts
@@ -20,13 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 system_app = typer.Typer(no_args_is_help=True, help="Connected systems: add, list, enable, disable, rotate, adapter.")
-account_app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 app.add_typer(system_app, name="system")
-app.add_typer(account_app, name="account")
 
 ACTOR = "cli"
 _ID_CHARS = 64
-_PASSWORD_CHARS = range(12, 257)
 
 _OPTION_CHARS = 4_096
 
@@ -47,7 +42,9 @@ SecretFiles = Annotated[
 def add(
     system_id: SystemId,
     serves: Annotated[str, typer.Option(help="Organisations it acts for: codes, divided by commas.")],
-    front: Annotated[str, typer.Option(help="The protocol in which it calls.")] = "vxp",
+    front: Annotated[
+        str, typer.Option(help="The protocol in which it calls; console: its clerks work at this node's console.")
+    ] = "vxp",
     name: Annotated[str, typer.Option(help="Its name as people read it.")] = "",
     may_register: Annotated[
         bool, typer.Option("--may-register", help="It may register and close organisations below those it serves.")
@@ -59,11 +56,13 @@ def add(
 ) -> None:
     """Connect a system. Prints its id and secret as JSON, once: the secret cannot be shown again."""
     from adapters.base import adapter_names
+    from axis.exchange.composing import CONSOLE_FRONT
     from axis.ops.access import Access, Connecting
 
     check_id(system_id)
-    if front not in adapter_names():
-        raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(adapter_names())}", at="--front")
+    fronts = (*adapter_names(), CONSOLE_FRONT)
+    if front not in fronts:
+        raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(fronts)}", at="--front")
     codes = tuple(dict.fromkeys(code.strip() for code in serves.split(",") if code.strip()))
     if not codes:
         raise Malformed(Code.BAD_REQUEST, "names no organisation", at="--serves")
@@ -238,43 +237,6 @@ def rotate(
         return await access.rotate(system_id, timedelta(hours=grace), SystemClock().now(), ACTOR)
 
     print_json({"system_id": system_id, "secret": with_access(config, change), "grace_hours": grace})
-
-
-@account_app.command("add")
-def add_account(
-    name: Annotated[str, typer.Argument(help="The name to log in with.")],
-    role: Annotated[list[Role], typer.Option(help="What it may do; may be given several times.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")
-    ] = False,
-    config: ConfigOption = None,
-) -> None:
-    """Add an account for the console. Without --password-stdin a password is made and printed as JSON, once."""
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    if given is not None and len(given) not in _PASSWORD_CHARS:
-        raise Malformed(Code.BAD_REQUEST, "a password has 12 to 256 characters", at="standard input")
-    password = make_account(config, name, tuple(dict.fromkeys(role)), given)
-    if given is None:
-        print_json({"account": name, "password": password})
-    else:
-        say(f"Đã tạo tài khoản {name}.", f"Added the account {name}.")
-
-
-def make_account(config: Path | None, name: str, roles: tuple[Role, ...], password: str | None) -> str:
-    """Add an account; returns its password, a new one when none is given. Raises WrongState(ACCOUNT_EXISTS)."""
-    from axis.ops.access import Access, new_account, new_password
-    from axis.store.accounts import add_account as record
-
-    if not name.strip() or len(name) > _ID_CHARS or not name.isprintable():
-        raise Malformed(Code.BAD_REQUEST, f"a name has 1 to {_ID_CHARS} characters", at="NAME")
-    chosen = password or new_password()
-    account = new_account(name, chosen, roles, SystemClock().now())
-
-    async def add(access: Access) -> None:
-        await access.store.write(lambda conn: record(conn, account))
-
-    with_access(config, add)
-    return chosen
 
 
 def check_id(system_id: str) -> None:

@@ -340,8 +340,7 @@ def recheck(text: IdArgument, config: ConfigOption = None) -> None:
 
         def queue(conn: "Connection") -> int:
             packages = _packages(conn, text)
-            for package_id in packages:
-                queries.recheck(conn, package_id, at)
+            queries.ask_recheck(conn, packages, ACTOR, at)
             return len(packages)
 
         return await access.store.write(queue)

@@ -28,7 +28,8 @@ from axis.demo.verdicts import show_verdicts
 from axis.errors import AxisError, Code, Internal, Malformed
 from axis.ops.access import open_access
 from axis.settings import read_settings
-from axis.store.views import ListQuery, Scope, list_documents
+from axis.store.scopes import Scope
+from axis.store.views import ListQuery, list_documents
 from axis.terms import Origin
 from axis.web.console.words import STATUS
 

@@ -111,7 +111,8 @@ class Checks:
         now = self._context.clock.now()
         known = await self._context.store.read(lambda c: queries.verdicts(c, package.package_id))
         content = await asyncio.to_thread(verdict.to_json)  # hundreds of files: tens of milliseconds
-        same = known and known[-1].content == content.decode()  # nothing new was found: the verdict stands
+        # Where nothing new was found the verdict stands, but whoever asks for another look gets a verdict of its day.
+        same = due.cause != queries.MANUAL and known and known[-1].content == content.decode()
         found = () if same else verdict_rows(verdict, content, package.package_id, due.cause, now)
         attempts = due.attempts + 1
         again = self._policy.again.next_try(now, attempts, due.queued_at) if verdict.needs else None

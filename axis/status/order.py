@@ -37,6 +37,12 @@ class Effect(StrEnum):
         return self in (Effect.APPLIED, Effect.FLAGGED)
 
 
+def sayable(current: StatusCode | None) -> dict[StatusCode, Effect]:
+    """What a receiver may say next, and what each would do; what would change nothing is left out."""
+    found = {code: judge(current, code) for code in (*_RANK, StatusCode.REFUSED)}
+    return {code: effect for code, effect in found.items() if effect.changes_delivery}
+
+
 def judge(current: StatusCode | None, incoming: StatusCode) -> Effect:
     """What a progress status does to a delivery whose status is `current` (None: nothing said yet)."""
     if incoming not in PROGRESS:

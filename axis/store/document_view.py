@@ -16,8 +16,9 @@ from axis.store.organs import names_then
 from axis.store.queries.acts import named
 from axis.store.records import Attachment, Delivery, Document, Package, StatusEvent, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
+from axis.store.scopes import Scope, document_in_scope, in_scope
 from axis.store.travel_view import Travel, grouped, travels_of
-from axis.store.views import Scope, Tally, in_scope, tallies_of
+from axis.store.views import Tally, tallies_of
 from axis.terms import PackageKind, Place
 
 WAITING = "waiting"  # receivers that have not said anything yet
@@ -150,10 +151,19 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
     )
 
 
+def find_document(conn: Connection, scope: Scope, document_uid: str) -> Document | None:
+    """A document; None when there is no such one, or it is not in scope."""
+    wanted = select(*_DOCUMENT).where(s.document.c.document_uid == document_uid, in_scope(scope))
+    row = conn.execute(wanted).one_or_none()
+    return None if row is None else _read_document(row)
+
+
 def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: str) -> PackageView | None:
     """A package that the document's page offers; None when it belongs to another one, or is not in scope."""
     row = conn.execute(
-        select(*_PACKAGE).where(s.package.c.package_id == package_id, _belongs_to(document_uid), in_scope(scope))
+        select(*_PACKAGE).where(
+            s.package.c.package_id == package_id, _belongs_to(document_uid), document_in_scope(scope, document_uid)
+        )
     ).one_or_none()
     if row is None:
         return None

@@ -61,6 +61,7 @@ INSERT_ORDER: tuple[type, ...] = (
     records.SystemEvent,
     records.CourierBundle,
     records.BounceRow,
+    records.Viewing,
     records.Leaf,
 )
 """Every class that a hot write may insert, referred-to tables first."""

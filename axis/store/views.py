@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
-    false,
     func,
     not_,
     or_,
@@ -33,6 +32,7 @@ from axis.store.organs import names_then
 from axis.store.queries.acts import named
 from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
+from axis.store.scopes import Scope, in_scope
 from axis.terms import Origin, Place, TransportState
 
 NAMED_RECEIVERS = 3  # of a document, in the list
@@ -41,13 +41,6 @@ _SEARCH_CHARACTERS = 200
 
 _DOCUMENT = columns_of(Document)
 _read_document = record_reader(Document)
-
-
-class Scope(Enum):
-    """Whose documents may be seen."""
-
-    ALL = "all"
-    NOTHING = "nothing"
 
 
 class Direction(StrEnum):
@@ -122,11 +115,6 @@ def list_documents(conn: Connection, query: ListQuery) -> DocumentList:
         has_newer=more if backwards else query.older_than is not None,
         has_older=backwards or more,
     )
-
-
-def in_scope(scope: Scope) -> ColumnElement[bool]:
-    """The condition on documents that a scope sets."""
-    return true() if scope is Scope.ALL else false()
 
 
 def next_try() -> ColumnElement[Any]:

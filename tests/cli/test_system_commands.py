@@ -134,17 +134,6 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert home.axis("system", "list", "--json").json == before
 
 
-def test_an_account_gets_a_password_once_or_brings_its_own(home: Home) -> None:
-    made = home.axis("account", "add", "lan", "--role", "clerk", "--role", "auditor")
-    assert (made.code, set(made.json)) == (0, {"account", "password"})
-    brought = home.axis("account", "add", "minh", "--role", "operator", "--password-stdin", stdin="a long enough one\n")
-    assert (brought.code, brought.out) == (0, "")
-    assert home.axis("account", "add", "lan", "--role", "clerk").code == 1
-    assert home.axis("account", "add", "hoa", "--role", "clerk", "--password-stdin", stdin="short\n").code == 2
-    assert home.axis("account", "add", "hoa", "--role", "king").code == 2
-    assert home.axis("account", "add", " ", "--role", "clerk").code == 2
-
-
 def test_a_system_is_pushed_to_by_an_adapter_with_its_options_and_secrets(home: Home, tmp_path: Path) -> None:
     secret_file = tmp_path / "secret"
     secret_file.write_text("không ai biết\n")

@@ -1,6 +1,6 @@
 """The console on a store of each kind, with the shell around it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +8,28 @@ import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
 
+from axis.delivery.directory import DirectoryCache
+from axis.delivery.router import Router
 from axis.edxml.model import Limits as PackageLimits
+from axis.exchange.context import Context
+from axis.exchange.desk import Desk
+from axis.exchange.judges import Judges
+from axis.exchange.service import Exchange
 from axis.ids import new_id
+from axis.keys import NodeKey
 from axis.ops.disk import DiskWatch, Space, Watermark
 from axis.settings import Console, Limits
-from axis.store import accounts
+from axis.store import accounts, sessions
 from axis.store.records import Account, Audit, Session
 from axis.store.store import Store
 from axis.terms import Role
+from axis.trust.policy import Policy as Rules
 from axis.web.app import WebParts, build_app
+from axis.web.console.language import DEFAULT, speak
+from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
-from axis.web.console.site import ConsoleParts
 from tests.console.archive import Archive, Clock
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the checking side reads the cost from the hash
@@ -34,6 +44,14 @@ MakeClient = Callable[..., Awaitable[Client]]
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an unknown account's password is checked against is made as quickly as the accounts' own hashes."""
     monkeypatch.setattr("axis.web.console.passwords.PasswordHasher", lambda: QUICK)
+
+
+@pytest.fixture(autouse=True)
+def vietnamese() -> Iterator[None]:
+    """What a test says without a request is said in the language of the house, whatever ran before."""
+    speak(DEFAULT)
+    yield
+    speak(DEFAULT)
 
 
 @pytest.fixture
@@ -53,6 +71,15 @@ def scratch(tmp_path: Path) -> Path:
     return folder
 
 
+async def the_works(store: Store, clock: Clock, folder: Path) -> tuple[Context, Exchange]:
+    """The use cases on what the store holds now."""
+    directory = await DirectoryCache.load(store, NodeKey(Fernet.generate_key()), clock)
+    context = Context(store=store, clock=clock, directory=directory, router=Router(("H24",), ()))
+    judges = Judges(store, directory, folder / "trust", Rules())
+    await judges.refresh()
+    return context, Exchange(context, judges, check_intake=lambda: None)
+
+
 @pytest.fixture
 async def make_client(store: Store, clock: Clock, scratch: Path) -> AsyncIterator[MakeClient]:
     """Makes browsers on a running console; each has its own cookies."""
@@ -61,8 +88,17 @@ async def make_client(store: Store, clock: Clock, scratch: Path) -> AsyncIterato
     async def make(*, tls: bool = False, rules: Console = RULES) -> Client:
         mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
         disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
+        context, exchange = await the_works(store, clock, scratch)
         console = ConsoleParts(
-            store=store, clock=clock, rules=rules, limits=PackageLimits(), scratch=scratch, tls=tls, refusal_s=0
+            store=store,
+            exchange=exchange,
+            desk=Desk(context, exchange),
+            clock=clock,
+            rules=rules,
+            limits=PackageLimits(),
+            scratch=scratch,
+            tls=tls,
+            refusal_s=0,
         )
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))
         client: Client = TestClient(TestServer(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
@@ -88,7 +124,7 @@ AddAccount = Callable[..., Awaitable[Account]]
 def add_account(store: Store, clock: Clock) -> AddAccount:
     """Adds accounts, with a hash that is quick to check."""
 
-    async def add(username: str = "minh", *roles: Role, enabled: bool = True) -> Account:
+    async def add(username: str = "minh", *roles: Role, enabled: bool = True, organs: Sequence[str] = ()) -> Account:
         account = Account(
             account_id=new_id(clock.now()),
             username=username,
@@ -97,7 +133,7 @@ def add_account(store: Store, clock: Clock) -> AddAccount:
             enabled=enabled,
             created_at=clock.now(),
         )
-        await store.write(lambda conn: accounts.add_account(conn, account))
+        await store.write(lambda conn: accounts.add_account(conn, account, organs))
         return account
 
     return add
@@ -110,19 +146,21 @@ LogIn = Callable[..., Awaitable[Client]]
 def log_in(store: Store, clock: Clock, make_client: MakeClient, add_account: AddAccount) -> LogIn:
     """Makes a browser that somebody with these roles has logged in with."""
 
-    async def log(*roles: Role) -> Client:
+    async def log(*roles: Role, organs: Sequence[str] = ()) -> Client:
         client = await make_client()
-        account = await add_account(f"u{new_id(clock.now())}", *roles)
+        account = await add_account(f"u{new_id(clock.now())}", *roles, organs=organs)
         token, now = new_token(), clock.now()
         session = Session(
             token_sha256=digest(token),
             account_id=account.account_id,
             csrf_token="csrf-of-the-session",
+            session_id=new_id(now),
+            used_at=now,
             created_at=now,
             expires_at=now.replace(year=now.year + 1),
         )
         line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")
-        await store.write(lambda conn: accounts.open_session(conn, session, line))
+        await store.write(lambda conn: sessions.open_session(conn, session, line))
         client.session.cookie_jar.update_cookies({"axis": token}, client.make_url("/"))
         return client
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from axis.store.document_view import SHOWN_EVENTS, ReceiverPage, read_document
+from axis.store.scopes import Scope
 from axis.store.store import Store
-from axis.store.views import Scope
 from axis.terms import ActEffect, DeliveryState, DocumentState, Origin, Place, TransportState
 from tests.console.archive import Archive, Clock, To, file
 from tests.console.conftest import Client

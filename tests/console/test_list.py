@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from axis.store import schema
+from axis.store.configuration import lock
+from axis.store.scopes import Scope
 from axis.store.store import Store
-from axis.store.views import Direction, ListKey, ListQuery, Scope, list_documents
+from axis.store.views import Direction, ListKey, ListQuery, list_documents
 from axis.terms import Origin, Place, Role, TransportState
 from tests.console.archive import Archive, Clock, To, file
 from tests.console.conftest import Client, LogIn
@@ -158,6 +161,53 @@ async def test_who_may_see_nothing_sees_nothing(log_in: LogIn, archive: Archive,
     for path in (base, f"{base}/packages/{document.package_id}", f"{base}/packages/{document.package_id}/files/0"):
         assert (await clerk.get(path)).status == 404
     assert await subjects(store, scope=Scope.NOTHING) == []
+
+
+async def test_a_clerk_sees_what_the_own_organisation_and_those_below_it_sent_or_received(
+    log_in: LogIn, archive: Archive, store: Store
+) -> None:
+    for code, above in (("H24.1", None), ("H24.1.5", "H24.1"), ("H24.2", None)):
+        await archive.organ(code, f"Đơn vị {code}", parent_id=above)
+    mine = {
+        "gửi đi": await archive.document([To("H24.2")], subject="gửi đi", from_organ="H24.1.5", files=[file("a.pdf")]),
+        "nhận về": await archive.document([To("H24.2"), To("H24.1")], subject="nhận về", from_organ="H24.2"),
+    }
+    other = await archive.document([To("H24.2")], subject="của nơi khác", from_organ="H24.2", files=[file("b.pdf")])
+    clerk = await log_in(Role.CLERK, organs=["H24.1"])
+    page = await page_of(clerk)
+    assert all(subject in page for subject in mine)
+    assert "của nơi khác" not in page
+    assert "chưa được gắn" not in page
+    for document in mine.values():
+        assert (await clerk.get(f"/documents/{document.document_uid}")).status == 200
+    sent = mine["gửi đi"]
+    base, foreign = f"/documents/{sent.document_uid}", f"/documents/{other.document_uid}"
+    assert (await clerk.get(f"{base}/packages/{sent.package_id}")).status == 200
+    paths = (foreign, f"{foreign}/packages/{other.package_id}", f"{foreign}/packages/{other.package_id}/files/0")
+    for path in (*paths, f"{base}/packages/{other.package_id}"):  # the last one names a foreign package under its own
+        assert (await clerk.get(path)).status == 404
+    both = Scope(organs=frozenset({"H24.1.5", "H24.2"}))
+    assert set(await subjects(store, scope=both)) == {*mine, "của nơi khác"}
+    assert await subjects(store, scope=Scope(organs=frozenset({"H24.1.5"}))) == ["gửi đi"]
+
+
+async def test_whom_a_clerk_acts_for_follows_the_tree_and_what_was_given(
+    log_in: LogIn, archive: Archive, store: Store
+) -> None:
+    await archive.organ("H24.1", "Sở")
+    await archive.organ("H24.1.5", "Chi cục")
+    await archive.document([To("H24.1.5")], subject="của chi cục", from_organ="H24.9")
+    clerk = await log_in(Role.CLERK, organs=["H24.1"])
+    assert "của chi cục" not in await page_of(clerk)
+
+    def move(conn: Any) -> None:
+        lock(conn)
+        conn.execute(schema.organ.update().where(schema.organ.c.organ_id == "H24.1.5").values(parent_id="H24.1"))
+
+    await store.write(move)
+    assert "của chi cục" in await page_of(clerk)
+    await store.write(lambda conn: conn.execute(schema.account_organ.delete()).rowcount)
+    assert "chưa được gắn với cơ quan nào" in await page_of(clerk)
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR, Role.ADMINISTRATOR])

@@ -15,7 +15,8 @@ from axis.store import schema
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.console import login as login_module
-from axis.web.console.login import Login, local_path
+from axis.web.console.addresses import local_path
+from axis.web.console.login import Login
 from axis.web.console.passwords import Passwords
 from tests.console.archive import Clock
 from tests.console.conftest import PASSWORD, QUICK, RULES, AddAccount, Client, LogIn, MakeClient
@@ -343,10 +344,37 @@ async def test_a_document_page_asks_for_a_log_in_before_it_tells_whether_there_i
 async def test_a_successful_log_in_is_on_the_audit_trail(client: Client, add_account: AddAccount, store: Store) -> None:
     await add_account()
     await try_login(client)
-    line = await store.read(lambda conn: conn.execute(select(schema.audit)).one())
-    assert (line.kind, line.actor) == ("login", "minh")
+    log_ins = select(schema.audit).where(schema.audit.c.kind == "login")
+    line = await store.read(lambda conn: conn.execute(log_ins).one())
+    assert line.actor == "minh"
 
 
 async def test_the_name_of_the_account_and_its_roles_stand_in_the_head(log_in: LogIn) -> None:
     page = await (await (await log_in(Role.AUDITOR, Role.CLERK)).get("/")).text()
     assert 'title="Kiểm tra, Văn thư"' in page
+
+
+async def test_a_log_in_gives_a_new_session_and_ends_the_one_that_the_browser_came_with(
+    client: Client, add_account: AddAccount, store: Store
+) -> None:
+    await add_account()
+    await add_account("lan")
+    form = {"csrf": await token_of(client), "password": PASSWORD}
+    planted, again = [
+        (await client.post("/login", data=form | {"username": name}, allow_redirects=False)).cookies["axis"].value
+        for name in ("minh", "lan")
+    ]
+    assert again != planted
+    assert await is_in(client)
+    client.session.cookie_jar.update_cookies({"axis": planted}, client.make_url("/"))
+    assert not await is_in(client)
+    rows = await store.read(lambda conn: conn.execute(select(schema.session)).all())
+    assert [(row.address, row.way) for row in rows] == [("127.0.0.1", "password")]
+
+
+async def test_a_made_up_cookie_never_becomes_a_session(client: Client, add_account: AddAccount) -> None:
+    await add_account()
+    client.session.cookie_jar.update_cookies({"axis": "chosen-by-a-stranger"}, client.make_url("/"))
+    assert (await try_login(client)).cookies["axis"].value != "chosen-by-a-stranger"
+    client.session.cookie_jar.update_cookies({"axis": "chosen-by-a-stranger"}, client.make_url("/"))
+    assert not await is_in(client)

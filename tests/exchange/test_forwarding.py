@@ -18,8 +18,8 @@ from axis.ids import DocumentUid, SystemId
 from axis.store import queries, schema
 from axis.store.document_view import ReceiverPage, ReceiverView, read_document
 from axis.store.registry import OrganRow
+from axis.store.scopes import Scope
 from axis.store.store import Store
-from axis.store.views import Scope
 from axis.terms import RETURN_PHRASES, DeliveryState, EventKind
 from tests.exchange.harness import ORGANS, SYSTEMS, Node, Plan, a_document, a_status, an_act, make_node
 

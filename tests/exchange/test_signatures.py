@@ -295,8 +295,11 @@ async def test_a_status_is_judged_too(node: Node) -> None:
 async def test_somebody_can_have_it_looked_at_again(node: Node) -> None:
     accepted = await node.send("dms-yte", replace(a_document("H24.15"), attachments=()))
     at = node.clock.now()
-    await node.store.write(lambda c: queries.recheck(c, accepted.package_id, at))
-    node.clock.advance(seconds=1)
-    assert await checks(node).work()
-    assert await node.count("check_due") == 0
-    assert len(await verdicts(node, accepted)) == 1
+    for cause, found in (("evidence", 1), ("manual", 2)):  # nothing new is found: only who asks gets another verdict
+        await node.store.write(lambda c, cause=cause: queries.recheck(c, accepted.package_id, at, cause=cause))
+        node.clock.advance(seconds=1)
+        assert await checks(node).work()
+        assert await node.count("check_due") == 0
+        assert len(await verdicts(node, accepted)) == found
+    first, second = await verdicts(node, accepted)
+    assert (first.content, second.cause) == (second.content, "manual")

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from axis.ops.upkeep import Upkeep
-from axis.store import accounts, queries
+from axis.store import accounts, queries, sessions
 from axis.store.hot import Hot
 from axis.store.records import Account, Audit, Blob, Revocation, Session, SystemEvent
 from axis.store.store import Store
@@ -49,9 +49,17 @@ async def test_ended_sessions_go_and_running_ones_stay(store: Store) -> None:
     account = Account(account_id="A", username="a", password_hash="x", roles="", enabled=True, created_at=NOW)
     await store.write(lambda c: accounts.add_account(c, account))
     for token, ends in (("ended", NOW), ("running", NOW + timedelta(hours=1))):
-        session = Session(token_sha256=token, account_id="A", csrf_token="x", created_at=NOW, expires_at=ends)
+        session = Session(
+            token_sha256=token,
+            account_id="A",
+            csrf_token="x",
+            created_at=NOW,
+            expires_at=ends,
+            session_id=token,
+            used_at=NOW,
+        )
         line = Audit(audit_id=token, at=NOW, kind="session_opened", actor="a", fields="{}")
-        await store.write(lambda c, session=session, line=line: accounts.open_session(c, session, line))
+        await store.write(lambda c, session=session, line=line: sessions.open_session(c, session, line))
     await Upkeep(store, Standing()).work()
     left = await store.read(lambda c: c.exec_driver_sql("SELECT token_sha256 FROM session").scalars().all())
     assert list(left) == ["running"]

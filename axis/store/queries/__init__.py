@@ -1,10 +1,11 @@
 """Queries of the use cases: functions on a connection that give records. What changes something says so.
 
 acts: recalls, updates, replacements, their answers. courier: files carried by hand. deadlines: what is owed, and what
-was touched. events: what systems are told. intake: what is known of documents and statuses. jobs: what runs on one
-node at a time. kpi: figures. ledger: what was exchanged with one partner. lists: what waits for a system, how a
-package fares. mail: bounces, notices. originals: what packages were made from. pages: what a system may see, page by
-page. traffic: all that a test node has. trust: verdicts and their evidence. work: the queue of pushes.
+was touched. desk: what a clerk has in front of them. events: what systems are told. intake: what is known of documents
+and statuses. jobs: what runs on one node at a time. kpi: figures. ledger: what was exchanged with one partner. lists:
+what waits for a system, how a package fares. mail: bounces, notices. originals: what packages were made from. pages:
+what a system may see, page by page. traffic: all that a test node has. trust: verdicts and their evidence. work: the
+queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -55,6 +56,7 @@ from axis.store.queries.deadlines import (
     tracked,
     tracked_of_documents,
 )
+from axis.store.queries.desk import Untaken, deliveries_here, untaken
 from axis.store.queries.events import (
     PlacedEvent,
     events_after,
@@ -153,6 +155,8 @@ from axis.store.queries.replay import Recorded, count_dead, next_due, recorded
 from axis.store.queries.traffic import Traffic, traffic
 from axis.store.queries.trust import (
     ANY_SENDER,
+    MANUAL,
+    ask_recheck,
     certificate,
     certificates,
     claim_checks,
@@ -195,6 +199,7 @@ from axis.store.queries.work import (
 __all__ = [
     "ANY_SENDER",
     "FAILED",
+    "MANUAL",
     "NOT_HANDED_OVER",
     "ActLine",
     "Backlog",
@@ -228,6 +233,7 @@ __all__ = [
     "Tracked",
     "Traffic",
     "Unfetched",
+    "Untaken",
     "Way",
     "act_by_identity",
     "act_of_package",
@@ -235,6 +241,7 @@ __all__ = [
     "act_targets",
     "acts_on",
     "addressed_codes",
+    "ask_recheck",
     "attachments",
     "backlog",
     "brought_deliveries",
@@ -262,6 +269,7 @@ __all__ = [
     "days_of_months",
     "deadlines_of",
     "deliveries",
+    "deliveries_here",
     "deliveries_page",
     "delivery",
     "dirty_cells",
@@ -364,6 +372,7 @@ __all__ = [
     "tracked_of_documents",
     "traffic",
     "unfetched",
+    "untaken",
     "verdict_evidence",
     "verdicts",
     "was_handed_over",

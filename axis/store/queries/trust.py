@@ -1,12 +1,12 @@
 """Signatures: verdicts, what has to be checked, what has to be fetched, how much signatures matter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from axis.store import schema
+from axis.store import configuration, schema
 from axis.store.records import (
     CertificateRow,
     CheckDue,
@@ -21,6 +21,7 @@ from axis.store.records import (
 from axis.store.rows import Query, values_of
 
 ANY_SENDER = "*"
+MANUAL = "manual"  # why a package is looked at: somebody asked
 _TSA = "tsa"
 
 _verdict, _check, _need = schema.verdict.c, schema.check_due.c, schema.need.c
@@ -189,11 +190,21 @@ def has_check_due(conn: Connection, now: datetime) -> bool:
     return conn.execute(select(_check.package_id).where(_check.due_at <= now, free).limit(1)).first() is not None
 
 
-def recheck(conn: Connection, package_id: str, at: datetime, *, cause: str = "manual") -> None:
+def recheck(conn: Connection, package_id: str, at: datetime, *, cause: str = MANUAL) -> None:
     """Have a package's signatures looked at now, whatever was found before. A write unit."""
     conn.execute(delete(schema.check_due).where(_check.package_id == package_id))
     due = CheckDue(package_id=package_id, cause=cause, due_at=at, queued_at=at)
     conn.execute(schema.check_due.insert(), values_of(due))
+
+
+def ask_recheck(conn: Connection, package_ids: Sequence[str], actor: str, at: datetime) -> None:
+    """Somebody wants packages looked at again; who, and when, is in the record. A write unit.
+
+    Asking twice before it was done is asking once, recorded twice.
+    """
+    for package_id in package_ids:
+        recheck(conn, package_id, at)
+    configuration.record(conn, at, actor, "signatures_rechecked", {"package_ids": list(package_ids)})
 
 
 def has_need_due(conn: Connection, now: datetime, *, stamps: bool = False) -> bool:

@@ -5,15 +5,22 @@ Of organisations the records are `Organ`, `Alias` and `FormerName` of `axis.orga
 The other rooms build and read these; SQL stays in this room.
 """
 
-from axis.store.records.configuration import (
+from axis.store.records.accounts import (
     Account,
+    AccountOrgan,
+    LoginStep,
+    RecoveryCode,
+    Session,
+    SsoLogin,
+    Viewing,
+)
+from axis.store.records.configuration import (
     ApiAnswer,
     ApiToken,
     Credential,
     RegistrySync,
     RouteRule,
     Service,
-    Session,
     System,
     Upload,
     Webhook,
@@ -54,6 +61,7 @@ from axis.store.records.work import (
     JobRow,
     Leaf,
     MailNotice,
+    Maintenance,
     PartnerState,
     QueueRow,
     Reconciliation,
@@ -85,12 +93,14 @@ Row = (
     | SystemEvent
     | CourierBundle
     | BounceRow
+    | Viewing
     | Leaf
 )
 """What a hot write may insert."""
 
 __all__ = [
     "Account",
+    "AccountOrgan",
     "Act",
     "ActReceiver",
     "ActTarget",
@@ -114,13 +124,16 @@ __all__ = [
     "Hold",
     "JobRow",
     "Leaf",
+    "LoginStep",
     "MailNotice",
+    "Maintenance",
     "NeedRow",
     "Original",
     "Package",
     "PartnerState",
     "QueueRow",
     "Reconciliation",
+    "RecoveryCode",
     "RegistrySync",
     "Revocation",
     "RouteRule",
@@ -128,6 +141,7 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "SsoLogin",
     "StatusEvent",
     "System",
     "SystemEvent",
@@ -136,6 +150,7 @@ __all__ = [
     "Upload",
     "Verdict",
     "VerdictEvidence",
+    "Viewing",
     "Webhook",
     "holds",
 ]

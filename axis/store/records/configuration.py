@@ -131,28 +131,3 @@ class Webhook:
     last_words: str
     last_at: datetime | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A person's log-in to the console."""
-
-    account_id: str
-    username: str
-    password_hash: str
-    roles: str
-    enabled: bool
-    failures: int = 0
-    locked_until: datetime | None = None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A console session; the cookie holds the token whose digest this is."""
-
-    token_sha256: str
-    account_id: str
-    csrf_token: str
-    created_at: datetime
-    expires_at: datetime

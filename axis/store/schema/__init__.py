@@ -8,9 +8,17 @@ What changes and what does not: package, attachment, audit and leaf rows are onl
 state; queue rows come and go.
 """
 
+from axis.store.schema.accounts import (
+    account,
+    account_organ,
+    login_step,
+    recovery_code,
+    session,
+    sso_login,
+    viewing,
+)
 from axis.store.schema.base import EPOCH, MICROSECOND, UtcMicros, from_micros, metadata, to_micros
 from axis.store.schema.configuration import (
-    account,
     api_answer,
     api_token,
     config_version,
@@ -22,7 +30,6 @@ from axis.store.schema.configuration import (
     route,
     route_row,
     route_rule,
-    session,
     system,
     system_organ,
     upload,
@@ -66,6 +73,7 @@ from axis.store.schema.work import (
     kpi_dirty,
     leaf,
     mail_notice,
+    maintenance,
     partner,
     queue,
     reconciliation,
@@ -78,6 +86,7 @@ __all__ = [
     "MICROSECOND",
     "UtcMicros",
     "account",
+    "account_organ",
     "act",
     "act_receiver",
     "act_target",
@@ -106,7 +115,9 @@ __all__ = [
     "kpi",
     "kpi_dirty",
     "leaf",
+    "login_step",
     "mail_notice",
+    "maintenance",
     "metadata",
     "need",
     "organ",
@@ -117,6 +128,7 @@ __all__ = [
     "partner",
     "queue",
     "reconciliation",
+    "recovery_code",
     "registry_sync",
     "revocation",
     "route",
@@ -124,6 +136,7 @@ __all__ = [
     "route_rule",
     "session",
     "signature_policy",
+    "sso_login",
     "status_event",
     "system",
     "system_event",
@@ -134,5 +147,6 @@ __all__ = [
     "upload",
     "verdict",
     "verdict_evidence",
+    "viewing",
     "webhook",
 ]

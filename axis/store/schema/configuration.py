@@ -217,26 +217,3 @@ route_rule = Table(
     UniqueConstraint("prefix", "valid_from"),
     CheckConstraint("valid_until > valid_from", name="validity"),
 )
-
-account = Table(
-    "account",
-    metadata,
-    Column("account_id", String(26), primary_key=True),
-    Column("username", String(64), nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),  # argon2id
-    Column("roles", Text, nullable=False),  # words of terms.Role, joined by a space
-    Column("enabled", Boolean, nullable=False),
-    Column("failures", Integer, nullable=False, server_default="0"),  # wrong passwords since the last right one
-    Column("locked_until", UtcMicros),
-    Column("created_at", UtcMicros, nullable=False),
-)
-
-session = Table(
-    "session",
-    metadata,
-    Column("token_sha256", String(64), primary_key=True),  # the cookie's value is not stored
-    Column("account_id", String(26), ForeignKey("account.account_id"), nullable=False, index=True),
-    Column("csrf_token", String(64), nullable=False),
-    Column("created_at", UtcMicros, nullable=False),
-    Column("expires_at", UtcMicros, nullable=False),
-)

@@ -9,6 +9,7 @@ from axis.store.records import DocumentChange
 from axis.terms import ActEffect, ActKind, TransportState
 from axis.web.console import words
 from axis.web.console.failures import failure
+from axis.web.console.language import _
 from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier
 from axis.web.console.receivers import travel_words
@@ -71,10 +72,10 @@ def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> Ac
     waiting = words.waiting_answers(act.kind, view.waiting)
     shown = [one for one in view.answers if waiting or one.answer.answer is not None]
     counts = (
-        (view.agreed, "đồng ý"),
-        (view.declined, "không đồng ý"),
-        (view.withdrawn, "không cần trả lời"),
-        (waiting, "chưa trả lời"),
+        (view.agreed, _("đồng ý")),
+        (view.declined, _("không đồng ý")),
+        (view.withdrawn, _("không cần trả lời")),
+        (waiting, _("chưa trả lời")),
     )
     return ActBox(
         anchor=f"a-{act.act_id}",
@@ -86,13 +87,13 @@ def act_box(view: ActView, carriers: Mapping[str, Carrier], now: datetime) -> Ac
         hidden_answers=view.agreed + view.declined + view.withdrawn + waiting - len(shown),
         remark=_remark(view),
         changes=tuple(_change(one) for one in view.changes),
-        brings=related("Được thay bằng", view.brings, now) if view.brings else None,
+        brings=related(_("Được thay bằng"), view.brings, now) if view.brings else None,
         carrier=carriers.get(act.package_id),
     )
 
 
 def _change(change: DocumentChange) -> Change:
-    name = words.FIELD.get(change.field, change.field)
+    name = words.field(change.field)
     before, after = (_said(change.field, text) for text in (change.before, change.after))
     return Change(name=name, before=before, after=after)
 
@@ -103,15 +104,15 @@ def _said(field: str, text: str | None) -> str:
         return ""
     if field == "priority":
         look = words.urgency(int(text)) if text in words.URGENCY_NUMBERS else None
-        return look.word if look else words.ORDINARY
+        return look.word if look else _(words.ORDINARY)
     return day(text.replace("/", "-")) if field in ("due_date", "promulgation_date") else text
 
 
 def _remark(view: ActView) -> str:
     if view.came_first:
-        return "Đến trước văn bản này; không có gì bị rút lại, nơi nhận tự xem xét."
+        return _("Đến trước văn bản này; không có gì bị rút lại, nơi nhận tự xem xét.")
     if view.effect is ActEffect.NOTHING and view.act.kind is not ActKind.RECALL_REQUEST:
-        return words.ACT_EFFECT[view.effect]
+        return _(words.ACT_EFFECT[view.effect])
     return ""
 
 
@@ -119,7 +120,7 @@ def related(word: str, other: Related, now: datetime) -> Link:
     """A link to another document, and what it is to this one."""
     return Link(
         word=word,
-        code=other.code or "Không số",
+        code=other.code or _("Không số"),
         href=f"/documents/{other.document_uid}",
         at=moment(other.received_at, now),
     )
@@ -130,12 +131,12 @@ def _answer(view: AnswerView, now: datetime) -> Answer:
     travel = view.travel if given.answer is None else None
     stuck = travel is not None and travel.consignment.state in _FAILED
     why = failure(travel.consignment.last_error) if travel is not None and stuck else None
-    look = words.ANSWER[given.answer] if given.answer else words.OPEN_ANSWER
+    look = words.said(words.ANSWER[given.answer] if given.answer else words.OPEN_ANSWER)
     return Answer(
         name=view.name or given.receiver_organ,
         code=given.receiver_organ,
         look=look,
-        way=travel_words(travel, now, taken="Bên nhận đã lấy") if travel else "",
+        way=travel_words(travel, now, taken=_("Bên nhận đã lấy")) if travel else "",
         error=why.words if why else "",
         at=moment(given.answered_at, now) if given.answered_at else None,
     )

@@ -1,18 +1,23 @@
 """The list of documents, and the page of one."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
 from aiohttp import web
 
-from axis.clock import Clock
 from axis.errors import Code, Malformed, NotFound
 from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_document
-from axis.store.store import Store
 from axis.store.views import ListQuery, list_documents
-from axis.terms import StatusCode
+from axis.terms import StatusCode, ViewKind
 from axis.text import plain
+from axis.web.console.desk import DeskCards
 from axis.web.console.listing import list_page, read_direction, read_key
-from axis.web.console.paper import paper_page
+from axis.web.console.paper import PaperPage, paper_page
+from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.watching import Looked, Watch
 
 _SEARCH_CHARACTERS = 200
 _ORGAN_CHARACTERS = 128
@@ -22,12 +27,14 @@ _CHOICES = frozenset({WAITING, ELSEWHERE, *StatusCode})
 class Documents:
     """The handlers."""
 
-    def __init__(self, store: Store, clock: Clock, sessions: Sessions, pages: Pages, *, rows: int) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, parts: ConsoleParts, sessions: Sessions, pages: Pages) -> None:
+        self._store = parts.store
+        self._clock = parts.clock
         self._sessions = sessions
         self._pages = pages
-        self._rows = rows
+        self._rows = parts.rules.page_rows
+        self._desk = DeskCards(parts.desk, parts.clock)
+        self._watch = Watch(parts.store, parts.clock)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """GET /."""
@@ -53,8 +60,24 @@ class Documents:
             raise Malformed(Code.BAD_REQUEST, "not a choice of receivers", at="only")
         after = plain(request.query.get("after", ""))[:_ORGAN_CHARACTERS] or None
         wanted = ReceiverPage(after=after, only=only, rows=self._rows)
+        await self._desk.opened(request, visitor, uid)
         detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document")
-        now = self._clock.now()
-        return await self._pages.page(request, "document.html", visitor, lambda: paper_page(detail, wanted, now))
+        desk, now = await self._desk.card(request, visitor, uid), self._clock.now()
+
+        def make() -> PaperPage:
+            return replace(paper_page(detail, wanted, now), desk=desk)
+
+        # Both at once: the record makes the page no slower.
+        page, _recorded = await asyncio.gather(
+            self._pages.page(request, "document.html", visitor, make),
+            self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
+        )
+        return page
+
+
+def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+    """The routes of the list and of a document's page."""
+    documents = Documents(parts, sessions, pages)
+    return (web.get("/", documents.list), web.get(f"/documents/{{uid:{ID}}}", documents.show))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from axis.errors import Code
 from axis.messages import SENTENCES
+from axis.web.console.language import _, current
 
 _FETCHED_BADLY = "the receiving system answered fail"
 
@@ -21,9 +22,10 @@ def failure(last_error: str | None) -> Failure | None:
     if not last_error:
         return None
     if last_error == _FETCHED_BADLY:
-        return Failure(words="Hệ thống của bên nhận báo lỗi khi xử lý gói tin.", technical=last_error)
+        return Failure(words=_("Hệ thống của bên nhận báo lỗi khi xử lý gói tin."), technical=last_error)
     word = last_error.split(":", 1)[0].split(" ", 1)[0]
     try:
-        return Failure(words=SENTENCES[Code(word)].what_vi, technical=last_error)
+        said = SENTENCES[Code(word)]
     except ValueError:
         return Failure(words=last_error)
+    return Failure(words=said.what_en if current() == "en" else said.what_vi, technical=last_error)

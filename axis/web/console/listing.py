@@ -7,17 +7,19 @@ from urllib.parse import urlencode
 
 from axis.errors import Code, Malformed
 from axis.store.schema import from_micros, to_micros
-from axis.store.views import Direction, DocumentLine, DocumentList, ListKey, ListQuery, Scope
+from axis.store.scopes import Scope
+from axis.store.views import Direction, DocumentLine, DocumentList, ListKey, ListQuery
 from axis.web.console import words
+from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.progress import Progress, progress
 from axis.web.console.words import Look
 
 _KEY = re.compile(r"([0-9]{1,16})-([0-9A-Z]{26})")
 _WORDS: dict[Direction, str] = {
-    Direction.ALL: "Tất cả",
-    Direction.SENT: "Văn bản đi",
-    Direction.RECEIVED: "Văn bản đến",
+    Direction.ALL: N_("Tất cả"),
+    Direction.SENT: N_("Văn bản đi"),
+    Direction.RECEIVED: N_("Văn bản đến"),
 }
 
 
@@ -97,7 +99,7 @@ def list_page(found: DocumentList, query: ListQuery, now: datetime) -> ListPage:
     on_first = query.older_than is None and query.newer_than is None
     return ListPage(
         tabs=tuple(
-            Tab(word=word, href=_href(direction, query.text), chosen=direction is query.direction)
+            Tab(word=_(word), href=_href(direction, query.text), chosen=direction is query.direction)
             for direction, word in _WORDS.items()
         ),
         direction=query.direction,
@@ -116,8 +118,8 @@ def _row(line: DocumentLine, now: datetime) -> Row:
     stand = progress(line.tallies, now)
     return Row(
         uid=document.document_uid,
-        code=document.code or "Không số",
-        subject=document.subject or "(không có trích yếu)",
+        code=document.code or _("Không số"),
+        subject=document.subject or _("(không có trích yếu)"),
         sender=line.sender_name or document.sender_name or document.from_organ,
         receivers=line.receiver_names[: stand.total],
         more_receivers=max(0, stand.total - len(line.receiver_names)),
@@ -131,30 +133,30 @@ def _row(line: DocumentLine, now: datetime) -> Row:
 
 
 def _empty(query: ListQuery, *, on_first: bool) -> Empty:
-    if query.scope is Scope.NOTHING:
+    if query.scope == Scope.NOTHING:
         return Empty(
-            title="Tài khoản chưa được gắn với cơ quan nào",
-            text="Văn bản của cơ quan sẽ hiện ở đây sau khi quản trị trục gắn tài khoản của bạn với cơ quan đó.",
+            title=_("Tài khoản chưa được gắn với cơ quan nào"),
+            text=_("Văn bản của cơ quan sẽ hiện ở đây sau khi quản trị trục gắn tài khoản của bạn với cơ quan đó."),
         )
     if query.text:
         return Empty(
-            title=f"Không có văn bản nào khớp với “{query.text}”",
-            text="Hãy thử ít từ hơn, hoặc tìm theo số và ký hiệu, trích yếu, tên hay mã cơ quan.",
+            title=_("Không có văn bản nào khớp với “{text}”", text=query.text),
+            text=_("Hãy thử ít từ hơn, hoặc tìm theo số và ký hiệu, trích yếu, tên hay mã cơ quan."),
             href=_href(query.direction, ""),
-            action="Bỏ tìm kiếm",
+            action=_("Bỏ tìm kiếm"),
         )
     if not on_first:
-        return Empty(title="Đã hết danh sách", text="", href=_href(query.direction, ""), action="Về trang đầu")
+        return Empty(title=_("Đã hết danh sách"), text="", href=_href(query.direction, ""), action=_("Về trang đầu"))
     if query.direction is not Direction.ALL:
         return Empty(
-            title="Chưa có văn bản nào theo chiều này",
-            text="Danh sách tự cập nhật khi có văn bản mới.",
+            title=_("Chưa có văn bản nào theo chiều này"),
+            text=_("Danh sách tự cập nhật khi có văn bản mới."),
             href=_href(Direction.ALL, ""),
-            action="Xem tất cả",
+            action=_("Xem tất cả"),
         )
     return Empty(
-        title="Chưa có văn bản nào",
-        text="Văn bản hiện ở đây ngay khi một hệ thống kết nối gửi lên trục. Danh sách tự cập nhật.",
+        title=_("Chưa có văn bản nào"),
+        text=_("Văn bản hiện ở đây ngay khi một hệ thống kết nối gửi lên trục. Danh sách tự cập nhật."),
     )
 
 

@@ -5,6 +5,7 @@ wait get the same words after the same time.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -13,25 +14,27 @@ from aiohttp import web
 from axis.clock import Clock
 from axis.errors import NotAllowed
 from axis.settings import Console
-from axis.store import accounts
+from axis.store import sessions
 from axis.store.accounts import Pause
 from axis.store.records import Account
 from axis.store.store import Store
 from axis.text import plain
+from axis.web.console.addresses import local_path
+from axis.web.console.language import N_, _
+from axis.web.console.parts import ConsoleParts
 from axis.web.console.passwords import Passwords
 from axis.web.console.render import Pages
 from axis.web.console.sessions import CSRF_FIELD, Sessions, check_csrf, new_token, read_form
 
 log = structlog.get_logger(__name__)
 
-REFUSAL_S: Final = 0.5  # a refusal takes at least this long, whatever it was that was wrong
 _USERNAME_CHARACTERS = 64
 
-_WRONG = (
+_WRONG: Final = N_(
     "Tên đăng nhập hoặc mật khẩu không đúng, hoặc tài khoản đang tạm khóa vì nhập sai nhiều lần. "
     "Hãy kiểm tra rồi thử lại sau ít phút."
 )
-_STALE = "Trang đăng nhập đã mở quá lâu, hoặc trình duyệt không nhận cookie. Hãy thử lại."
+_STALE: Final = N_("Trang đăng nhập đã mở quá lâu, hoặc trình duyệt không nhận cookie. Hãy thử lại.")
 
 
 class Login:
@@ -52,7 +55,7 @@ class Login:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         name, now = plain(username), self._clock.now()
-        account = await self._store.write(lambda conn: accounts.begin_login(conn, name, self._pause, now))
+        account = await self._store.write(lambda conn: sessions.begin_login(conn, name, self._pause, now))
         if await self._passwords.check(account.password_hash if account else None, password) and account:
             return account
         log.warning("login_refused", account_id=account.account_id if account else None)
@@ -86,7 +89,7 @@ class LoginPages:
         if account is None:
             return self._form(request, next_path=next_path, username=username, problem=_WRONG)
         response = web.HTTPSeeOther(local_path(next_path))
-        await self._sessions.open(response, account)
+        await self._sessions.open(request, response, account)
         log.info("logged_in", account_id=account.account_id)
         raise response
 
@@ -111,13 +114,14 @@ class LoginPages:
             token=token,
             next_path=local_path(next_path),
             username=username[:_USERNAME_CHARACTERS],
-            problem=problem,
+            problem=_(problem) if problem else "",
         )
         self._sessions.set_cookie(response, self._sessions.login_cookie, token)
         return response
 
 
-def local_path(text: str) -> str:
-    """The path on this node that a log-in leads back to; anything that could lead elsewhere becomes the first page."""
-    harmless = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
-    return text if harmless else "/"
+def login_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+    """The routes of log-in and log-out."""
+    login = Login(parts.store, parts.clock, parts.rules, refusal_s=parts.refusal_s)
+    forms = LoginPages(login, sessions, pages)
+    return (web.get("/login", forms.show), web.post("/login", forms.log_in), web.post("/logout", forms.log_out))

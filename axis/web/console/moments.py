@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from axis.clock import to_local
+from axis.web.console.language import _, current, grouped
 
 _KB = 1024
 
@@ -12,7 +13,7 @@ _KB = 1024
 class Moment:
     """A point in time in three forms."""
 
-    short: str  # "10:42 hôm nay"
+    short: str  # "10:42 hôm nay", "today 10:42"
     exact: str  # "27/11/2025 10:42:05"
     iso: str  # for machines
 
@@ -21,9 +22,9 @@ def moment(at: datetime, now: datetime) -> Moment:
     """The point in time `at`, as it is said at `now`."""
     local, today = to_local(at), to_local(now).date()
     if local.date() == today:
-        short = f"{local:%H:%M} hôm nay"
+        short = _("{time} hôm nay", time=f"{local:%H:%M}")
     elif local.date() == today - timedelta(days=1):
-        short = f"hôm qua {local:%H:%M}"
+        short = _("hôm qua {time}", time=f"{local:%H:%M}")
     else:
         short = f"{local:%d/%m/%Y %H:%M}"
     return Moment(short=short, exact=f"{local:%d/%m/%Y %H:%M:%S}", iso=local.isoformat(timespec="seconds"))
@@ -38,8 +39,8 @@ def day(text: str | None) -> str:
 
 
 def number(value: int) -> str:
-    """A whole number with Vietnamese thousands."""
-    return f"{value:,}".replace(",", ".")
+    """A whole number with the thousands of the page's language."""
+    return grouped(value)
 
 
 def size(size_bytes: int) -> str:
@@ -56,4 +57,5 @@ def size(size_bytes: int) -> str:
 
 def _decimal(value: float, unit: str) -> str:
     text = f"{value:.1f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004 - one decimal only where it tells something
-    return f"{text.removesuffix('.0').replace('.', ',')}\u00a0{unit}"
+    text = text.removesuffix(".0")
+    return f"{text if current() == 'en' else text.replace('.', ',')}\u00a0{unit}"

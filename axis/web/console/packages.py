@@ -10,6 +10,7 @@ from typing import Final
 from axis.store.document_view import PackageView
 from axis.store.records import Attachment
 from axis.web.console import words
+from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment, size
 from axis.web.console.words import Look
 
@@ -24,18 +25,18 @@ _KINDS: Final = {
     f"{_OFFICE}.wordprocessingml.document": "Word",
     f"{_OFFICE}.spreadsheetml.sheet": "Excel",
     f"{_OFFICE}.presentationml.presentation": "PowerPoint",
-    "image/gif": "Ảnh GIF",
-    "image/jpeg": "Ảnh JPEG",
-    "image/png": "Ảnh PNG",
-    "image/tiff": "Ảnh TIFF",
+    "image/gif": N_("Ảnh GIF"),
+    "image/jpeg": N_("Ảnh JPEG"),
+    "image/png": N_("Ảnh PNG"),
+    "image/tiff": N_("Ảnh TIFF"),
     "application/gzip": "GZIP",
     "application/rtf": "RTF",
-    "application/vnd.ms-outlook": "Thư Outlook",
+    "application/vnd.ms-outlook": N_("Thư Outlook"),
     "application/vnd.rar": "RAR",
     "application/xml": "XML",
     "text/html": "HTML",
-    "text/plain": "Văn bản thuần",
-    "application/octet-stream": "Tệp nhị phân",
+    "text/plain": N_("Văn bản thuần"),
+    "application/octet-stream": N_("Tệp nhị phân"),
 }
 
 
@@ -107,7 +108,7 @@ def _file(base: str, file: Attachment, verdict: Look | None) -> File:
         name=file.name,
         size=size(file.size_bytes),
         media_type=file.media_type,
-        kind=_KINDS.get(file.media_type, file.media_type),
+        kind=_(_KINDS[file.media_type]) if file.media_type in _KINDS else file.media_type,
         digest=_digest(file.sha256_hex),
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,

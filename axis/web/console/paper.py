@@ -9,6 +9,8 @@ from axis.store.records import Document
 from axis.terms import BusinessType, DocumentState
 from axis.web.console import words
 from axis.web.console.acts import ActBox, Link, act_box, related
+from axis.web.console.deskwork import DeskCard
+from axis.web.console.language import _
 from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier, carrier
 from axis.web.console.progress import Count, Progress, progress
@@ -62,6 +64,7 @@ class PaperPage:
     state: Look | None  # of the document as a whole; none while it is in force
     verdict: Look | None
     trail: SignatureTrail
+    desk: DeskCard | None = None  # what a clerk may do with it
 
 
 def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> PaperPage:
@@ -82,15 +85,15 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
     alone = stand.single and len(detail.receivers) == 1
     return PaperPage(
         uid=document.document_uid,
-        code=document.code or "Không số",
-        subject=document.subject or "(không có trích yếu)",
+        code=document.code or _("Không số"),
+        subject=document.subject or _("(không có trích yếu)"),
         sender=detail.sender_name or document.sender_name or document.from_organ,
         sender_code=document.from_organ,
         received=moment(document.received_at, now),
         urgency=words.urgency(document.urgency),
         business=None if document.business_type == BusinessType.NEW else words.business(document.business_type),
         facts=_facts(detail),
-        flags=tuple(words.FLAG.get(flag, flag) for flag in document.flags.split()),
+        flags=tuple(words.flag(flag) for flag in document.flags.split()),
         related=_related(detail, now),
         progress=stand,
         filters=_filters(document.document_uid, stand, page),
@@ -101,7 +104,7 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
         carrier=carriers.get(document.package_id),
         acts=tuple(act_box(view, carriers, now) for view in detail.acts),
         identifiers=_identifiers(document),
-        state=None if document.state is DocumentState.OPEN else words.DOCUMENT_STATE[document.state],
+        state=None if document.state is DocumentState.OPEN else words.said(words.DOCUMENT_STATE[document.state]),
         verdict=words.verdict(document.verdict),
         trail=trail,
     )
@@ -111,43 +114,43 @@ def _facts(detail: DocumentDetail) -> tuple[Fact, ...]:
     """What the head tells, leaving out what the package does not say."""
     document, now = detail.document, detail.sender_name_now
     facts = (
-        Fact(name="Nơi gửi nay là", value=now if now and now != detail.sender_name else ""),
-        Fact(name="Loại văn bản", value=document.type_name or ""),
-        Fact(name="Ngày ban hành", value=day(document.promulgation_date)),
-        Fact(name="Hạn xử lý", value=day(document.due_date)),
-        Fact(name="Lần ban hành", value=str(document.edition) if document.edition > 1 else ""),
+        Fact(name=_("Nơi gửi nay là"), value=now if now and now != detail.sender_name else ""),
+        Fact(name=_("Loại văn bản"), value=document.type_name or ""),
+        Fact(name=_("Ngày ban hành"), value=day(document.promulgation_date)),
+        Fact(name=_("Hạn xử lý"), value=day(document.due_date)),
+        Fact(name=_("Lần ban hành"), value=str(document.edition) if document.edition > 1 else ""),
     )
     return tuple(fact for fact in facts if fact.value)
 
 
 def _identifiers(document: Document) -> tuple[Fact, ...]:
     return (
-        Fact(name="Mã định danh văn bản", value=document.document_id, copied=True),
-        Fact(name="Mã văn bản trên trục", value=document.document_uid, copied=True),
-        Fact(name="Mã gói tin", value=document.package_id, copied=True),
-        Fact(name="Mã cơ quan gửi", value=document.from_organ, copied=True),
-        Fact(name="Nguồn", value=f"{words.ORIGIN[document.origin]}: {document.source_system}"),
+        Fact(name=_("Mã định danh văn bản"), value=document.document_id, copied=True),
+        Fact(name=_("Mã văn bản trên trục"), value=document.document_uid, copied=True),
+        Fact(name=_("Mã gói tin"), value=document.package_id, copied=True),
+        Fact(name=_("Mã cơ quan gửi"), value=document.from_organ, copied=True),
+        Fact(name=_("Nguồn"), value=f"{_(words.ORIGIN[document.origin])}: {document.source_system}"),
     )
 
 
 def _related(detail: DocumentDetail, now: datetime) -> tuple[Link, ...]:
     mine = detail.document.edition
     editions = (
-        related("Bản trước" if other.edition < mine else "Bản thay thế", other, now) for other in detail.editions
+        related(_("Bản trước") if other.edition < mine else _("Bản thay thế"), other, now) for other in detail.editions
     )
     # Newest first; an edition of its own is among the others already.
     successors = {view.brings.document_uid: view.brings for view in detail.acts if view.brings}
     for known in detail.editions:
         successors.pop(known.document_uid, None)
-    by = (related("Được thay thế bằng", other, now) for other in successors.values())
-    return (*by, *(related("Thay thế văn bản", other, now) for other in detail.replaces), *editions)
+    by = (related(_("Được thay thế bằng"), other, now) for other in successors.values())
+    return (*by, *(related(_("Thay thế văn bản"), other, now) for other in detail.replaces), *editions)
 
 
 def _filters(uid: str, stand: Progress, page: ReceiverPage) -> tuple[Filter, ...]:
     """The counts as choices; a single receiver needs none."""
     counts = list(stand.counts) if stand.total > 1 else []
     if stand.elsewhere:
-        counts.append(Count(look=words.OTHER_AXIS, number=number(stand.elsewhere), only=ELSEWHERE))
+        counts.append(Count(look=words.said(words.OTHER_AXIS), number=number(stand.elsewhere), only=ELSEWHERE))
     return tuple(
         Filter(count=count, href=_href(uid, only=count.only), chosen=count.only == page.only) for count in counts
     )

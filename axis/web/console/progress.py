@@ -8,6 +8,7 @@ from typing import Literal
 from axis.store.views import Tally
 from axis.terms import Place, StatusCode, TransportState
 from axis.web.console import words
+from axis.web.console.language import _
 from axis.web.console.moments import number
 from axis.web.console.words import Look, Transport
 
@@ -73,9 +74,9 @@ def steps(status_code: str | None) -> tuple[Step, ...]:
     reached = 1 if refused else next((i for i, code in enumerate(words.STEPS) if code == status_code), -1)
     found = []
     for index, code in enumerate(words.STEPS):
-        look = words.STATUS[code]
+        look = words.status(code)
         if index == reached and refused:
-            look = words.STATUS[StatusCode.REFUSED]
+            look = words.status(StatusCode.REFUSED)
             found.append(Step(word=look.word, state="refused", tone=look.tone))
         elif index <= reached:
             found.append(Step(word=look.word, state="now" if index == reached else "past", tone=look.tone))
@@ -94,8 +95,8 @@ def progress(tallies: Sequence[Tally], now: datetime) -> Progress:
     return Progress(
         total=total,
         accepted=accepted,
-        text=f"{number(accepted)}/{number(total)} đã tiếp nhận",
-        look=_look(single, now) if single else Look(word="Chưa có nơi nhận", tone="grey", icon="clock"),
+        text=_("{accepted}/{total} đã tiếp nhận", accepted=number(accepted), total=number(total)),
+        look=_look(single, now) if single else Look(word=_("Chưa có nơi nhận"), tone="grey", icon="clock"),
         steps=steps(single.status_code if single else None),
         bar=_bar(counted),
         remarks=_remarks(counted),
@@ -126,11 +127,11 @@ def _remarks(tallies: Sequence[Tally]) -> tuple[Count, ...]:
     """Refusals, and packages that do not get through."""
     found = []
     if refused := _with_status(tallies, StatusCode.REFUSED):
-        found.append(Count(look=words.STATUS[StatusCode.REFUSED], number=number(refused), only=StatusCode.REFUSED))
+        found.append(Count(look=words.status(StatusCode.REFUSED), number=number(refused), only=StatusCode.REFUSED))
     for state in _PROBLEMS:
         stuck = sum(tally.receivers for tally in tallies if tally.status_code is None and tally.state is state)
         if stuck:
-            found.append(Count(look=words.TRANSPORT[state], number=number(stuck), only=None))
+            found.append(Count(look=words.said(words.TRANSPORT[state]), number=number(stuck), only=None))
     return tuple(found)
 
 
@@ -144,6 +145,6 @@ def _counts(tallies: Sequence[Tally]) -> tuple[Count, ...]:
     found = [Count(look=words.status(code), number=number(_with_status(tallies, code)), only=code) for code in codes]
     silent = sum(tally.receivers for tally in tallies if tally.status_code is None)
     if silent:
-        waiting = Look(word="Chưa có trạng thái", tone="grey", icon="clock")
+        waiting = Look(word=_("Chưa có trạng thái"), tone="grey", icon="clock")
         found.append(Count(look=waiting, number=number(silent), only="waiting"))
     return tuple(found)

@@ -9,7 +9,8 @@ from axis.store.travel_view import Travel
 from axis.terms import DeliveryState, Origin, Place, TransportState
 from axis.web.console import words
 from axis.web.console.failures import failure
-from axis.web.console.moments import Moment, moment, number
+from axis.web.console.language import _, n_
+from axis.web.console.moments import Moment, moment
 from axis.web.console.progress import Step, steps
 from axis.web.console.words import Look, Transport
 
@@ -62,7 +63,7 @@ def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded:
         code=delivery.receiver_organ,
         note=_note(view),
         look=words.situation(delivery.status_code, _way(delivery.place, first), now),
-        closed=None if delivery.state is DeliveryState.OPEN else words.DELIVERY_STATE[delivery.state],
+        closed=None if delivery.state is DeliveryState.OPEN else words.said(words.DELIVERY_STATE[delivery.state]),
         since=moment(since, now) if since else None,
         steps=steps(delivery.status_code),
         entries=_timeline(document, view, now),
@@ -76,7 +77,7 @@ def travel_words(travel: Travel, now: datetime, *, taken: str) -> str:
     if travel.consignment.state is TransportState.ACKNOWLEDGED:
         return taken
     if travel.held_at(now):
-        return words.HELD.word
+        return _(words.HELD.word)
     return words.transport(_way(travel.consignment.place, travel), now).word
 
 
@@ -95,12 +96,13 @@ def _reached(travel: Travel) -> datetime:
 
 def _note(view: ReceiverView) -> str | None:
     """Why it gets what names another, and what it is called today."""
-    passed = [f"Chuyển tiếp từ {view.forwarded_by}"] if view.forwarded_by else []
+    passed = [_("Chuyển tiếp từ {organ}", organ=view.forwarded_by)] if view.forwarded_by else []
     if view.forwarded_to:
-        passed.append(f"Đã chuyển tiếp cho {', '.join(view.forwarded_to)}")
+        passed.append(_("Đã chuyển tiếp cho {organs}", organs=", ".join(view.forwarded_to)))
     if view.delivery.returned_at is not None:
-        passed.append("Đã trả lại: " + (view.delivery.return_reason or "gửi không đúng nơi nhận").rstrip("."))
-    renamed = f"Nay là {view.name_now}" if view.name_now != view.name else None
+        reason = (view.delivery.return_reason or _("gửi không đúng nơi nhận")).rstrip(".")
+        passed.append(_("Đã trả lại: {reason}", reason=reason))
+    renamed = _("Nay là {name}", name=view.name_now) if view.name_now != view.name else None
     return ". ".join(filter(None, (_addressed_otherwise(view), renamed, *passed))) or None
 
 
@@ -109,13 +111,13 @@ def _addressed_otherwise(view: ReceiverView) -> str | None:
     if delivery.addressed_as == delivery.receiver_organ:
         return None
     if named is not None and named.closed and named.organ_id != delivery.receiver_organ:
-        return f"Nhận thay {named.name} ({delivery.addressed_as}), cơ quan đã ngừng hoạt động"
-    return f"Văn bản ghi nơi nhận là {delivery.addressed_as}"
+        return _("Nhận thay {name} ({code}), cơ quan đã ngừng hoạt động", name=named.name, code=delivery.addressed_as)
+    return _("Văn bản ghi nơi nhận là {code}", code=delivery.addressed_as)
 
 
 def _timeline(document: Document, view: ReceiverView, now: datetime) -> tuple[Entry, ...]:
     """What happened, oldest first; what is so now stands last."""
-    begun = Look(word="Trục đã nhận", tone="grey", icon="inbox")
+    begun = Look(word=_("Trục đã nhận"), tone="grey", icon="inbox")
     dated: list[tuple[datetime, Entry]] = [
         (document.received_at, Entry(at=moment(document.received_at, now), look=begun, title=_received(document)))
     ]
@@ -125,8 +127,8 @@ def _timeline(document: Document, view: ReceiverView, now: datetime) -> tuple[En
         if travel.consignment.state in _OPEN:
             open_ends.append(_open(travel, now))
     if not view.travels and view.delivery.place is Place.ELSEWHERE:
-        title = "Trục khác chuyển văn bản cho nơi nhận này; trục này không có thông tin"
-        open_ends.append(Entry(at=None, look=words.OTHER_AXIS, title=title))
+        title = _("Trục khác chuyển văn bản cho nơi nhận này; trục này không có thông tin")
+        open_ends.append(Entry(at=None, look=words.said(words.OTHER_AXIS), title=title))
     dated += [(one.event.received_at, _status(one, now)) for one in view.events]
     dated += _closed(view.delivery, now)
     dated.sort(key=lambda pair: pair[0])  # stable: of one moment, in the order of the way
@@ -137,34 +139,38 @@ def _closed(delivery: Delivery, now: datetime) -> list[tuple[datetime, Entry]]:
     """What the sender, or the receiver's answer to the sender, made of the delivery; the latest of it is kept."""
     if delivery.state_at is None:
         return []
-    look = words.DELIVERY_STATE[delivery.state]
-    title = "Có hiệu lực trở lại" if delivery.state is DeliveryState.OPEN else look.word
+    look = words.said(words.DELIVERY_STATE[delivery.state])
+    title = _("Có hiệu lực trở lại") if delivery.state is DeliveryState.OPEN else look.word
     return [(delivery.state_at, Entry(at=moment(delivery.state_at, now), look=look, title=title))]
 
 
 def _received(document: Document) -> str:
     if document.origin is Origin.UPLINK:
-        return "Trục nhận văn bản từ trục liên thông khác"
-    return "Trục nhận văn bản từ hệ thống của bên gửi"
+        return _("Trục nhận văn bản từ trục liên thông khác")
+    return _("Trục nhận văn bản từ hệ thống của bên gửi")
 
 
 def _hops(travel: Travel, now: datetime) -> list[tuple[datetime, Entry]]:
     """When a package was handed over and when that was confirmed."""
     gone = travel.consignment
     up = gone.place is Place.UPLINK
-    what = f"Gói tin {words.business(travel.business_type).lower()}: " if travel.business_type in (1, 2) else ""
+    what = ""
+    if travel.business_type in (1, 2):
+        what = _("Gói tin {business}: ", business=words.business(travel.business_type).lower())
     hops = []
     if gone.handed_over_at is not None:
-        to = "lên trục quốc gia" if up else "cho hệ thống của bên nhận"
-        look = words.TRANSPORT[TransportState.HANDED_OVER]
-        notes = (f"Đã lấy {number(gone.fetched)} lần",) if gone.fetched > 1 else ()
-        title = f"{what}Đã chuyển {to}, chờ xác nhận"
+        there = _("Đã chuyển cho hệ thống của bên nhận, chờ xác nhận")
+        title = what + (_("Đã chuyển lên trục quốc gia, chờ xác nhận") if up else there)
+        look = words.said(words.TRANSPORT[TransportState.HANDED_OVER])
+        notes = (n_("Đã lấy {n} lần", gone.fetched),) if gone.fetched > 1 else ()
         hops.append(
             (gone.handed_over_at, Entry(at=moment(gone.handed_over_at, now), look=look, title=title, notes=notes))
         )
     if gone.acknowledged_at is not None:
-        by = "Trục quốc gia xác nhận bên nhận đã lấy gói tin" if up else "Hệ thống của bên nhận xác nhận đã lấy gói tin"
-        look = words.TRANSPORT[TransportState.ACKNOWLEDGED]
+        by = _("Trục quốc gia xác nhận bên nhận đã lấy gói tin")
+        if not up:
+            by = _("Hệ thống của bên nhận xác nhận đã lấy gói tin")
+        look = words.said(words.TRANSPORT[TransportState.ACKNOWLEDGED])
         hops.append((gone.acknowledged_at, Entry(at=moment(gone.acknowledged_at, now), look=look, title=f"{what}{by}")))
     return hops
 
@@ -173,27 +179,28 @@ def _open(travel: Travel, now: datetime) -> Entry:
     """A package that is not on its way, and why."""
     gone = travel.consignment
     if (hold := travel.held_at(now)) is not None:
-        return Entry(at=None, look=words.HELD, title=words.HELD.word, text=hold.reason)
+        held = words.said(words.HELD)
+        return Entry(at=None, look=held, title=held.word, text=hold.reason)
     look = words.transport(_way(gone.place, travel), now)
     title = look.word
     if gone.state is TransportState.QUEUED and gone.place is Place.LOCAL:
-        title = "Chờ hệ thống của bên nhận đến lấy gói tin"
+        title = _("Chờ hệ thống của bên nhận đến lấy gói tin")
     why = failure(gone.last_error) if gone.state in _FAILED else None
-    notes = [f"Chi tiết kỹ thuật: {why.technical}"] if why and why.technical else []
+    notes = [_("Chi tiết kỹ thuật: {detail}", detail=why.technical)] if why and why.technical else []
     if gone.state is TransportState.DEAD:
-        notes.append("Trục không tự thử nữa: bên gửi gửi lại văn bản, hoặc người vận hành cho chuyển lại.")
+        notes.append(_("Trục không tự thử nữa: bên gửi gửi lại văn bản, hoặc người vận hành cho chuyển lại."))
     return Entry(at=None, look=look, title=title, text=why.words if why else "", notes=tuple(notes))
 
 
 def _status(view: EventView, now: datetime) -> Entry:
     event = view.event
     look = words.status(event.status_code)
-    notes = [words.EFFECT[event.effect]] if event.effect in words.EFFECT else []
+    notes = [_(words.EFFECT[event.effect])] if event.effect in words.EFFECT else []
     if event.reported_at:
-        notes.append(f"Giờ ghi trong trạng thái: {event.reported_at}")
+        notes.append(_("Giờ ghi trong trạng thái: {time}", time=event.reported_at))
     if view.travel is not None:
-        way = travel_words(view.travel, now, taken="Hệ thống của bên gửi đã lấy")
-        notes.append(f"Chuyển về bên gửi: {way[:1].lower()}{way[1:]}")
+        way = travel_words(view.travel, now, taken=_("Hệ thống của bên gửi đã lấy"))
+        notes.append(_("Chuyển về bên gửi: {way}", way=f"{way[:1].lower()}{way[1:]}"))
     return Entry(
         at=moment(event.received_at, now),
         look=look,

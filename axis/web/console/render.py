@@ -19,9 +19,11 @@ from jinja2 import PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from axis.errors import Code
-from axis.messages import SENTENCES
+from axis.messages import SENTENCES, Language
 from axis.text import plain
 from axis.web.console import moments
+from axis.web.console.language import N_, NAMES, _, current, english, n_
+from axis.web.console.navigation import Place, places
 from axis.web.console.sessions import VISITOR, Visitor
 from axis.web.middleware import ErrorNotice
 
@@ -33,12 +35,13 @@ STATIC: Final = {
 _FOREVER = "public, max-age=31536000, immutable"
 
 _TITLES: Final = {
-    400: "Yêu cầu không đọc được",
-    403: "Không được phép",
-    404: "Không tìm thấy",
-    413: "Nội dung quá lớn",
-    503: "Trục đang bận",
+    400: N_("Yêu cầu không đọc được"),
+    403: N_("Không được phép"),
+    404: N_("Không tìm thấy"),
+    413: N_("Nội dung quá lớn"),
+    503: N_("Trục đang bận"),
 }
+_OTHERWISE: Final = N_("Không thực hiện được")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,10 @@ class Shell:
 
     node_name: str
     visitor: Visitor | None
+    language: Language
+    others: tuple[tuple[Language, str], ...]  # the languages to switch to, each by its own name
+    places: tuple[Place, ...]  # where the head leads
+    here: str  # the address of this page, to come back to
 
 
 class Pages:
@@ -66,6 +73,9 @@ class Pages:
         )
         environment.filters["number"] = moments.number
         environment.globals["static"] = self._static.url
+        environment.globals["_"] = _
+        environment.globals["n_"] = n_
+        english()  # read now, and not while a page is made
         for template in environment.list_templates():
             environment.get_template(template)  # compiled now: the first visitor need not wait for it
 
@@ -98,10 +108,12 @@ class Pages:
         """The page of an error: what happened, what to do, and below the code and the id for the operator."""
         said = SENTENCES[notice.code]
         what, action = said.what_vi, said.action_vi
+        if current() == "en":
+            what, action = said.what_en, said.action_en
         if notice.code is Code.NOT_FOUND:
-            what = "Không có trang hay văn bản nào ở địa chỉ này, hoặc tài khoản của bạn không được xem."
-            action = "Hãy kiểm tra lại địa chỉ, hoặc tìm văn bản trong danh sách."
-        title = _TITLES.get(notice.status, "Không thực hiện được")
+            what = _("Không có trang hay văn bản nào ở địa chỉ này, hoặc tài khoản của bạn không được xem.")
+            action = _("Hãy kiểm tra lại địa chỉ, hoặc tìm văn bản trong danh sách.")
+        title = _(_TITLES.get(notice.status, _OTHERWISE))
         return self.answer(
             request, "error.html", status=notice.status, title=title, what=what, action=action, notice=notice
         )
@@ -111,7 +123,15 @@ class Pages:
         return self._static.answer(request.match_info["name"])
 
     def _text(self, request: web.Request, name: str, visitor: Visitor | None, values: dict[str, Any]) -> str:
-        shell = Shell(node_name=self._node_name, visitor=visitor)
+        language = current()
+        shell = Shell(
+            node_name=self._node_name,
+            visitor=visitor,
+            language=language,
+            others=tuple((code, name) for code, name in NAMES.items() if code != language),
+            places=places(visitor.roles, request.path) if visitor else (),
+            here=request.path_qs if request.method == hdrs.METH_GET else "/",
+        )
         return aiohttp_jinja2.render_string(name, request, {"shell": shell, **values})
 
 

@@ -15,25 +15,33 @@ from urllib.parse import urlencode
 from aiohttp import hdrs, web
 
 from axis.clock import Clock
-from axis.errors import Code, NotAllowed
+from axis.errors import Code, NotAllowed, NotFound
 from axis.ids import new_id
 from axis.settings import Console
-from axis.store import accounts
+from axis.store import sessions
 from axis.store.records import Account, Audit, Session
+from axis.store.scopes import Scope, organs_below
+from axis.store.sessions import Found
 from axis.store.store import Store
-from axis.store.views import Scope
 from axis.terms import Role
+from axis.text import plain
+from axis.web.console.language import N_, _
+from axis.web.middleware import address_of
 
 LIVE_HEADER: Final = "X-Live"  # on requests that the page's script makes by itself
 CSRF_FIELD: Final = "csrf"
 _TOKEN_BYTES = 32
 _EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end before that is written down
+_BROWSER_CHARACTERS = 300
+_KEPT = 500  # accounts whose organisations are kept in mind
 _ROLE_WORDS: Final = {
-    Role.ADMINISTRATOR: "Quản trị",
-    Role.OPERATOR: "Vận hành",
-    Role.AUDITOR: "Kiểm tra",
-    Role.CLERK: "Văn thư",
+    Role.ADMINISTRATOR: N_("Quản trị"),
+    Role.OPERATOR: N_("Vận hành"),
+    Role.AUDITOR: N_("Kiểm tra"),
+    Role.CLERK: N_("Văn thư"),
 }
+WATCHERS: Final = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
+"""Who may see who has looked at what."""
 _SEES_ALL = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR})
 
 
@@ -45,16 +53,36 @@ class Visitor:
     roles: frozenset[str]
     csrf_token: str
     token_sha256: str
+    account_id: str = ""
+    full_name: str = ""
+    given: frozenset[str] = frozenset()  # the organisations that this account was given
+    organs: frozenset[str] = frozenset()  # the same with everybody below them: whom a clerk acts for
 
     @property
     def role_words(self) -> str:
         """The roles as people read them."""
-        return ", ".join(word for role, word in _ROLE_WORDS.items() if role in self.roles)
+        return ", ".join(_(word) for role, word in _ROLE_WORDS.items() if role in self.roles)
 
     @property
     def scope(self) -> Scope:
-        """Whose documents this account may see. A clerk's organisations are not known yet: nothing, then."""
-        return Scope.ALL if self.roles & _SEES_ALL else Scope.NOTHING
+        """Whose documents this account may see: everybody's, or those of the organisations that a clerk acts for."""
+        if self.roles & _SEES_ALL:
+            return Scope.ALL
+        return Scope(organs=self.given) if Role.CLERK in self.roles else Scope.NOTHING
+
+    @property
+    def lacks_organ(self) -> bool:
+        """A clerk who acts for no organisation, and so has nothing to do here; pages say so."""
+        return Role.CLERK in self.roles and not self.given
+
+    @property
+    def watches(self) -> bool:
+        """Whether this visitor may see who has looked at what."""
+        return bool(self.roles & WATCHERS)
+
+    def acts_for(self, organ_id: str) -> bool:
+        """Whether this visitor, as a clerk, may speak for an organisation."""
+        return Role.CLERK in self.roles and organ_id in self.organs
 
 
 VISITOR: Final = web.RequestKey("visitor", Visitor)
@@ -70,13 +98,15 @@ class Sessions:
         self._longest = timedelta(hours=rules.session_hours)
         self._idle = timedelta(minutes=rules.idle_minutes)
         self._secure = tls
+        # Whom accounts act for, with those below: (configuration's version, as given, all). Goes with the process.
+        self._below: dict[str, tuple[int, frozenset[str], frozenset[str]]] = {}
         # With the prefix a browser takes the cookie from this host over HTTPS only, never from a sibling.
         self.cookie = "__Host-axis" if tls else "axis"
         self.login_cookie = "__Host-axis-login" if tls else "axis-login"
 
-    async def open(self, response: web.StreamResponse, account: Account) -> None:
-        """Start a session and give its cookie."""
-        now = self._clock.now()
+    async def open(self, request: web.Request, response: web.StreamResponse, account: Account) -> None:
+        """Start a session and give its cookie; the one that the browser came with, whoever's it was, ends."""
+        now, before = self._clock.now(), request.cookies.get(self.cookie)
         token = new_token()
         session = Session(
             token_sha256=digest(token),
@@ -84,9 +114,14 @@ class Sessions:
             csrf_token=new_token(),
             created_at=now,
             expires_at=self._expiry(now, now),
+            session_id=new_id(now),
+            used_at=now,
+            address=address_of(request),
+            browser=plain(request.headers.get(hdrs.USER_AGENT, ""))[:_BROWSER_CHARACTERS],
         )
         line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")
-        await self._store.write(lambda conn: accounts.open_session(conn, session, line))
+        replaced = digest(before) if before else None
+        await self._store.write(lambda conn: sessions.open_session(conn, session, line, replaces=replaced))
         self.set_cookie(response, self.cookie, token)
 
     async def find(self, request: web.Request) -> Visitor | None:
@@ -96,32 +131,55 @@ class Sessions:
             return None
         now = self._clock.now()
         token_sha256 = digest(token)
-        found = await self._store.read(lambda conn: accounts.find_session(conn, token_sha256, now))
+        found = await self._store.read(lambda conn: sessions.find_session(conn, token_sha256, now))
         if found is None:
             return None
-        session, account = found
+        session, account = found.session, found.account
         expires_at = self._expiry(session.created_at, now)
-        if LIVE_HEADER not in request.headers and expires_at - session.expires_at >= _EXTEND_AFTER:
-            await self._store.write(lambda conn: accounts.extend_session(conn, token_sha256, expires_at))
+        if LIVE_HEADER not in request.headers and now - session.used_at >= _EXTEND_AFTER:
+            await self._store.write(lambda conn: sessions.extend_session(conn, token_sha256, now, expires_at))
         return Visitor(
             username=account.username,
             roles=frozenset(account.roles.split()),
             csrf_token=session.csrf_token,
             token_sha256=token_sha256,
+            account_id=account.account_id,
+            full_name=account.full_name,
+            given=found.organs,
+            organs=await self._organs(found),
         )
 
-    async def require(self, request: web.Request) -> Visitor:
-        """Who makes this request. Raises HTTPSeeOther to the log-in page when nobody does."""
+    async def _organs(self, found: Found) -> frozenset[str]:
+        """Whom the account acts for, with everybody below: read again when the registry or what was given changes."""
+        if not found.organs:
+            return frozenset()
+        known = self._below.get(found.account.account_id)
+        if known is not None and known[:2] == (found.version, found.organs):
+            return known[2]
+        organs = await self._store.read(lambda conn: organs_below(conn, found.organs))
+        if len(self._below) >= _KEPT:
+            self._below.clear()
+        self._below[found.account.account_id] = (found.version, found.organs, organs)
+        return organs
+
+    async def require(self, request: web.Request, *roles: Role) -> Visitor:
+        """Who makes this request.
+
+        roles: who may, any of them; none: everybody who is logged in. Raises HTTPSeeOther to the log-in page when
+        nobody is, and NotFound for those who have no such role: what is not theirs is not there.
+        """
         visitor = await self.find(request)
         if visitor is None:
             back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
             raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
         request[VISITOR] = visitor
+        if roles and not visitor.roles & set(roles):
+            raise NotFound(Code.NOT_FOUND, "not for this account's roles")
         return visitor
 
     async def close(self, response: web.StreamResponse, visitor: Visitor) -> None:
         """End a session."""
-        await self._store.write(lambda conn: accounts.close_session(conn, visitor.token_sha256))
+        await self._store.write(lambda conn: sessions.close_session(conn, visitor.token_sha256))
         response.del_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
 
     def set_cookie(self, response: web.StreamResponse, name: str, value: str) -> None:

@@ -2,6 +2,8 @@
 // Everything else works without it.
 "use strict";
 
+const said = document.getElementById("said").dataset; // what this script says, in the page's language
+
 const EVERY_MS = 4000;
 const AT_MOST_MS = 60000;
 
@@ -12,13 +14,13 @@ function addCopyButtons(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "Chép";
-    button.setAttribute("aria-label", `Chép ${code.textContent}`);
+    button.textContent = said.copy;
+    button.setAttribute("aria-label", `${said.copy} ${code.textContent}`);
     button.addEventListener("click", async (event) => {
       event.preventDefault();
       await navigator.clipboard.writeText(code.dataset.copy || code.textContent);
-      button.textContent = "Đã chép";
-      setTimeout(() => { button.textContent = "Chép"; }, 1500);
+      button.textContent = said.copied;
+      setTimeout(() => { button.textContent = said.copy; }, 1500);
     });
     code.after(button);
   }
@@ -76,8 +78,8 @@ async function look() {
     changed = true;
   }
   if (changed) {
-    const now = new Date().toLocaleTimeString("vi-VN", { timeZone: "Asia/Ho_Chi_Minh" });
-    document.getElementById("live-note").textContent = `Đã cập nhật lúc ${now}`;
+    const now = new Date().toLocaleTimeString(document.documentElement.lang, { timeZone: "Asia/Ho_Chi_Minh" });
+    document.getElementById("live-note").textContent = said.updated.replace("{time}", now);
   }
 }
 
@@ -105,13 +107,13 @@ function startLive() {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet live";
-  button.textContent = "Tự cập nhật";
-  button.title = "Tạm dừng hoặc tiếp tục tự cập nhật";
+  button.textContent = said.alive;
+  button.title = said.pause;
   button.setAttribute("aria-pressed", "false");
   button.addEventListener("click", () => {
     paused = !paused;
     button.setAttribute("aria-pressed", String(paused));
-    button.textContent = paused ? "Đã tạm dừng" : "Tự cập nhật";
+    button.textContent = paused ? said.paused : said.alive;
   });
   document.body.append(note);
   document.getElementById("account").prepend(button);

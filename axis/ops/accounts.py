@@ -1,0 +1,126 @@
+"""Accounts of the console, as the command line and the console's own pages change them.
+
+Both go through here: what is checked, hashed and recorded is the same.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from argon2 import PasswordHasher
+
+from axis.clock import Clock, today
+from axis.errors import Code, Malformed
+from axis.ids import new_id
+from axis.store import accounts
+from axis.store.accounts import AccountView, Rights
+from axis.store.records import Account
+from axis.store.store import Store
+from axis.terms import Role
+from axis.text import one_line
+
+_PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
+_NAME_CHARACTERS, _FULL_NAME_CHARACTERS = 64, 100
+_PASSWORD_CHARACTERS = range(12, 257)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """An account that is to be added."""
+
+    username: str
+    roles: tuple[Role, ...]
+    organs: tuple[str, ...] = ()  # by any of their codes
+    full_name: str = ""
+
+
+class Accounts:
+    """Changes accounts.
+
+    actor: who does it, as the audit trail tells.
+    """
+
+    def __init__(self, store: Store, clock: Clock, actor: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._actor = actor
+
+    async def add(self, wish: NewAccount, password: str | None) -> str:
+        """Add an account; returns its password, a new one when none is given.
+
+        Raises Malformed(BAD_REQUEST), WrongState(ACCOUNT_EXISTS or ORGAN_CLOSED), UnknownOrgan.
+        """
+        check_username(wish.username)
+        check_password(password)
+        chosen, now = password or new_password(), self._clock.now()
+        account = await asyncio.to_thread(new_account, wish, chosen, now)
+        organs = await self.organs(wish.organs)
+        await self._store.write(lambda conn: accounts.add_account(conn, account, organs, actor=self._actor))
+        return chosen
+
+    async def view(self, username: str) -> AccountView:
+        """One account, and whom it acts for. Raises NotFound."""
+        return await self._store.read(lambda conn: accounts.view_account(conn, username))
+
+    async def grant(self, username: str, roles: Collection[Role], codes: Collection[str]) -> AccountView:
+        """Give further rights. Raises NotFound, UnknownOrgan, WrongState(ORGAN_CLOSED)."""
+        rights = Rights(roles=frozenset(roles), organs=await self.organs(codes))
+        await self._store.write(lambda conn: accounts.grant(conn, username, rights, self._clock.now(), self._actor))
+        return await self.view(username)
+
+    async def revoke(self, username: str, roles: Collection[Role], codes: Collection[str]) -> AccountView:
+        """Take rights away. Raises NotFound, UnknownOrgan, WrongState(LAST_ADMINISTRATOR)."""
+        rights = Rights(roles=frozenset(roles), organs=await self.organs(codes))
+        await self._store.write(lambda conn: accounts.revoke(conn, username, rights, self._clock.now(), self._actor))
+        return await self.view(username)
+
+    async def rename(self, username: str, full_name: str) -> None:
+        """Change the person's name. Raises NotFound."""
+        name = one_line(full_name, _FULL_NAME_CHARACTERS)
+        now = self._clock.now()
+        await self._store.write(lambda conn: accounts.set_full_name(conn, username, name, now, self._actor))
+
+    async def set_enabled(self, username: str, *, enabled: bool) -> None:
+        """Let an account in, or keep it out. Raises NotFound, WrongState(LAST_ADMINISTRATOR)."""
+        now = self._clock.now()
+        await self._store.write(lambda conn: accounts.set_enabled(conn, username, now, self._actor, enabled=enabled))
+
+    async def organs(self, codes: Collection[str]) -> frozenset[str]:
+        """The organisations that some codes mean today. Raises UnknownOrgan."""
+        if not codes:
+            return frozenset()
+        return await self._store.read(lambda conn: accounts.canonical_organs(conn, codes, today(self._clock)))
+
+
+def new_account(wish: NewAccount, password: str, now: datetime) -> Account:
+    """An account for the console, its password hashed. Takes about 0.1 s."""
+    return Account(
+        account_id=new_id(now),
+        username=wish.username,
+        password_hash=PasswordHasher().hash(password),
+        roles=accounts.roles_text(wish.roles),
+        enabled=True,
+        created_at=now,
+        full_name=one_line(wish.full_name, _FULL_NAME_CHARACTERS),
+    )
+
+
+def new_password() -> str:
+    """A random password that can be typed from paper."""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_PASSWORD_GROUPS))
+    return "-".join(groups)
+
+
+def check_username(name: str) -> None:
+    """Raise Malformed(BAD_REQUEST) unless it can be a username."""
+    if not name.strip() or len(name) > _NAME_CHARACTERS or not name.isprintable():
+        raise Malformed(Code.BAD_REQUEST, f"a name has 1 to {_NAME_CHARACTERS} characters", at="NAME")
+
+
+def check_password(password: str | None) -> None:
+    """Raise Malformed(BAD_REQUEST) for a password that is too short or too long; None: one is made."""
+    if password is not None and len(password) not in _PASSWORD_CHARACTERS:
+        raise Malformed(Code.BAD_REQUEST, "a password has 12 to 256 characters", at="password")

@@ -1,0 +1,106 @@
+"""Log-ins and sessions of the console.
+
+Each function takes a Connection: the reading ones run in `store.read`, the others in `store.write`. A session is found
+by the digest of its token only, so that a copy of the database opens no door.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from axis.errors import NotFound
+from axis.store import configuration
+from axis.store import schema as s
+from axis.store.accounts import Pause, hold_account, organs_of
+from axis.store.records import Account, Audit, Session
+from axis.store.rows import columns_of, record_reader, values_of
+
+_ACCOUNT, _read_account = columns_of(Account), record_reader(Account)
+_SESSION, _read_session = columns_of(Session), record_reader(Session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A session, whose it is, and for whom that account acts."""
+
+    session: Session
+    account: Account
+    organs: frozenset[str]  # as they were given
+    version: int  # of the configuration: who stands below them is the same while it is
+
+
+def begin_login(conn: Connection, username: str, pause: Pause, now: datetime) -> Account | None:
+    """Count an attempt as failed before its password is checked, so that many at once cannot outrun the pause.
+
+    Returns the account as it was when its password may be checked; None when there is none, it is disabled, or it
+    has to wait.
+    """
+    try:
+        account = hold_account(conn, username)
+    except NotFound:
+        return None
+    if not account.enabled:
+        return None
+    if account.locked_until is not None and now < account.locked_until:
+        return None
+    failures = account.failures + 1
+    wait = pause.after(failures)
+    conn.execute(
+        update(s.account)
+        .where(s.account.c.account_id == account.account_id)
+        .values(failures=failures, locked_until=None if wait is None else now + wait)
+    )
+    return account
+
+
+def open_session(conn: Connection, session: Session, line: Audit, *, replaces: str | None = None) -> None:
+    """The log-in was right: forget the failures, record the session, and drop those that have ended.
+
+    replaces: digest of the token that the browser came with; that session ends, whoever's it was.
+    """
+    conn.execute(
+        update(s.account)
+        .where(s.account.c.account_id == session.account_id)
+        .values(failures=0, locked_until=None, last_login_at=session.created_at)
+    )
+    ended = s.session.c.expires_at <= session.created_at
+    conn.execute(delete(s.session).where(or_(ended, s.session.c.token_sha256 == replaces) if replaces else ended))
+    conn.execute(insert(s.session).values(values_of(session)))
+    conn.execute(insert(s.audit).values(values_of(line)))
+
+
+def find_session(conn: Connection, token_sha256: str, now: datetime) -> Found | None:
+    """The session of this token; None when it has ended or the account is disabled."""
+    row = conn.execute(
+        select(*_SESSION, *_ACCOUNT)
+        .join_from(s.session, s.account, s.account.c.account_id == s.session.c.account_id)
+        .where(s.session.c.token_sha256 == token_sha256, s.session.c.expires_at > now, s.account.c.enabled)
+    ).one_or_none()
+    if row is None:
+        return None
+    account = _read_account(row[len(_SESSION) :])
+    return Found(
+        session=_read_session(row[: len(_SESSION)]),
+        account=account,
+        organs=organs_of(conn, account.account_id),
+        version=configuration.version(conn),
+    )
+
+
+def extend_session(conn: Connection, token_sha256: str, used_at: datetime, expires_at: datetime) -> None:
+    """The session is in use: it ends later."""
+    conn.execute(
+        update(s.session).where(s.session.c.token_sha256 == token_sha256).values(used_at=used_at, expires_at=expires_at)
+    )
+
+
+def close_session(conn: Connection, token_sha256: str) -> None:
+    """End a session; ending one twice is no error."""
+    conn.execute(delete(s.session).where(s.session.c.token_sha256 == token_sha256))
+
+
+def forget_ended_sessions(conn: Connection, now: datetime) -> int:
+    """Remove sessions that have ended. Returns how many there were. A write unit."""
+    t = s.session.c
+    return conn.execute(delete(s.session).where(t.expires_at <= now)).rowcount

@@ -1,0 +1,47 @@
+"""The entries of the head's navigation: one table, by role. A family of pages adds its line here."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from axis.terms import Role
+from axis.web.console.language import N_, _
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A page that the head leads to."""
+
+    word: str  # in Vietnamese; said in the page's language where it is shown
+    href: str
+    icon: str  # a symbol of the icon sheet
+    roles: frozenset[Role]  # who is led there: any of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An entry as the head shows it."""
+
+    word: str
+    href: str
+    icon: str
+    chosen: bool  # the visitor is there, or on a page below it
+
+
+_READERS: Final = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
+
+ENTRIES: Final = (Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),)
+"""In the order of the head."""
+
+
+def places(roles: AbstractSet[str], path: str) -> tuple[Place, ...]:
+    """The entries for somebody with these roles, seen from a page."""
+    entries = [entry for entry in ENTRIES if entry.roles & roles]
+    here = max((entry.href for entry in entries if _below(path, entry.href)), key=len, default=None)
+    return tuple(
+        Place(word=_(entry.word), href=entry.href, icon=entry.icon, chosen=entry.href == here) for entry in entries
+    )
+
+
+def _below(path: str, href: str) -> bool:
+    return path == href or (href != "/" and path.startswith(f"{href}/"))

@@ -1,0 +1,29 @@
+"""What the console is built from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from axis.clock import Clock
+from axis.edxml.model import Limits
+from axis.exchange.desk import Desk
+from axis.exchange.service import Exchange
+from axis.settings import Console
+from axis.store.store import Store
+
+ID = "[0-9A-HJKMNP-TV-Z]{26}"
+"""A ULID in an address, as aiohttp's routes take it; anything else is no page of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleParts:
+    """What every family of pages is handed."""
+
+    store: Store
+    exchange: Exchange
+    desk: Desk
+    clock: Clock
+    rules: Console
+    limits: Limits
+    scratch: Path  # for decoded files, on a disk that can hold a package
+    tls: bool  # whether browsers reach this node over HTTPS
+    refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
