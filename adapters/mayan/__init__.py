@@ -14,7 +14,7 @@ from adapters.mayan.names import read_names, read_tags
 if TYPE_CHECKING:
     from adapters.base import PeerParts
     from adapters.checking import Findings
-    from adapters.mayan.peer import MayanPeer
+    from adapters.mayan.desk import MayanPeer
     from axis.delivery.partner import Partner
 
 
@@ -106,7 +106,7 @@ about = About(
 def peer(partner: "Partner", parts: "PeerParts") -> "MayanPeer":
     """An agency's Mayan. Raises Malformed(BAD_SETTINGS)."""
     from adapters.base import read_options  # noqa: PLC0415 - whoever only lists adapters loads none
-    from adapters.mayan.peer import make_peer  # noqa: PLC0415
+    from adapters.mayan.desk import make_peer  # noqa: PLC0415
 
     return make_peer(partner.partner_id, read_options(partner, PeerOptions), parts)
 

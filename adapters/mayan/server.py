@@ -20,7 +20,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import chunks
+from adapters.answers import chunks, refusal_of_http
 from adapters.checking import Fault, Trouble, fault_of, tls_context
 from adapters.mayan.wire import Row, read_json, row_of, rows_of
 from axis.errors import PeerRefused, PeerUnreachable
@@ -208,7 +208,9 @@ async def _refusal(answer: aiohttp.ClientResponse) -> PeerRefused | Trouble:
         HTTPStatus.TOO_MANY_REQUESTS,
     }:
         return PeerRefused(words, peer_code=str(status), retry="later")
-    return Trouble(Fault.OTHER, words)
+    trouble = Trouble(Fault.OTHER, words)
+    trouble.retry_after_s = refusal_of_http(answer).retry_after_s
+    return trouble
 
 
 async def _said(answer: aiohttp.ClientResponse) -> str:

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.checking import Fault, Findings, Step, Trouble
 from adapters.mayan.arriving import appears
-from adapters.mayan.peer import MayanPeer
+from adapters.mayan.desk import MayanPeer
 from adapters.mayan.server import Missing, Upload
 from adapters.mayan.wire import read_document, row_of
 

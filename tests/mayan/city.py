@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.base import PeerParts
 from adapters.mayan import PeerOptions
-from adapters.mayan.peer import MayanPeer, make_peer
+from adapters.mayan.desk import MayanPeer, make_peer
 from axis.delivery.backoff import Backoff
 from axis.delivery.circuit import CircuitPolicy
 from axis.delivery.partner import Partner

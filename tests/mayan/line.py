@@ -95,13 +95,11 @@ class Line:
         if "json" in content_type:
             found = json.loads(body.replace(self.target.encode(), b"http://mayan.invalid"))
             if isinstance(found, dict) and isinstance(found.get("results"), list):
-                if not found["results"] and name in self.recorded:
-                    return
                 found["results"] = found["results"][:_KEPT_ROWS]
                 found["next"] = found["previous"] = None
         elif "html" in content_type:
             found = body.decode("utf-8", "replace")[:_KEPT_TEXT]
-        if name not in self.recorded or not self.recorded[name]["body"]:
+        if name not in self.recorded or _says_more(found, self.recorded[name]["body"]):
             self.recorded[name] = {
                 "method": request.method,
                 "path": path,
@@ -124,7 +122,7 @@ class Line:
 
 def _says_more(new: Any, old: Any) -> bool:
     """A list with rows is worth more than one without; else the first answer stays."""
-    return isinstance(old, dict) and old.get("results") == [] and bool(new["results"])
+    return isinstance(old, dict) and old.get("results") == [] and new["results"] != []
 
 
 @asynccontextmanager

@@ -14,9 +14,9 @@ from adapters.base import PeerParts
 from adapters.base import make_peer as make_any
 from adapters.checking import Fault, Step, Trouble, check_partner
 from adapters.mayan import wire
+from adapters.mayan.desk import make_peer
 from adapters.mayan.finding import key_of, mark_of
 from adapters.mayan.names import read_names, read_tags, read_urgency
-from adapters.mayan.peer import make_peer
 from axis.clock import SystemClock
 from axis.delivery.partner import Partner
 from axis.errors import Malformed
