@@ -18,7 +18,8 @@ from adapters.mayan.server import Mayan, Missing
 from adapters.mayan.setup import Setup
 from adapters.mayan.wire import Filed, read_document, read_value, row_of
 
-_SLACK: Final = timedelta(minutes=10)  # clocks that differ, and calls that end after we gave them up
+_CLOCKS: Final = timedelta(hours=1)  # by which ours may be before theirs
+_LATE: Final = timedelta(minutes=10)  # calls that end after we gave them up
 _MOST: Final = 50_000  # documents that are looked through
 _MOST_KNOWN: Final = 100_000
 _MOST_FOUND: Final = 20
@@ -51,7 +52,7 @@ class Finder:
     async def made_of(self, package_id: str) -> Filed | None:
         """The document that was made of a package."""
         async with self._looking:
-            await self._look(ULID.from_str(package_id).datetime.astimezone(UTC) - _SLACK)
+            await self._look(ULID.from_str(package_id).datetime.astimezone(UTC) - _CLOCKS)
         ref = self._known.get(package_id)
         if ref is None:
             return None
@@ -79,7 +80,7 @@ class Finder:
     async def _look(self, since: datetime) -> None:
         """Look through what is newer than `since`, as far as it is not known."""
         if self._since is not None and self._until is not None and self._since <= since:
-            stop = max(since, self._until - _SLACK)
+            stop = max(since, self._until - _LATE)
         else:
             stop, self._since = since, None
         if len(self._known) > _MOST_KNOWN:

@@ -110,7 +110,7 @@ class Mayan:
 
     def document_row(self, document: Document) -> Row:
         return shape(
-            "GET documents/N/ 200",
+            "POST documents/ 201",
             id=document.ref,
             label=document.label,
             description=document.description,
