@@ -410,6 +410,8 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
+        key=parts.key,
+        node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)

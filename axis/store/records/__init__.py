@@ -43,9 +43,12 @@ from axis.store.records.documents import (
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
+    Finding,
     NeedRow,
     Revocation,
     SignaturePolicy,
+    Signed,
+    Signer,
     TimeProof,
     Verdict,
     VerdictEvidence,
@@ -84,6 +87,9 @@ Row = (
     | StatusEvent
     | Verdict
     | VerdictEvidence
+    | Finding
+    | Signer
+    | Signed
     | CheckDue
     | NeedRow
     | CertificateRow
@@ -121,6 +127,7 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Finding",
     "Hold",
     "JobRow",
     "Leaf",
@@ -141,6 +148,8 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "Signed",
+    "Signer",
     "SsoLogin",
     "StatusEvent",
     "System",

@@ -7,6 +7,7 @@ from axis.clock import Clock
 from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
+from axis.keys import NodeKey
 from axis.settings import Console
 from axis.store.store import Store
 
@@ -25,5 +26,7 @@ class ConsoleParts:
     rules: Console
     limits: Limits
     scratch: Path  # for decoded files, on a disk that can hold a package
+    key: NodeKey
+    node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
