@@ -10,6 +10,7 @@ from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.settings import Console
 from axis.store.store import Store
+from axis.web.console.operating import Operating
 
 ID = "[0-9A-HJKMNP-TV-Z]{26}"
 """A ULID in an address, as aiohttp's routes take it; anything else is no page of ours."""
@@ -29,4 +30,5 @@ class ConsoleParts:
     key: NodeKey
     node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
+    operating: Operating | None = None  # None: this console has no pages for operators
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
