@@ -1,6 +1,6 @@
 """What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too.
 
-Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one.
+Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one, drafts for 180 days.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import api, queries, sessions, uploads
+from axis.store import api, drafts, queries, sessions, uploads
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,7 @@ _EVERY_S = 3600.0
 _GRACE = timedelta(days=1)  # what an upload has made durable, and its transaction has not referred to yet, is younger
 _EVENTS_KEPT = timedelta(days=90)
 _ANSWERS_KEPT = timedelta(days=1)
+_DRAFTS_KEPT = timedelta(days=180)  # since somebody touched them
 _AT_ONCE = 500  # rows removed in one write: well under 50 ms
 
 
@@ -49,6 +50,7 @@ class Upkeep:
         answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
         ended = await self._forget(uploads.forget_uploads, now)
         files = await self._sweep_uploads()
+        old_drafts = await self._forget(drafts.forget_drafts, now - _DRAFTS_KEPT)
         log.info(
             "upkeep_done",
             blob_files=swept.files,
@@ -58,6 +60,7 @@ class Upkeep:
             answers=answers,
             uploads=ended,
             upload_files=files,
+            drafts=old_drafts,
         )
 
     async def _sweep_uploads(self) -> int:

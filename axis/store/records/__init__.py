@@ -40,6 +40,7 @@ from axis.store.records.documents import (
     Package,
     StatusEvent,
 )
+from axis.store.records.drafts import Draft, DraftFile, ReceiverList
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
@@ -120,6 +121,8 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Draft",
+    "DraftFile",
     "Hold",
     "JobRow",
     "Leaf",
@@ -130,6 +133,7 @@ __all__ = [
     "Package",
     "PartnerState",
     "QueueRow",
+    "ReceiverList",
     "Reconciliation",
     "RecoveryCode",
     "RegistrySync",

@@ -49,6 +49,7 @@ from axis.store.schema.documents import (
     package,
     status_event,
 )
+from axis.store.schema.drafts import draft, draft_file, receiver_list
 from axis.store.schema.trust import (
     certificate,
     check_due,
@@ -107,6 +108,8 @@ __all__ = [
     "document",
     "document_change",
     "downtime",
+    "draft",
+    "draft_file",
     "from_micros",
     "hold",
     "issued",
@@ -125,6 +128,7 @@ __all__ = [
     "package",
     "partner",
     "queue",
+    "receiver_list",
     "reconciliation",
     "recovery_code",
     "registry_sync",

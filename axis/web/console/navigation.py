@@ -30,7 +30,10 @@ class Place:
 
 _READERS: Final = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
 
-ENTRIES: Final = (Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),)
+ENTRIES: Final = (
+    Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),
+    Entry(word=N_("Soạn văn bản"), href="/compose", icon="pencil", roles=frozenset({Role.CLERK})),
+)
 """In the order of the head."""
 
 

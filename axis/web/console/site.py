@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.composing import compose_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
@@ -24,6 +25,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
+        *compose_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
     )
