@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
+from aiohttp import hdrs
 
 from axis.errors import PeerUnreachable
 
 _READ_BYTES: Final = 256 << 10
+_WAIT_DIGITS: Final = 8  # under four months
 FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call that did not come through raises."""
 
@@ -24,6 +28,31 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+def date_of(response: aiohttp.ClientResponse, header: str = hdrs.DATE) -> datetime | None:
+    """A moment that a header names; None: none that can be read."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get(header, ""))
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def refusal_of_http(response: aiohttp.ClientResponse) -> PeerUnreachable:
+    """A status that is no answer of the dialect, and how long the partner asks to be left alone, if it does."""
+    wait_s = _wait_s(response)
+    asked = "" if wait_s is None else f", retry after {wait_s:g} s"
+    return PeerUnreachable(f"HTTP {response.status}{asked}", retry_after_s=wait_s)
+
+
+def _wait_s(response: aiohttp.ClientResponse) -> float | None:
+    """Retry-After, as seconds or as a moment of the partner's own clock."""
+    text = response.headers.get(hdrs.RETRY_AFTER, "")
+    if text.isascii() and text.isdigit() and len(text) < _WAIT_DIGITS:
+        return float(text)
+    until, now = date_of(response, hdrs.RETRY_AFTER), date_of(response)
+    return None if until is None or now is None else max((until - now) / timedelta(seconds=1), 0.0)
 
 
 def reason_of(error: Exception) -> str:

@@ -129,6 +129,8 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     DAYS_DIFFER = "days_differ"
     DATABASE_OLD = "database_old"
+    MAINTENANCE = "maintenance"
+    STATE_CHANGED = "state_changed"
     MIRROR_DATA = "mirror_data"
     MIRROR_LIVE = "mirror_live"
     KEY_UNAVAILABLE = "key_unavailable"
@@ -203,25 +205,32 @@ class PeerRefused(AxisError):
     """A partner understood and said no; peer_code is its own word for why.
 
     retry: "later" when the reason can pass by itself or be put right there (its database is down, our credentials
-    are not yet known), "never" when it is about this package.
+    are not yet known), "never" when it is about this package. retry_after_s: it asks not to be called sooner.
     """
 
     origin: Origin = "peer"
 
-    def __init__(self, detail: str = "", *, peer_code: str = "", retry: Retry = "never") -> None:
+    def __init__(
+        self, detail: str = "", *, peer_code: str = "", retry: Retry = "never", retry_after_s: float | None = None
+    ) -> None:
         super().__init__(Code.PEER_REFUSED, detail)
         self.peer_code = peer_code
         self.retry = retry
+        self.retry_after_s = retry_after_s
 
 
 class PeerUnreachable(AxisError):
-    """A partner gave no usable answer: no connection, a timeout, or not its protocol."""
+    """A partner gave no usable answer: no connection, a timeout, or not its protocol.
+
+    retry_after_s: it asks not to be called sooner.
+    """
 
     origin: Origin = "peer"
     retry: Retry = "later"
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(Code.PEER_UNREACHABLE, detail)
+        self.retry_after_s = retry_after_s
 
 
 class Internal(AxisError):

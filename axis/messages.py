@@ -568,6 +568,18 @@ _NODE: dict[Code, Sentences] = {
         "The node has stopped taking packages because its disk is nearly full; this one was not received.",
         "Send it again later; the node's administrator has to free or add space.",
     ),
+    Code.MAINTENANCE: _say(
+        "Trục đang bảo trì, chỉ cho phép xem; yêu cầu này chưa được thực hiện.",
+        "Đề nghị gửi lại sau thời gian được nêu; những gì đã được xác nhận trước đó vẫn còn nguyên.",
+        "The node is under maintenance and read-only; this request was not carried out.",
+        "Send it again after the time given; whatever was confirmed before is safe.",
+    ),
+    Code.STATE_CHANGED: _say(
+        "Người khác vừa thay đổi mục này, hoặc nó đã sang trạng thái khác; thao tác chưa được thực hiện.",
+        "Đề nghị tải lại trang, xem trạng thái hiện tại rồi quyết định.",
+        "Somebody else has just changed this, or it is in another state already; nothing was done.",
+        "Reload the page, look at its present state, then decide.",
+    ),
     Code.OVERLOADED: _say(
         "Trục đang quá tải; gói tin chưa được nhận.",
         "Đề nghị gửi lại sau thời gian được nêu.",

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,6 +36,7 @@ from axis.exchange.judges import Judges
 from axis.exchange.outbox import Outbox, OutboxPolicy
 from axis.exchange.partners import Partners
 from axis.exchange.reconciling import ReconcilePolicy, Reconciling
+from axis.exchange.rest import Rest
 from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
@@ -126,6 +127,7 @@ async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -
     directory = await DirectoryCache.load(store, key, clock)
     deadlines = await asyncio.to_thread(deadline_rules, settings)
     context = _context(settings, store, clock, directory, deadlines)
+    await context.rest.refresh(store)
     judges = Judges(store, directory, trust_folder(settings), signature_rules(settings), settings.node.code)
     await judges.refresh()
     signer = stack.enter_context(node_signer(settings.signing))
@@ -148,14 +150,9 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
             raise WrongState(Code.MIRROR_DATA, str(settings.store.data_dir))
         store, disk, directory, context = works.store, works.disk, works.directory, works.context
         judges, exchange = works.judges, works.exchange
-        loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh()]
+        loops = [directory.keep_fresh(), disk.run(), judges.keep_fresh(), context.rest.keep_fresh(store)]
         stack.callback(_drop, loops)
-        loops += [Checks(context, judges, ChecksPolicy()).run(), *_asking_loops(settings, context, judges)]
-        loops += [Upkeep(store, clock).run(), RouteClock(store, clock, directory).run()]
-        loops += [Following(store, clock, context.policy.deadlines).run(), Reminding(store, clock).run()]
         teller = _teller(stack, works, settings, clock)
-        loops.append(Webhooks(store, clock, teller, timedelta(days=settings.webhook.give_up_days)).run())
-        loops.append(FiguresKeeper(store, clock, context.policy.deadlines.calendar).run())
         partners = await _partners(works, settings, clock)
         stack.push_async_callback(partners.close)
         outbox = Outbox(context, partners, outbox_policy(settings))
@@ -163,19 +160,42 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         loops += [outbox.run(), inboxes.run(outbox.may_call)]
         reconciling = Reconciling(context, partners, ReconcilePolicy(asks_per_minute=settings.exchange.ask_per_minute))
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
-        jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly)]
-        if (days := settings.exchange.expires_after_days) > 0:
-            expiring = Expiring(context, timedelta(days=days))
-            jobs.append(Job(name="expiry", run=expiring.run, every=timedelta(hours=1)))
-        loops.append(Schedule(store, clock, jobs).run())
+        jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly), *_expiry(settings, context)]
         parts = FrontParts(
             exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
         )
-        loops += adapter_loops(parts)
+        _drop(adapter_loops(parts))  # what is wrong with one is told before the node listens
+        working: list[Callable[[], Coroutine[None, None, None]]] = [
+            *_background(works, settings, teller),
+            Schedule(store, clock, jobs).run,
+            partial(_beside, parts),
+        ]
+        loops += [context.rest.keep(work) for work in working]
         await _start_loops(stack, loops)
         port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly, teller)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
+
+
+def _background(works: Works, settings: Settings, teller: Teller) -> list[Callable[[], Coroutine[None, None, None]]]:
+    """What goes on beside the exchange, and rests in maintenance."""
+    store, context, judges = works.store, works.context, works.judges
+    clock, deadlines = context.clock, context.policy.deadlines
+    return [
+        Checks(context, judges, ChecksPolicy()).run,
+        *_asking(settings, context, judges),
+        Upkeep(store, clock, views_kept_days=settings.console.views_kept_days).run,
+        RouteClock(store, clock, works.directory).run,
+        Following(store, clock, deadlines).run,
+        Reminding(store, clock).run,
+        Webhooks(store, clock, teller, timedelta(days=settings.webhook.give_up_days)).run,
+        FiguresKeeper(store, clock, deadlines.calendar).run,
+    ]
+
+
+async def _beside(parts: FrontParts) -> None:
+    """What runs beside the adapters' fronts, all together."""
+    await asyncio.gather(*adapter_loops(parts))
 
 
 def serve(settings: Settings) -> None:
@@ -215,6 +235,13 @@ def _comparing(settings: Settings, nightly: Nightly) -> Job:
     """Days are compared once a night among the nodes of one database."""
     at = timedelta(hours=settings.reconcile.hour)
     return Job(name="reconciliation", run=nightly.run, every=timedelta(days=1), at=at, again=timedelta(hours=1))
+
+
+def _expiry(settings: Settings, context: Context) -> list[Job]:
+    """What nobody fetches for long is given up; not where the settings say never."""
+    if (days := settings.exchange.expires_after_days) <= 0:
+        return []
+    return [Job(name="expiry", run=Expiring(context, timedelta(days=days)).run, every=timedelta(hours=1))]
 
 
 def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
@@ -257,17 +284,19 @@ def _context(
         sign_for_systems=settings.signing.for_systems,
         deadlines=deadlines,
     )
-    return Context(store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy)
+    return Context(
+        store=store, clock=clock, directory=directory, router=router_of(settings), policy=policy, rest=Rest(clock)
+    )
 
 
-def _asking_loops(settings: Settings, context: Context, judges: Judges) -> list[Coroutine[None, None, None]]:
+def _asking(settings: Settings, context: Context, judges: Judges) -> list[Callable[[], Coroutine[None, None, None]]]:
     """What asks CRL, OCSP and timestamp services."""
     bounds = fetch_bounds(settings)
-    loops = [Fetching(context.store, context.clock, judges, bounds).run()]
+    works = [Fetching(context.store, context.clock, judges, bounds).run]
     if settings.signing.tsa_url is not None:
         authority = Authority(settings.signing.tsa_url, bounds)
-        loops.append(Stamping(context.store, context.clock, judges, authority).run())
-    return loops
+        works.append(Stamping(context.store, context.clock, judges, authority).run)
+    return works
 
 
 def _limits(settings: Settings) -> Limits:
@@ -343,7 +372,7 @@ def _doubling(first_s: float) -> tuple[float, ...]:
     return tuple(delays)
 
 
-def _drop(loops: Sequence[Coroutine[None, None, None]]) -> None:
+def _drop(loops: Iterable[Coroutine[None, None, None]]) -> None:
     """Loops of a node that did not start; those that ran have ended by now."""
     for loop in loops:
         loop.close()
@@ -381,7 +410,7 @@ def _application(
         rules=settings.console,
         limits=_limits(settings),
         scratch=parts.store.temporary,
-        tls=settings.server.tls_certificate_file is not None,
+        tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(
@@ -394,8 +423,10 @@ def _application(
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},
         longest_request_s=settings.server.request_timeout_s + _AFTER_THE_BODY_S,
+        trusted_proxies=settings.server.trusted_proxies,
         extra_routes=[*api_routes(api), *adapter_routes(parts)],
         partners=outbox.told,
+        rest=parts.context.rest,
         extra_checks=[
             *(
                 Check(name=f"uplink_{line.partner_id}", run=line.peer.health, vital=False)

@@ -220,6 +220,7 @@ class ViewKind(StrEnum):
     BUNDLE = "bundle"  # all of it with its evidence, to be kept elsewhere
     PRINT = "print"  # its delivery report
     EXPORT = "export"  # a list of documents
+    LOG = "log"  # who has looked at it
 
 
 SECRET_PHRASES = ("tuyệt mật", "tối mật", "mật")

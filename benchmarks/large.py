@@ -1,4 +1,4 @@
-"""A very large package through a node: sent, stored, fetched again both ways. Memory must not grow with it."""
+"""A very large package through a node: sent and fetched by VXP and by REST. Memory must not grow with it."""
 
 import asyncio
 import time
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.vxp.calls import VxpClientOptions
-from adapters.vxp.client import VxpClient
-from axis.clock import SystemClock
 from benchmarks.packages import write_large
 from benchmarks.running import Running
-from tests.nodes import secret_of
+from tests.nodes import client_of
 
 BOUND_MB = 100
 T = TypeVar("T")
@@ -35,15 +32,15 @@ class Passed:
 
 
 def measure(node: Running, folder: Path, size_bytes: int) -> list[Passed]:
-    """Send one package, then fetch it by getEdoc and by downloadEdoc."""
+    """Send a package by either front, then fetch it: by VXP as base64 in JSON and as it is, by REST as a file."""
     return asyncio.run(_measure(node, folder, size_bytes))
 
 
 async def _measure(node: Running, folder: Path, size_bytes: int) -> list[Passed]:
     path = folder / "large.edxml"
     size_mb = round(write_large(path, size_bytes, 900_000) / 1e6, 1)
-    sender, receiver = _client(node, _SENDER), _client(node, _RECEIVER)
-    found = []
+    sender, receiver = (client_of(node.url, system, timeout_s=600) for system in (_SENDER, _RECEIVER))
+    found: list[Passed] = []
 
     async def timed(way: str, work: Awaitable[T]) -> T:
         begun = time.perf_counter()
@@ -62,15 +59,12 @@ async def _measure(node: Running, folder: Path, size_bytes: int) -> list[Passed]
         if sizes != {path.stat().st_size}:
             raise RuntimeError(f"fetched {sizes} bytes of {path.stat().st_size}")
         await receiver.update_status(item, "done")
+        write_large(path, size_bytes, 900_001)
+        async with await node.client(_SENDER) as sending, await node.client(_RECEIVER) as receiving:
+            accepted = await timed("REST upload", sending.send_package(path))
+            await timed("REST download", receiving.download(accepted.package_id, path))
     finally:
         await sender.close()
         await receiver.close()
         path.unlink()
     return found
-
-
-def _client(node: Running, system_id: str) -> VxpClient:
-    options = VxpClientOptions(
-        endpoint=f"{node.url}/vxp", system_id=system_id, secret=secret_of(system_id), timeout_s=600
-    )
-    return VxpClient(options, None, SystemClock())

@@ -18,10 +18,18 @@ from typing import Any
 
 import psutil
 
+from axis.client import ClientOptions, NodeClient
+from axis.clock import SystemClock
+from axis.ops.access import Granting, open_access
+from axis.settings import read_settings
+from axis.terms import Scope
 from benchmarks.probe import FILE_VARIABLE
 from tests.nodes import Above, Blueprint, lay_out
 
 HOST = "127.0.0.1"
+UNBOUNDED = {"api__requests_per_minute": 1_000_000, "api__requests_at_once": 100_000}
+"""What a node needs that is asked as often as it can answer."""
+
 _READY_WITHIN_S = 60
 _SAMPLE_S = 0.02
 
@@ -40,6 +48,13 @@ class Running:
     def url(self) -> str:
         """Where it listens."""
         return f"http://{HOST}:{self.port}"
+
+    async def client(self, system_id: str) -> NodeClient:
+        """The program of a connected system; the caller closes it."""
+        wish = Granting(system_id=system_id, scopes=tuple(Scope), name="bench")
+        async with open_access(read_settings(self.folder / "axis.toml")) as access:
+            _, token = await access.add_token(wish, SystemClock().now(), "bench")
+        return NodeClient(ClientOptions(url=self.url, token=token))
 
     def rss_bytes(self) -> int:
         """Resident memory now."""

@@ -13,11 +13,10 @@ from dataclasses import replace
 
 from axis.edxml.model import Attachment
 from axis.edxml.writer import to_bytes
-from axis.errors import PeerRefused
+from axis.errors import Malformed, Rejected
 from benchmarks.packages import numbered, template
 from benchmarks.running import Running
 from tests.exchange.harness import a_document, a_file
-from tests.nodes import client_of
 
 _MARK = "9876543210" * 4
 _TIMES = 3
@@ -30,13 +29,13 @@ def send(node: Running) -> tuple[str, ...]:
 
 
 async def _send(node: Running) -> tuple[str, ...]:
-    client = client_of(node.url, "dms-yte", timeout_s=600)
+    client = await node.client("dms-yte")
     number, shapes = 7_000_000, _shapes()
     for parts in shapes.values():
         for _ in range(_TIMES):
             number += 1
-            with suppress(PeerRefused):  # refusing has to be as quick
-                await client.send_edoc(numbered(parts, number))
+            with suppress(Malformed, Rejected):  # refusing has to be as quick
+                await client.send_package(numbered(parts, number))
     await client.close()
     return tuple(shapes)
 

@@ -5,7 +5,6 @@ Exits with 1 when resident memory or open descriptors grew between the second an
 
 import argparse
 import asyncio
-import io
 import statistics
 import sys
 import tempfile
@@ -13,16 +12,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.vxp.calls import VxpClientOptions
-from adapters.vxp.client import VxpClient
-from axis.clock import SystemClock
 from axis.edxml.model import DocumentPackage
 from axis.edxml.reader import read
 from axis.edxml.writer import to_bytes
 from axis.terms import PackageKind
-from benchmarks.running import Running, node
+from benchmarks.running import UNBOUNDED, Running, node
 from tests.exchange.harness import a_document, a_file, a_status
-from tests.nodes import secret_of
 
 _MOST_GROWTH_MB = 10.0
 _MOST_MORE_DESCRIPTORS = 10
@@ -54,7 +49,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="axis-soak-") as folder, node(Path(folder) / "node") as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="axis-soak-") as folder,
+        node(Path(folder) / "node", **UNBOUNDED) as running,
+    ):
         seen = asyncio.run(_soak(running, chosen.minutes * 60))
     memory, files = seen.growth()
     print(f"{seen.documents} documents, {seen.statuses} statuses in {chosen.minutes:g} minutes")
@@ -74,32 +72,30 @@ async def _soak(running: Running, seconds: float) -> Seen:
 
 async def _send(running: Running, seen: Seen, end: float) -> None:
     """The sender: documents of all sizes, one after the other; takes its statuses off its list."""
-    client = _client(running, "dms-yte")
+    client = await running.client("dms-yte")
     number = 0
     while time.monotonic() < end:
         content = b"%PDF-1.7" + bytes(_SIZES[number % len(_SIZES)])
         package = a_document("H24.15", number=str(number), files=(a_file(content + str(number).encode()),))
-        await client.send_edoc(to_bytes(package))
+        await client.send_package(to_bytes(package))
         seen.documents += 1
         number += 1
-        for item in await client.received_list(PackageKind.STATUS):
-            await client.get_edoc(item.doc_id, lambda _: None)
-            await client.update_status(item.doc_id, "done")
+        async for waiting in client.pending(PackageKind.STATUS):
+            await client.package(waiting.package_id)
+            await client.acknowledge(waiting.package_id)
     await client.close()
 
 
 async def _receive(running: Running, seen: Seen, end: float) -> None:
     """The receiver: fetches, acknowledges, and answers 01 and 03."""
-    client = _client(running, "dms-xd")
+    client = await running.client("dms-xd")
     while time.monotonic() < end:
-        for item in await client.received_list(PackageKind.DOCUMENT):
-            fetched = io.BytesIO()
-            await client.get_edoc(item.doc_id, fetched.write)
-            await client.update_status(item.doc_id, "done")
-            package = read(fetched.getvalue())
+        async for waiting in client.pending(PackageKind.DOCUMENT):
+            package = read(await client.package(waiting.package_id))
+            await client.acknowledge(waiting.package_id)
             assert isinstance(package, DocumentPackage)
             for code in ("01", "03"):
-                await client.send_edoc(to_bytes(a_status(package, code, "H24.15")))
+                await client.send_package(to_bytes(a_status(package, code, "H24.15")))
                 seen.statuses += 1
         await asyncio.sleep(0.05)
     await client.close()
@@ -110,11 +106,6 @@ async def _sample(running: Running, seen: Seen, end: float) -> None:
         await asyncio.sleep(_SAMPLE_S)
         seen.rss_mb.append(running.rss_bytes() / 2**20)
         seen.descriptors.append(running.descriptors())
-
-
-def _client(running: Running, system_id: str) -> VxpClient:
-    options = VxpClientOptions(endpoint=f"{running.url}/vxp", system_id=system_id, secret=secret_of(system_id))
-    return VxpClient(options, None, SystemClock())
 
 
 if __name__ == "__main__":

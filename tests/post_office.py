@@ -49,7 +49,9 @@ class PostPeer:
         about = base64.b64encode(json.dumps(asdict(outgoing)).encode()).decode()
         answer = await self._call("POST", "/packages", content(), {"X-About": about})
         if "refused" in answer:
-            raise PeerRefused(answer["refused"], retry=answer.get("retry", "never"))
+            raise PeerRefused(
+                answer["refused"], retry=answer.get("retry", "never"), retry_after_s=answer.get("retry_after_s")
+            )
         return Sent(ref=answer["ref"], acknowledged=answer["acknowledged"])
 
     async def health(self) -> None:
@@ -116,6 +118,7 @@ class PostOffice:
     at_once: int = 0  # packages that are being taken now
     most_at_once: int = 0
     health_asked: int = 0
+    asks_to_wait_s: float | None = None  # whom it sends away for later
     _free: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -155,7 +158,8 @@ class PostOffice:
             case "refuse":
                 return web.json_response({"refused": "we do not know this receiver"})
             case "later":
-                return web.json_response({"refused": "our database is down", "retry": "later"})
+                said = {"refused": "our database is down", "retry": "later", "retry_after_s": self.asks_to_wait_s}
+                return web.json_response(said)
         self.parcels.append(parcel)
         if mood == "lose":
             assert request.transport is not None

@@ -48,6 +48,8 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     assert (figures["partners"]["deliveries"], figures["partners"]["hanging"]) == (15, 1)
     assert figures["partners"]["beside_hanging_per_s"] > 0
     assert figures["start"].keys() == {"ready_s", "idle_rss_mb"}
-    assert [one["way"] for one in figures["large"]] == ["sendEdoc", "getEdoc", "downloadEdoc"]
+    assert [one["way"] for one in figures["large"]] == [
+        "sendEdoc", "getEdoc", "downloadEdoc", "REST upload", "REST download",
+    ]  # fmt: skip
     assert figures["loop"]["callbacks"] > 0
     assert "parsing" in run.stdout

@@ -5,12 +5,13 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import FAILURES, chunks, reason_of
+from adapters.answers import FAILURES, chunks, date_of, reason_of, refusal_of_http
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
 from adapters.edoc.replies import check_fault
@@ -50,6 +51,8 @@ class EdocCalls:
         self._session = session
         self._owns_session = session is None
         self._clock = clock
+        self.ahead: timedelta | None = None
+        """How far the partner's clock was ahead of ours when it last answered, a second less at most."""
 
     async def close(self) -> None:
         """Close the session if it is ours."""
@@ -87,15 +90,16 @@ class EdocCalls:
         """Send, and take the answer into the spool. Returns its Content-Type."""
         response = await self._send(operation, body, request_id)
         try:
+            if (told_at := date_of(response)) is not None:
+                self.ahead = told_at - self._clock.now()
+            if response.status not in (200, 400, 500):  # faults come with 400 and 500
+                raise refusal_of_http(response)
             if response.content_type == "text/html":
                 raise PeerUnreachable(f"HTTP {response.status}, a web page")
             async for chunk in chunks(response):
                 await spool.write(chunk)
             if spool.size_bytes == 0:
                 raise PeerUnreachable(f"HTTP {response.status}, nothing else")
-            if response.status not in (200, 400, 500):  # faults come with 400 and 500
-                after = response.headers.get(hdrs.RETRY_AFTER, "")[:20]
-                raise PeerUnreachable(f"HTTP {response.status}" + (f", retry after {after}" if after else ""))
             return response.headers.get(hdrs.CONTENT_TYPE, "text/xml")
         finally:
             response.close()  # gives the connection back when it was read to its end

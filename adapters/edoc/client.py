@@ -40,7 +40,8 @@ from axis.terms import PackageKind
 log = structlog.get_logger(__name__)
 
 _TRACE = "trace:"
-_MARGIN = timedelta(minutes=10)  # their clock may differ: asked again for so much of what we have
+_MARGIN = timedelta(minutes=10)  # asked again for so much of what we have: their clock may differ
+_KNOWN_MARGIN = timedelta(seconds=60)  # the same where their answers say what their clock shows
 _LEFT_ALONE = timedelta(hours=1)  # an item that could not be taken
 _READ_BYTES = 256 << 10
 _INLINE_BYTES = 64 << 10  # what is larger is converted in a thread
@@ -161,7 +162,7 @@ class EdocClient:
     async def _read_traces(self, now: datetime) -> None:
         if not self._traces:
             self._read_until = self._asked_at
-        since = None if self._read_until is None else self._read_until - _MARGIN
+        since = None if self._read_until is None else self._there(self._read_until)
         for node in await self.traces(since):
             try:
                 raw = to_bytes(StatusPackage(header=read_status(node).header))
@@ -172,6 +173,13 @@ class EdocClient:
             if ref not in self._taken:
                 self._traces[ref] = raw
         self._asked_at = now
+
+    def _there(self, moment: datetime) -> datetime:
+        """A moment that surely is none of theirs after it. Naming it says that we have what came before."""
+        ahead = self._calls.ahead
+        if ahead is None or abs(ahead) > _MARGIN:  # some answers are dated by another machine, which is no help then
+            return moment - _MARGIN
+        return moment + ahead - _KNOWN_MARGIN
 
     @asynccontextmanager
     async def fetch(self, item: Incoming) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import FAILURES, chunks, reason_of
+from adapters.answers import FAILURES, chunks, reason_of, refusal_of_http
 from adapters.vxp.replies import Reply, read_reply
 from adapters.vxp.wire import CRLF, Operation, write_headers, write_timestamp
 from axis.clock import Clock
@@ -130,8 +130,7 @@ class VxpCalls:
             if response.status == HTTPStatus.NOT_FOUND:
                 raise NoSuchOperation(f"HTTP {response.status}")
             if response.status != 200:  # noqa: PLR2004 - errors of the dialect come with 200 too
-                after = response.headers.get(hdrs.RETRY_AFTER, "")[:20]
-                raise PeerUnreachable(f"HTTP {response.status}" + (f", retry after {after}" if after else ""))
+                raise refusal_of_http(response)
             if response.content_type == "text/html":
                 raise PeerUnreachable("a web page instead of an answer")
             yield response

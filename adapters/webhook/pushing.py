@@ -16,7 +16,7 @@ from adapters.webhook import PeerOptions
 from adapters.webhook.links import Links, Subject
 from axis.clock import Clock
 from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
-from axis.errors import Code, Malformed, PeerRefused, PeerUnreachable
+from axis.errors import Code, Malformed, PeerRefused, PeerUnreachable, Retry
 from axis.ids import new_id
 from axis.ops import cloud_events
 from axis.ops.cloud_events import Message
@@ -113,8 +113,8 @@ class WebhookPeer:
         if 200 <= answered.status < 300:  # noqa: PLR2004 - good answers; a redirect is none
             return
         words = f"HTTP {answered.status} {answered.body[:200].decode('utf-8', 'replace')}".strip()
-        final = answered.status in _FINAL
-        raise PeerRefused(words, peer_code=str(answered.status), retry="never" if final else "later")
+        retry: Retry = "never" if answered.status in _FINAL else "later"
+        raise PeerRefused(words, peer_code=str(answered.status), retry=retry, retry_after_s=answered.retry_after_s)
 
     def _now(self) -> datetime:
         return self._place.clock.now()

@@ -21,6 +21,7 @@ from axis.cli import (
     documents,
     holds,
     mail,
+    maintenance,
     mirror,
     node,
     organs,
@@ -34,6 +35,7 @@ from axis.cli import (
     systems,
     tokens,
     trust,
+    views,
 )
 from axis.cli.options import DEBUG_VARIABLE, WRONG_USE, exit_code, say_error, wants_trace
 from axis.errors import AxisError, Code, Internal, Malformed
@@ -66,9 +68,11 @@ for part in (
     courier.app,
     deadlines.app,
     mail.app,
+    maintenance.app,
     mirror.app,
     report.app,
     simulate.app,
+    views.app,
     demo.app,
 ):
     app.registered_commands += part.registered_commands

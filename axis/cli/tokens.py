@@ -29,29 +29,18 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Make a token. Prints it as JSON, once: it cannot be shown again."""
-    from axis.ids import new_id
-    from axis.keys import new_token, token_digest
-    from axis.ops.access import Access
-    from axis.store.api import add_token
+    from axis.ops.access import Access, Granting
     from axis.store.records import ApiToken
 
     if len(name) > _NAME_CHARACTERS or not (name.isprintable() or not name):
         raise Malformed(Code.BAD_REQUEST, f"at most {_NAME_CHARACTERS} characters", at="--name")
-    now, token = SystemClock().now(), new_token()
-    made = ApiToken(
-        token_id=new_id(now),
-        system_id=system_id,
-        name=name,
-        token_sha256=token_digest(token),
-        scopes=" ".join(dict.fromkeys(scope)),
-        created_at=now,
-        expires_at=now + timedelta(days=days) if days else None,
-    )
+    lifetime = timedelta(days=days) if days else None
+    wish = Granting(system_id=system_id, scopes=tuple(scope), name=name, lifetime=lifetime)
 
-    async def record(access: Access) -> None:
-        await access.store.write(lambda conn: add_token(conn, made, ACTOR))
+    async def record(access: Access) -> tuple[ApiToken, str]:
+        return await access.add_token(wish, SystemClock().now(), ACTOR)
 
-    with_access(config, record)
+    made, token = with_access(config, record)
     print_json({"token_id": made.token_id, "system_id": system_id, "scopes": made.scopes.split(), "token": token})
 
 

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from adapters.vxp.calls import VxpClientOptions
-from adapters.vxp.client import VxpClient
+from axis.client import ClientOptions, NodeClient
 from axis.clock import Clock
 from axis.demo.cast import AGENCIES, CITY, NATIONAL, NodeName
 from axis.demo.dms import Dms, Office, Pace
@@ -16,8 +15,6 @@ from axis.demo.pki import Pki
 from axis.demo.prepare import DemoFolder, Ports, organ_names
 from axis.demo.processes import NodeProcess
 from axis.demo.seals import Seals
-from axis.ops.access import open_access
-from axis.settings import read_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,40 +48,33 @@ async def running(folder: DemoFolder, ports: Ports, crew: Crew) -> AsyncIterator
             for process in nodes.values():
                 starting.create_task(process.start())
         seals = Seals(Pki(folder=folder.pki))
-        systems = await _systems(folder, nodes, crew, stack, seals)
+        systems = _systems(folder, nodes, crew, stack, seals)
         tasks = [asyncio.create_task(dms.run(), name=system_id) for system_id, dms in systems.items()]
         stack.push_async_callback(_cancel, tasks)
         yield Running(city=nodes[CITY], national=nodes[NATIONAL], systems=systems, seals=seals)
 
 
-async def _systems(
+def _systems(
     folder: DemoFolder, nodes: Mapping[NodeName, NodeProcess], crew: Crew, stack: AsyncExitStack, seals: Seals
 ) -> dict[str, Dms]:
     names = organ_names()
     systems = {}
-    for node, process in nodes.items():
-        async with open_access(read_settings(process.config)) as access:
-            secrets = {
-                agency: await access.secret_of(agency.system_id, crew.clock.now())
-                for agency in AGENCIES
-                if agency.node == node
-            }
-        for agency, secret in secrets.items():
-            options = VxpClientOptions(endpoint=f"{process.url}/vxp", system_id=agency.system_id, secret=secret)
-            client = VxpClient(options, None, crew.clock)
-            stack.push_async_callback(client.close)
-            systems[agency.system_id] = Dms(
-                Office(
-                    agency=agency,
-                    client=client,
-                    desk=lambda: Desk(names, crew.clock.now()),
-                    ledger=crew.ledger,
-                    clock=crew.clock,
-                    pace=crew.pace,
-                    seals=seals,
-                    journal=folder.journal(agency) if crew.remembers else None,
-                )
+    for agency in AGENCIES:
+        token = folder.token(agency).read_text(encoding="ascii").strip()
+        client = NodeClient(ClientOptions(url=nodes[agency.node].url, token=token))
+        stack.push_async_callback(client.close)
+        systems[agency.system_id] = Dms(
+            Office(
+                agency=agency,
+                client=client,
+                desk=lambda: Desk(names, crew.clock.now()),
+                ledger=crew.ledger,
+                clock=crew.clock,
+                pace=crew.pace,
+                seals=seals,
+                journal=folder.journal(agency) if crew.remembers else None,
             )
+        )
     return systems
 
 

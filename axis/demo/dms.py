@@ -1,4 +1,4 @@
-"""A document-management system of one agency, as far as an exchange node sees it: a plain VXP client.
+"""A document-management system of one agency, as far as an exchange node sees it: a plain client of its REST API.
 
 It looks into its list, fetches, acknowledges, and answers each document step by step, as a clerk, a leader and an
 official would. It knows nothing of the node's inside. What it still has to answer survives a restart in a small file; a
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from adapters.vxp.client import VxpClient
+from axis.client import NodeClient
 from axis.clock import Clock
 from axis.demo.cast import Agency
 from axis.demo.documents import About, Desk, about, act_targets, is_added
@@ -23,9 +23,8 @@ from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.rules import business_type, status_code
 from axis.edxml.writer import to_bytes
-from axis.errors import Malformed, PeerRefused, PeerUnreachable
-from axis.exchange.values import Acknowledgement
-from axis.terms import BusinessType, PackageKind, StatusCode
+from axis.errors import AxisError, Malformed
+from axis.terms import BusinessType, StatusCode
 
 _TRY_AGAIN_S = 0.5
 _REMEMBERED = 1_000
@@ -60,7 +59,7 @@ class Office:
     """What a DMS works with."""
 
     agency: Agency
-    client: VxpClient
+    client: NodeClient
     desk: Callable[[], Desk]  # as of now
     ledger: Ledger
     clock: Clock
@@ -74,7 +73,7 @@ class Dms:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._taken: dict[PackageKind, set[str]] = {}  # listed items that were taken, and wait for acknowledgement
+        self._taken: set[str] = set()  # listed packages that were taken, and wait for acknowledgement
         self._completed: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)  # (organisation, DocumentId), finished
         self._open: dict[int, Answer] = {}
         self._next_number = 0
@@ -86,17 +85,18 @@ class Dms:
         return self._office.agency
 
     async def send(self, package: DocumentPackage | StatusPackage, *, signed: bool = True) -> str:
-        """Hand a package in, trying until the node takes or refuses it. Returns the axis's id for it.
+        """Hand a package in, trying until the node takes or refuses it. Returns the node's id for it.
 
         signed: whether its envelope is signed: a document's by the agency, a status by the software.
-        Raises PeerRefused.
+        Raises AxisError: the node's refusal.
         """
         content = await asyncio.to_thread(self._pack, package, signed=signed)
-        kind = PackageKind.STATUS if isinstance(package, StatusPackage) else PackageKind.DOCUMENT
         while True:
             try:
-                return await self._office.client.send_edoc(content, kind)
-            except PeerUnreachable:
+                return (await self._office.client.send_package(content)).package_id
+            except AxisError as error:
+                if error.retry == "never":
+                    raise
                 # The same bytes again: if the node has them, it answers as the first time.
                 await asyncio.sleep(_TRY_AGAIN_S)
 
@@ -115,45 +115,41 @@ class Dms:
                 self._begin(answer)
             while True:
                 try:
-                    for kind in (PackageKind.DOCUMENT, PackageKind.STATUS):
-                        await self._look(kind)
-                except PeerUnreachable:
-                    await asyncio.sleep(_TRY_AGAIN_S)
-                except PeerRefused as refused:
-                    self._office.ledger.add_trouble(f"{self.agency.system_id}: {refused.detail}")
+                    await self._look()
+                except AxisError as error:
+                    if error.retry == "never":
+                        self._office.ledger.add_trouble(f"{self.agency.system_id}: {error}")
                     await asyncio.sleep(_TRY_AGAIN_S)
                 await asyncio.sleep(self._office.pace.poll_s)
 
-    async def _look(self, kind: PackageKind) -> None:
+    async def _look(self) -> None:
         client = self._office.client
-        listed = [item.doc_id for item in await client.received_list(kind)]
-        taken = self._taken[kind] = self._taken.get(kind, set()).intersection(listed)
-        for doc_id in listed:
-            if doc_id not in taken:
-                content = bytearray()
-                await client.get_edoc(doc_id, content.extend)
-                # Taken before it is acknowledged: should the acknowledgement get lost, the item is not taken twice.
-                await self._take(doc_id, bytes(content))
-                taken.add(doc_id)
-            await client.update_status(doc_id, Acknowledgement.DONE)
+        listed = [waiting.package_id async for waiting in client.pending()]
+        self._taken.intersection_update(listed)
+        for package_id in listed:
+            if package_id not in self._taken:
+                # Taken before it is acknowledged: should the acknowledgement get lost, it is not taken twice.
+                await self._take(package_id, await client.package(package_id))
+                self._taken.add(package_id)
+            await client.acknowledge(package_id)
 
-    async def _take(self, doc_id: str, content: bytes) -> None:
+    async def _take(self, package_id: str, content: bytes) -> None:
         try:
             package = await asyncio.to_thread(read, content)
             if isinstance(package, StatusPackage):
                 await self._take_status(package)
             else:
-                await self._take_document(doc_id, package)
+                await self._take_document(package_id, package)
         except Malformed as broken:
-            self._office.ledger.add_trouble(f"{self.agency.system_id}: {doc_id} is unreadable: {broken}")
+            self._office.ledger.add_trouble(f"{self.agency.system_id}: {package_id} is unreadable: {broken}")
 
-    async def _take_document(self, doc_id: str, package: DocumentPackage) -> None:
+    async def _take_document(self, package_id: str, package: DocumentPackage) -> None:
         header = package.header
         kind = business_type(header)
         await self._office.ledger.add_arrival(
             Arrival(
                 system_id=self.agency.system_id,
-                doc_id=doc_id,
+                package_id=package_id,
                 document_id=header.document_id,
                 business_type=kind,
                 at=self._office.clock.now(),
@@ -218,9 +214,9 @@ class Dms:
             await asyncio.sleep(self._office.pace.step_s)
             try:
                 await self.send(self._office.desk().status(answer.organ, answer.subject, first))
-            except PeerRefused as refused:
+            except AxisError as refusal:
                 said = f"{answer.organ} {first} on {answer.subject.document_id}"
-                self._office.ledger.add_trouble(f"{said} was refused: {refused.detail}")
+                self._office.ledger.add_trouble(f"{said} was refused: {refusal}")
             if first is StatusCode.COMPLETED:
                 self._completed.append((answer.organ, answer.subject.document_id))
             self._open[number] = Answer(organ=answer.organ, subject=answer.subject, statuses=tuple(rest))

@@ -20,7 +20,7 @@ class Arrival:
     """A document, or an act on one, in an agency's hands for the first time."""
 
     system_id: str
-    doc_id: str  # the axis's id for the item
+    package_id: str
     document_id: str
     business_type: int
     at: datetime

@@ -89,7 +89,7 @@ async def _send(stage: Stage, sending: Sending) -> str:
     sender = header.sender.organ_id
     at = stage.clock.now()
     stage.verdicts[header.document_id] = sending.verdict
-    doc_id = await stage.dms(sender).send(sending.package, signed=sending.verdict is not Overall.UNSIGNED)
+    package_id = await stage.dms(sender).send(sending.package, signed=sending.verdict is not Overall.UNSIGNED)
     stage.report.show_sent(
         SentLine(
             document_id=header.document_id,
@@ -100,7 +100,7 @@ async def _send(stage: Stage, sending: Sending) -> str:
             at=at,
         )
     )
-    return doc_id
+    return package_id
 
 
 async def _send_and_wait(stage: Stage, sending: Sending) -> About:

@@ -1,7 +1,7 @@
 """Prepares the demo city in a folder: two nodes with their organisations, connected systems and accounts.
 
-The folder: city/ and national/ (a node's directory each, with the demo's trust folder), pki/, agencies/ (what each
-system still has to answer), samples/, demo.json (how far the preparation came) and demo-login.txt.
+The folder: city/ and national/ (a node's directory each, with the demo's trust folder), pki/, agencies/ (each system's
+token, and what it still has to answer), samples/, demo.json (how far the preparation came) and demo-login.txt.
 """
 
 import asyncio
@@ -25,20 +25,21 @@ from axis.demo.processes import HOST
 from axis.demo.seals import Seals
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
-from axis.ops.access import Access, Connecting, open_access
+from axis.ops.access import Access, Connecting, Granting, open_access
 from axis.ops.accounts import NewAccount, new_account, new_password
 from axis.ops.install import NewNode, NewUplink, install, write_secret
 from axis.ops.organ_file import read_organ_file
 from axis.resources import resource
-from axis.settings import CONFIG_NAME
+from axis.settings import CONFIG_NAME, read_settings
 from axis.store import accounts, registry
-from axis.terms import Role
+from axis.terms import Role, Scope
 
 ACTOR = "demo"
 LOGIN_NAME = "demo"
 _STATE = "demo.json"
 _CITY_ORGANS, _NATIONAL_ORGANS = "config/organs-demo.csv", "config/organs-demo-national.csv"
 _KEY, _CERTIFICATE = "keys/signing.key", "keys/signing.pem"  # of the city's node, in its folder
+_SCOPES = (Scope.SEND, Scope.STATUS, Scope.RECEIVE)  # what an agency's system does
 # A demo is watched: it polls and tries again sooner than a node in earnest.
 _SOON = (
     ("exchange.poll_interval_s", 0.3),
@@ -88,6 +89,10 @@ class DemoFolder:
         """What an agency's system still has to answer."""
         return self.path / "agencies" / f"{agency.system_id}.json"
 
+    def token(self, agency: Agency) -> Path:
+        """What an agency's system shows to its node."""
+        return self.path / "agencies" / f"{agency.system_id}.token"
+
     @property
     def state(self) -> str:
         """How far the preparation came: "", "preparing", "prepared", "played"."""
@@ -134,12 +139,15 @@ async def prepare(folder: DemoFolder, ports: Ports, clock: Clock, on_step: Calla
         uplink_secret = await _prepare_national(folder, ports, clock)
         on_step("nút thành phố: tổ chức, hệ thống kết nối, tài khoản")
         await _prepare_city(folder, ports, clock, uplink_secret)
+        await _give_tokens(folder, clock)
         on_step("chứng thư số cho các cơ quan")
         await asyncio.to_thread(_make_trust, folder, clock.now())
         await asyncio.to_thread(_write_sample, folder, clock)
         folder.set_state("prepared")
-    elif not (folder.config(CITY).parent / "trust").exists():  # prepared before the demo signed
-        await asyncio.to_thread(_make_trust, folder, clock.now())
+    else:  # perhaps by an earlier program, when agencies did not sign, and called by another way
+        await _give_tokens(folder, clock)
+        if not (folder.config(CITY).parent / "trust").exists():
+            await asyncio.to_thread(_make_trust, folder, clock.now())
     for node in (CITY, NATIONAL):
         _set_ports(folder.config(node), node, ports)
 
@@ -230,6 +238,21 @@ async def _connect(access: Access, node: cast.NodeName, clock: Clock) -> None:
         if agency.node == node:
             wish = Connecting(system_id=agency.system_id, name=agency.name, serves=agency.serves)
             await access.connect(wish, clock.now(), ACTOR)
+
+
+async def _give_tokens(folder: DemoFolder, clock: Clock) -> None:
+    """A token for each agency's system that has none. One that gets lost on the way is never used."""
+    for node in (CITY, NATIONAL):
+        missing = [one for one in AGENCIES if one.node == node and not folder.token(one).exists()]
+        if not missing:
+            continue
+        async with open_access(read_settings(folder.config(node))) as access:
+            for agency in missing:
+                wish = Granting(system_id=agency.system_id, scopes=_SCOPES, name=agency.name)
+                _, token = await access.add_token(wish, clock.now(), ACTOR)
+                draft = folder.token(agency).with_suffix(".new")
+                write_secret(draft, token + "\n")
+                draft.replace(folder.token(agency))
 
 
 def _write_sample(folder: DemoFolder, clock: Clock) -> None:

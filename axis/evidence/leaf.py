@@ -39,6 +39,8 @@ class LeafKind(StrEnum):
     DOCUMENT_RETURNED = "document_returned"
     DELIVERY_CHANGED = "delivery_changed"
     DELIVERY_REROUTED = "delivery_rerouted"
+    MAINTENANCE_BEGUN = "maintenance_begun"
+    MAINTENANCE_ENDED = "maintenance_ended"
 
 
 FIELDS: Mapping[LeafKind, frozenset[str]] = {
@@ -87,6 +89,8 @@ FIELDS: Mapping[LeafKind, frozenset[str]] = {
     ),
     LeafKind.ACT_ANSWERED: frozenset({"act_id", "package_id", "kind", "document_uid", "receiver", "answer"}),
     LeafKind.VERDICT_RECORDED: frozenset({"verdict_id", "package_id", "sha256", "overall", "cause"}),
+    LeafKind.MAINTENANCE_BEGUN: frozenset({"reason", "until", "actor"}),
+    LeafKind.MAINTENANCE_ENDED: frozenset({"since", "actor"}),
     LeafKind.TIME_PROVEN: frozenset({"sha256", "token_sha256", "authority", "proven_at"}),
 }
 """The fields of each kind, all of them and no others: what an auditor's program may rely on."""

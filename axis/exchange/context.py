@@ -15,6 +15,7 @@ from axis.delivery.directory import CurrentDirectory
 from axis.delivery.router import Router
 from axis.edxml.model import Limits
 from axis.errors import Busy, Code
+from axis.exchange.rest import Rest
 from axis.exchange.values import Source
 from axis.ids import new_id
 from axis.store.hot import Hot, Stale
@@ -91,6 +92,7 @@ class Context:
     router: Router
     policy: Policy = field(default_factory=Policy)
     wake: Wake = field(default_factory=Wake)
+    rest: Rest = field(default_factory=Rest)  # whether the node only reads
 
     def is_from_outside(self, source: Source) -> bool:
         """Whether a package comes from another axis: one that we call, or one that calls us."""

@@ -116,8 +116,10 @@ class Courier:
     async def pack(self, system_id: str, out: Path, good_for: timedelta) -> Packed:
         """Put what waits for a system into a file, durable when this returns. An existing file is never overwritten.
 
-        Raises NotFound(COURIER_UNKNOWN) for a system without keys, NotFound(NOTHING_WAITS), Malformed(BAD_FILE).
+        Raises NotFound(COURIER_UNKNOWN) for a system without keys, NotFound(NOTHING_WAITS), Malformed(BAD_FILE),
+        Busy.
         """
+        self._exchange.check_open()
         party = await self._party(system_id)
         pending = await self._exchange.pending(system_id, MOST_ITEMS)
         if not pending:

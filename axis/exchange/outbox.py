@@ -126,8 +126,8 @@ class Outbox:
         return {line.partner_id: self._told(line) for line in self._partners.lines()}
 
     def may_call(self, partner_id: str) -> bool:
-        """Whether it is not the partner's planned downtime."""
-        return partner_id not in self._look.paused
+        """Whether it is neither the partner's planned downtime nor our maintenance."""
+        return partner_id not in self._look.paused and not self._context.rest.is_on
 
     def _told(self, line: Line) -> dict[str, object]:
         traffic, paused = self._of(line.partner_id), self._look.paused.get(line.partner_id)
@@ -150,8 +150,10 @@ class Outbox:
         """Claim as much due work as there are places, and begin it."""
         try:
             await self._partners.refresh()
-            await self._plan_if_due()
             await self._renew_if_due()
+            if self._context.rest.is_on:  # what is under way comes to its end
+                return []
+            await self._plan_if_due()
             now = self._context.clock.now()
             await self._look_around(now)
             started = self._probe(now)

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 _ASK = "ask"
 _WORDS = 500  # characters of an error that are kept
 _TOLD_RECEIVERS = 100  # that one event names
+_MOST_WAIT = timedelta(hours=1)  # that a partner can ask for: none keeps its packages from being tried for days
 
 
 class Reach(Enum):
@@ -40,6 +41,15 @@ class Reach(Enum):
     REACHED = "reached"  # it answered in its own words
     UNREACHED = "unreached"
     NOT_ASKED = "not asked"  # there was nothing to send, or this node stumbled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """Why a try failed."""
+
+    words: str
+    is_final: bool = False
+    asked_wait: timedelta = timedelta()  # how long the partner asks not to be called with this again
 
 
 class Tried(NamedTuple):
@@ -109,7 +119,7 @@ class Sending:
 
     async def put_off(self, row: QueueRow, words: str) -> None:
         """A row on which this node itself stumbles is tried again later, like any other that failed."""
-        await self._context.settle(partial(self._failed, row, words, final=False))
+        await self._context.settle(partial(self._failed, row, _Failure(words=words)))
 
     def _outgoing(self, row: QueueRow, push: queries.PushContent, waiting: Sequence[Consignment]) -> Outgoing:
         package, registry = push.package, self._context.directory.current.registry
@@ -195,21 +205,25 @@ class Sending:
         return Hot(inserts=tuple(leaves), changes=(*moves, *end))
 
     async def _record_failure(self, row: QueueRow, error: AxisError) -> None:
-        words = str(error)[:_WORDS]
-        final = isinstance(error, PeerRefused) and error.retry == "never"
+        failure = _failure(error)
+        words, final = failure.words, failure.is_final
         log.warning("push_failed", partner=row.partner_id, package_id=row.package_id, error=words, final=final)
-        await self._context.settle(partial(self._failed, row, words, final=final))
+        await self._context.settle(partial(self._failed, row, failure))
 
-    async def _failed(self, row: QueueRow, words: str, *, final: bool) -> tuple[Hot | None, None]:
+    async def _failed(self, row: QueueRow, failure: _Failure) -> tuple[Hot | None, None]:
         if not await self._is_ours(row):
             return None, None
         now = self._context.clock.now()
         push, kept = await self._context.store.read(partial(_with_excuse, row, now))
-        due_at = None if final else self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at + kept)
+        due_at = None
+        if not failure.is_final:
+            due_at = self._policy.backoff.next_try(now, row.attempts + 1, row.queued_at + kept)
+        if due_at is not None:
+            due_at = max(due_at, now + failure.asked_wait)
         waiting = [c for c in push.consignments if c.state in UNSENT] if push else []
         if push is None or (row.task == _ASK and due_at is not None):
             return Hot(changes=(_later(row, due_at or now, row.attempts + 1),)), None
-        write = partial(self._write_failed, row, words, due_at, push.package, waiting)
+        write = partial(self._write_failed, row, failure.words, due_at, push.package, waiting)
         return await self._context.work_out(len(waiting), write), None
 
     def _write_failed(
@@ -317,6 +331,15 @@ def sender_events(
     )
     fields = {"receivers": list(receivers[:_TOLD_RECEIVERS]), "count": len(receivers), "error": words}
     return (context.event(system_id, kind, about, fields),)
+
+
+def _failure(error: AxisError) -> _Failure:
+    asked_s = error.retry_after_s if isinstance(error, PeerRefused | PeerUnreachable) else None
+    return _Failure(
+        words=str(error)[:_WORDS],
+        is_final=isinstance(error, PeerRefused) and error.retry == "never",
+        asked_wait=min(timedelta(seconds=asked_s or 0), _MOST_WAIT),
+    )
 
 
 def _tried(error: AxisError) -> Tried:

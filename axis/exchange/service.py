@@ -43,7 +43,7 @@ class Exchange:
     def __init__(
         self, context: Context, judges: Judges, check_intake: Callable[[], None], composer: Composer | None = None
     ) -> None:
-        """check_intake: raises Busy while nothing may be taken in (disk full, maintenance).
+        """check_intake: raises Busy while nothing may be taken in (disk full). In maintenance the context says so.
 
         composer: with the node's key; left out, what the node composes is not signed.
         """
@@ -91,11 +91,16 @@ class Exchange:
 
     def check_intake(self) -> None:
         """Raises Busy when a package would not be taken now: asked before its body is read."""
+        self.check_open()
         self._check_intake()
+
+    def check_open(self) -> None:
+        """Raises Busy(MAINTENANCE) while the node only reads."""
+        self._context.rest.check()
 
     async def accept(self, source: Source, spooled: Spooled) -> Accepted:
         """Take a package in; what is returned is durable. Raises Malformed, Rejected (both audited) or Busy."""
-        self._check_intake()
+        self.check_intake()
         return await self._intake.accept(source, spooled)
 
     async def send(self, wish: DocumentWish) -> Sent:
@@ -103,7 +108,7 @@ class Exchange:
 
         Raises as `accept`, Malformed for a wish that makes no package, NotAllowed where the node may not sign.
         """
-        self._check_intake()
+        self.check_intake()
         return await self._drafting.send(wish)
 
     async def report(self, wish: ReportWish) -> Accepted:
@@ -111,12 +116,12 @@ class Exchange:
 
         Raises NotFound, NotAllowed, Malformed, Busy.
         """
-        self._check_intake()
+        self.check_intake()
         return await self._speaker.report(wish)
 
     async def ask_back(self, wish: AskBackWish) -> Accepted:
         """Ask a receiver to give a document back, for a sender that the node speaks for. Raises as `report`."""
-        self._check_intake()
+        self.check_intake()
         return await self._speaker.ask_back(wish)
 
     async def check_key(self) -> None:
@@ -128,12 +133,12 @@ class Exchange:
 
         Raises NotFound, UnknownOrgan, Rejected, NotAllowed, WrongState, Malformed, Busy.
         """
-        self._check_intake()
+        self.check_intake()
         return await self._forwarding.forward(wish)
 
     async def send_back(self, wish: ReturnWish) -> Accepted:
         """Give a misaddressed document back for a receiver that the node speaks for. Raises as `report`, WrongState."""
-        self._check_intake()
+        self.check_intake()
         return await self._forwarding.send_back(wish)
 
     async def keep_original(self, received: Received, from_code: str, package_sha256: str) -> None:
@@ -155,7 +160,8 @@ class Exchange:
         return await self._hand_over.count_pending(system_id, kind)
 
     async def open_package(self, system_id: str, package_id: str) -> PackageContent:
-        """The bytes of a package for a system that serves a receiver of it now. Raises NotFound otherwise."""
+        """The bytes of a package for a system that serves a receiver of it now. Raises NotFound otherwise, Busy."""
+        self.check_open()
         return await self._hand_over.open_package(system_id, package_id)
 
     async def record_hand_over(self, system_id: str, package_id: str, ref: str | None = None) -> None:
@@ -163,16 +169,21 @@ class Exchange:
         await self._hand_over.record_hand_over(system_id, package_id, ref)
 
     async def acknowledge(self, system_id: str, package_id: str, word: Acknowledgement) -> None:
-        """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now."""
+        """The system says how it fares with a package. Raises NotFound if it serves no receiver of it now, Busy."""
+        self.check_open()
         await self._hand_over.acknowledge(system_id, package_id, word)
 
     async def confirm_arrival(self, wish: ReceiptWish) -> None:
         """The system has a package; 01 is said of the document in it. Raises NotFound, Busy."""
-        self._check_intake()
+        self.check_intake()
         await self._receipts.confirm(wish)
 
     async def acknowledge_read(self, system_id: str, since: datetime | None, read_before: datetime) -> None:
-        """The system reads its statuses on from a moment (None: it names none): what came before, it has."""
+        """The system reads its statuses on from a moment (None: it names none): what came before, it has.
+
+        Raises Busy(MAINTENANCE), since reading so acknowledges.
+        """
+        self.check_open()
         await self._receipts.acknowledge_read(system_id, since, read_before)
 
     async def told_since(self, system_id: str, since: datetime, limit: int) -> tuple[str, ...]:
@@ -203,13 +214,15 @@ class Exchange:
         return await self._ledger.find(Side(partner_id=system_id, we_call=False), items)
 
     async def register_organ(self, system_id: str, row: OrganRow) -> None:
-        """Add an organisation below those that the system serves. Raises NotAllowed without that right."""
+        """Add an organisation below those that the system serves. Raises NotAllowed without that right, Busy."""
+        self.check_open()
         above = self._check_may_register(system_id, row.parent)
         whole = replace(row, parent=above.organ_id)  # whatever code it was named by
         await self._registering.change(lambda plan: decisions.registering(plan, whole), system_id)
 
     async def close_organ(self, system_id: str, code: str) -> None:
-        """Close (never erase) an organisation below those that the system serves. Raises NotAllowed, NotFound."""
+        """Close (never erase) an organisation below those that the system serves. Raises NotAllowed, NotFound, Busy."""
+        self.check_open()
         organ = self.directory.current.registry.find(code)
         if organ is None:
             raise NotFound(Code.NOT_FOUND, code)

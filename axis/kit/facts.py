@@ -14,7 +14,7 @@ from axis.kit.letters import LetterId
 from axis.kit.proxy import NotedCall
 from axis.store.queries import Traffic
 from axis.store.records import Attachment, Consignment, Delivery, Document, Package, StatusEvent
-from axis.terms import BusinessType, Origin, PackageKind, StatusCode, TransportState
+from axis.terms import BusinessType, PackageKind, StatusCode, TransportState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class Facts:
     retaken: Mapping[LetterId, datetime] = field(default_factory=dict)  # … and when they were seen acknowledged again
     limits: Limits = field(default_factory=Limits)
     retry_after_s: int = 5
+    receipts_say_arrived: bool = False  # the node says 01 for the vendor when a document is acknowledged
 
     def is_over(self, since: datetime, seconds: float) -> bool:
         """Whether so much time has passed since then."""
@@ -87,11 +88,6 @@ class Facts:
         """The vendor's statuses about the document of a package, in the order in which they came."""
         package = self.packages.get(package_id or "")
         return () if package is None else self._said.get(package.document_uid or "", ())
-
-    def is_ours(self, event: StatusEvent) -> bool:
-        """Whether the node composed this status for the vendor."""
-        package = self.packages.get(event.package_id)
-        return package is not None and package.origin is Origin.NODE
 
     def said_of(self, letter: LetterId) -> tuple[StatusEvent, ...]:
         """The vendor's statuses about a letter."""

@@ -31,6 +31,7 @@ class Front:
     secret: Words  # how it calls what the software shows
     has_api_token: bool = False  # it shows a token of the REST API, not the system's secret
     without: frozenset[str] = frozenset()  # cases that it cannot carry
+    receipts_say_arrived: bool = False  # its word for "I have it" says 01 too
     operation: Callable[[Asked], str]
     sends: Callable[[Asked], bool]  # whether the answer of such a call tells that a package was taken
 
@@ -75,6 +76,7 @@ FRONTS: dict[str, Front] = {
             path="/edoc",
             system_front="edoc",
             secret=Words("Token", "Token"),
+            receipts_say_arrived=True,
             # Packages are written anew there and back: signatures and odd forms do not reach the other side.
             without=frozenset({"bad-signature", "signed", "form", "receive-odd"}),
             operation=lambda asked: asked.action or f"{asked.method} {asked.path}",

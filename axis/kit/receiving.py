@@ -204,8 +204,10 @@ def judge_again(facts: Facts) -> Finding:
         return NotSeen()
     events = facts.said_of(LetterId.AGAIN)
     evidence = (told.hand_over(one), *told.statuses(events))
-    own = (event for event in events if not facts.is_ours(event))  # some fronts' receipts make the node say 01
-    twice = [code for code, times in Counter(codes(own)).items() if times > 1]
+    said = Counter(codes(events))
+    if facts.receipts_say_arrived:
+        said[StatusCode.ARRIVED] -= 1
+    twice = [code for code, times in said.items() if times > 1]
     if twice:
         return Failed(
             evidence=evidence,

@@ -13,7 +13,7 @@ from axis.kit.proxy import Fault, NotedCall
 from axis.kit.receiving import STEPS
 from axis.kit.words import Words
 from axis.store.records import Document, Package, StatusEvent
-from axis.terms import BusinessType, StatusCode
+from axis.terms import ActEffect, BusinessType, StatusCode
 from axis.trust.model import Overall
 
 _ONE_AGAIN = Words(
@@ -28,6 +28,7 @@ _NOT_TWICE = Words(
     "The document has become two at its receiver. What is sent again has to be the same package: same DocumentId, "
     "number and files.",
 )
+_HITS = frozenset({ActEffect.APPLIED, ActEffect.NOTHING})  # it was found, and is replaced
 _TAKE_STATUSES = Words(
     "Phần mềm phải lấy và xác nhận các gói tin trạng thái mà nơi nhận trả về.",
     "The software has to fetch and acknowledge the status packages that its receivers send back.",
@@ -51,7 +52,31 @@ def judge_send(facts: Facts) -> Finding:
 def judge_several(facts: Facts) -> Finding:
     """One package for several receivers."""
     found = [one for one in facts.sent if len(facts.deliveries(one)) > 1]
-    return Passed(evidence=told.documents(found[:3])) if found else NotSeen()
+    if found:
+        return Passed(evidence=told.documents(found[:3]))
+    if apart := _sent_apart(facts):
+        return Failed(
+            evidence=told.documents(apart[:3]),
+            advice=Words(
+                "Một văn bản gửi nhiều nơi là một gói tin có mọi nơi nhận trong To; phần mềm đã lập cho mỗi nơi một "
+                "văn bản riêng cùng số ký hiệu.",
+                "A document for several receivers is one package that names all of them in To; the software made a "
+                "document of its own, with the same number, for each.",
+            ),
+        )
+    return NotSeen()
+
+
+def _sent_apart(facts: Facts) -> tuple[Document, ...]:
+    """Documents with one number that went to one receiver each, and not all to the same."""
+    groups = defaultdict(list)
+    for one in facts.sent:
+        if one.code_key:
+            groups[one.code_key, one.promulgation_date].append(one)
+    for group in groups.values():
+        if len({to.receiver_organ for one in group for to in facts.deliveries(one)}) > 1:
+            return tuple(group)
+    return ()
 
 
 def judge_statuses(facts: Facts) -> Finding:
@@ -234,9 +259,23 @@ def _own_act(kind: BusinessType) -> Callable[[Facts], Finding]:
 
 def judge_replacing(facts: Facts) -> Finding:
     """The vendor replaces a document of its own."""
-    acts = facts.acts(BusinessType.REPLACE)
-    found = [one for one in facts.sent if one.package_id in {act.package_id for act in acts}]
-    return Passed(evidence=told.documents(found[:3])) if found else NotSeen()
+    packages = {one.package_id for one in facts.acts(BusinessType.REPLACE)}
+    acts = {one.act_id: one.package_id for one in facts.traffic.acts if one.package_id in packages}
+    hit = {acts[one.act_id] for one in facts.traffic.targets if one.act_id in acts and one.effect in _HITS}
+    found = [one for one in facts.sent if one.package_id in packages]
+    if good := [one for one in found if one.package_id in hit]:
+        return Passed(evidence=told.documents(good[:3]))
+    if not found:
+        return NotSeen()
+    return Failed(
+        evidence=told.documents(found[:3]),
+        advice=Words(
+            "Văn bản thay thế không nêu đúng văn bản bị thay thế: DocumentId trong ReplacementInfo phải là của một văn "
+            "bản mà phần mềm đã gửi.",
+            "The replacement does not name what it replaces: DocumentId in ReplacementInfo has to be that of a "
+            "document that the software has sent.",
+        ),
+    )
 
 
 def judge_form(facts: Facts) -> Finding:

@@ -102,6 +102,7 @@ class Session:
             retaken=dict(self._robot.retaken),
             limits=self._wish.limits,
             retry_after_s=self._wish.plan.retry_after_s,
+            receipts_say_arrived=self._wish.front.receipts_say_arrived,
         )
 
 

@@ -11,17 +11,15 @@ from pathlib import Path
 
 from axis.clock import Clock
 from axis.errors import Code, Malformed
-from axis.ids import new_id
-from axis.keys import new_token, token_digest
 from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, VENDOR_NAME, Partner
-from axis.ops.access import Access, Connecting, open_access
+from axis.ops.access import Access, Connecting, Granting, open_access
 from axis.ops.install import NewNode, install, write_secret
 from axis.organ.codes import canonical_form
 from axis.organ.plan import OrganRow
 from axis.settings import CONFIG_NAME, Settings, read_settings
-from axis.store import api, registry
+from axis.store import registry
 from axis.store.queries import ANY_SENDER
-from axis.store.records import ApiToken, SignaturePolicy
+from axis.store.records import SignaturePolicy
 from axis.terms import Scope
 
 ACTOR = "kit"
@@ -117,14 +115,6 @@ async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials
 
 
 async def _add_token(access: Access, vendor: Vendor, clock: Clock) -> str:
-    token, now = new_token(), clock.now()
-    made = ApiToken(
-        token_id=new_id(now),
-        system_id=vendor.system_id,
-        name="conformance kit",
-        token_sha256=token_digest(token),
-        scopes=" ".join(Scope),
-        created_at=now,
-    )
-    await access.store.write(lambda conn: api.add_token(conn, made, ACTOR))
+    wish = Granting(system_id=vendor.system_id, scopes=tuple(Scope), name="conformance kit")
+    _, token = await access.add_token(wish, clock.now(), ACTOR)
     return token

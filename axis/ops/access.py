@@ -20,14 +20,16 @@ from axis.delivery.explain import Calls
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
-from axis.keys import NodeKey, new_secret
+from axis.ids import new_id
+from axis.keys import NodeKey, new_secret, new_token, token_digest
 from axis.ops.route_making import RouteMaker
 from axis.settings import Settings
-from axis.store import holds, partners, registry, systems
+from axis.store import api, holds, partners, registry, systems
 from axis.store.engine import StoreOptions
-from axis.store.records import System
+from axis.store.records import ApiToken, System
 from axis.store.store import Store
 from axis.store.systems import NewSecret, NewSystem, Pushing
+from axis.terms import Scope
 from axis.trust.policy import Algorithms, Policy, Revocation
 
 
@@ -41,6 +43,16 @@ class Connecting:
     front: str = "vxp"
     may_register: bool = False
     pushed: Partner | None = None  # how we push to it; None: it fetches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granting:
+    """A token of the REST API that is to be made."""
+
+    system_id: str
+    scopes: tuple[Scope, ...]
+    name: str = ""  # what it is for, as people read it
+    lifetime: timedelta | None = None  # None: it does not end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +106,21 @@ class Access:
         new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
         await self.store.write(lambda conn: systems.add_system(conn, new, now, actor))
         return secret
+
+    async def add_token(self, wish: "Granting", now: datetime, actor: str) -> tuple[ApiToken, str]:
+        """Make a token. Returns its record, and its text, which is stored nowhere. Raises NotFound."""
+        text = new_token()
+        token = ApiToken(
+            token_id=new_id(now),
+            system_id=wish.system_id,
+            name=wish.name,
+            token_sha256=token_digest(text),
+            scopes=" ".join(dict.fromkeys(wish.scopes)),
+            created_at=now,
+            expires_at=now + wish.lifetime if wish.lifetime else None,
+        )
+        await self.store.write(lambda conn: api.add_token(conn, token, actor))
+        return token, text
 
     async def set_pushing(self, system_id: str, pushed: Partner | None, now: datetime, actor: str) -> None:
         """Push to a system so from now on; None: it fetches. Raises NotFound."""

@@ -1,6 +1,7 @@
 """What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too.
 
-Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one, drafts for 180 days.
+Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one, drafts for 180 days, and who
+looked at what as long as the settings say.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import api, drafts, queries, sessions, uploads
+from axis.store import api, drafts, queries, sessions, uploads, viewings
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -28,9 +29,11 @@ _AT_ONCE = 500  # rows removed in one write: well under 50 ms
 class Upkeep:
     """The loop that tidies up."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, *, views_kept_days: int = 0) -> None:
+        """views_kept_days: for how long it is on record who looked at what; 0: for ever."""
         self._store = store
         self._clock = clock
+        self._views_kept = timedelta(days=views_kept_days) if views_kept_days else None
 
     async def run(self) -> None:
         """Tidy up each hour until cancelled; a failure is logged and tried again."""
@@ -49,6 +52,7 @@ class Upkeep:
         events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
         answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
         ended = await self._forget(uploads.forget_uploads, now)
+        views = await self._forget(viewings.forget_viewings, now - self._views_kept) if self._views_kept else 0
         files = await self._sweep_uploads()
         old_drafts = await self._forget(drafts.forget_drafts, now - _DRAFTS_KEPT)
         log.info(
@@ -59,6 +63,7 @@ class Upkeep:
             events=events,
             answers=answers,
             uploads=ended,
+            views=views,
             upload_files=files,
             drafts=old_drafts,
         )

@@ -1,5 +1,6 @@
 """The sections of axis.toml: what an operator can choose, with unit and default on each field."""
 
+import ipaddress
 import os
 import re
 from datetime import date, datetime
@@ -64,8 +65,26 @@ class Server(Section):
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     request_timeout_s: float = Field(600.0, gt=0, description="Longest time for one request, its body included.")
     idle_timeout_s: float = Field(75.0, gt=0, description="How long an idle connection is kept open.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Addresses or networks of the proxies before this node. What they say in X-Forwarded-For is whence a call "
+            "comes; from anybody else it counts for nothing."
+        ),
+    )
+    public_https: bool = Field(
+        default=False,
+        description="A proxy before this node speaks HTTPS with browsers: cookies go over HTTPS only, HSTS is said.",
+    )
     tls_certificate_file: Path | None = Field(None, description="PEM chain; with it and the key the node speaks HTTPS.")
     tls_key_file: Path | None = Field(None, description="PEM private key of the certificate.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for one in proxies:
+            ipaddress.ip_network(one)  # raises a ValueError that names it
+        return proxies
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -592,6 +611,9 @@ class Console(Section):
     failures_until_pause: int = Field(5, gt=0, description="Wrong passwords in a row after which an account must wait.")
     pause_s: int = Field(300, gt=0, description="How long it must wait.")
     page_rows: int = Field(50, gt=0, le=500, description="Rows on one page of a list.")
+    views_kept_days: int = Field(
+        1_825, ge=0, description="Days for which it is on record who looked at what; 0: for ever."
+    )
 
 
 def _secret(variable: str, file: Path | None, at: str) -> str:

@@ -151,6 +151,13 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
     )
 
 
+def find_document(conn: Connection, scope: Scope, document_uid: str) -> Document | None:
+    """A document; None when there is no such one, or it is not in scope."""
+    wanted = select(*_DOCUMENT).where(s.document.c.document_uid == document_uid, in_scope(scope))
+    row = conn.execute(wanted).one_or_none()
+    return None if row is None else _read_document(row)
+
+
 def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: str) -> PackageView | None:
     """A package that the document's page offers; None when it belongs to another one, or is not in scope."""
     row = conn.execute(

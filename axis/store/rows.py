@@ -80,6 +80,7 @@ TABLES: dict[type, Table] = {
     records.PartnerState: schema.partner,
     records.Downtime: schema.downtime,
     records.Hold: schema.hold,
+    records.Maintenance: schema.maintenance,
     records.Deadline: schema.deadline,
     records.Touch: schema.touched,
     records.JobRow: schema.job,

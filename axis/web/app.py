@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from axis.clock import Clock
+from axis.exchange.rest import Rest
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
 from axis.store.queries import count_overdue, owed_checks
@@ -18,7 +19,7 @@ from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.site import console_routes
 from axis.web.health import Check, Health, limits_handler, store_checks
-from axis.web.middleware import catch_errors, identify, limit_time, log_access, mark_started, safe_headers
+from axis.web.middleware import catch_errors, identify, limit_time, locate, log_access, mark_started, safe_headers
 
 FORM_BYTES: Final = 64 * 1024  # a body that is read whole; fronts stream theirs
 
@@ -33,9 +34,11 @@ class WebParts:
     limits: Limits
     more_limits: Mapping[str, float] = field(default_factory=dict)  # published beside them, the unit in the name
     longest_request_s: float = 600.0
+    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For counts
     extra_routes: Sequence[web.AbstractRouteDef] = ()  # of the fronts
     extra_checks: Sequence[Check] = ()  # for /health/ready
     partners: Callable[[], Mapping[str, object]] = dict  # how each one fares, there too
+    rest: Rest = field(default_factory=Rest)  # whether the node only reads
 
     @property
     def clock(self) -> Clock:
@@ -52,6 +55,7 @@ def build_app(parts: WebParts) -> web.Application:
     pages = Pages(app, parts.node_name)
     app.middlewares.extend(
         (
+            locate(parts.trusted_proxies),
             identify(parts.clock),
             log_access,
             choose_language,
@@ -66,7 +70,14 @@ def build_app(parts: WebParts) -> web.Application:
         "signature_checks_owed": lambda: store.read(owed_checks),
         "deadlines_overdue": lambda: store.read(count_overdue),
     }
-    health = Health(checks, parts.disk, parts.clock, owed=owed, partners=parts.partners)
+    health = Health(
+        checks,
+        parts.disk,
+        parts.clock,
+        owed=owed,
+        partners=parts.partners,
+        maintenance=lambda: parts.rest.current,
+    )
     app.on_cleanup.append(health.close)
     app.add_routes(
         (

@@ -20,6 +20,7 @@ from axis.errors import AxisError
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
 from axis.store.probes import check_version, probe
+from axis.store.records import Maintenance
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -99,10 +100,15 @@ class Health:
         *,
         owed: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]] | None = None,
         partners: Callable[[], Mapping[str, object]] | None = None,
+        maintenance: Callable[[], Maintenance | None] = lambda: None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """owed: what else is told, by name: how many things wait or are late. partners: how each one fares."""
+        """owed: what else is told, by name: how many things wait or are late. partners: how each one fares.
+
+        maintenance: the one that goes on; a node that only reads is ready all the same.
+        """
         self._partners = partners
+        self._maintenance = maintenance
         self._owed = {name: Owed(count) for name, count in (owed or {}).items()}
         self._disk = disk
         self._clock = clock
@@ -123,6 +129,7 @@ class Health:
             await asyncio.shield(asyncio.gather(*waiting))
         ready = all(part.ok for part in self._parts if part.check.vital)
         answer: dict[str, Any] = {"ready": ready, "intake": self._intake(), "parts": self._told()}
+        answer["maintenance"] = _maintenance_told(self._maintenance())
         for name, owed in self._owed.items():
             answer[name] = await owed.told(self._timeout_s)
         if self._partners is not None:
@@ -189,6 +196,13 @@ class Health:
             "disk_free_bytes": state.space.free_bytes if state.space else None,
             "disk_mark_bytes": state.mark_bytes,
         }
+
+
+def _maintenance_told(on: Maintenance | None) -> dict[str, str | None] | None:
+    if on is None:
+        return None
+    until = on.until.isoformat() if on.until else None
+    return {"since": on.since.isoformat(), "until": until, "reason": on.reason}
 
 
 def store_checks(store: Store) -> tuple[Check, ...]:

@@ -9,9 +9,10 @@ who read them.
 """
 
 import asyncio
+import ipaddress
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -44,6 +45,9 @@ log = structlog.get_logger(__name__)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 _STARTED: Final = web.RequestKey("started", bool)  # the answer's first byte is out: no other answer can follow
+ADDRESS: Final = web.RequestKey("address", str)
+_ADDRESS_CHARACTERS = 64
+_HOPS = 10  # of an X-Forwarded-For that are looked at
 _ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_CHARACTERS = 200  # of a path in the log
 _CLIENT_GONE = 499  # in the log only: the caller hung up before the answer was out
@@ -132,6 +136,49 @@ def identify(clock: Clock) -> Middleware:
     return middleware
 
 
+def locate(trusted: Sequence[str]) -> Middleware:
+    """Find out whence each request comes: by what trusted proxies say, else by the connection itself.
+
+    X-Forwarded-For is read from its end, as far as those who wrote it are trusted.
+    """
+    networks = tuple(map(ipaddress.ip_network, trusted))
+
+    def is_trusted(address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        return any(parsed in network for network in networks)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        address = request.remote or ""
+        said = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed(said[-_HOPS:]):
+            if not is_trusted(address) or not _is_address(hop.strip()):
+                break
+            address = hop.strip()
+        request[ADDRESS] = address[:_ADDRESS_CHARACTERS]
+        return await handler(request)
+
+    return middleware
+
+
+def address_of(request: web.Request) -> str:
+    """Whence a request comes; "" where nobody knows."""
+    return request.get(ADDRESS) or (request.remote or "")[:_ADDRESS_CHARACTERS]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 @web.middleware
 async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write one line per request. The query stays out: it may hold what people searched for."""
@@ -153,7 +200,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
             status=status,
             sent_bytes=sent,
             duration_ms=round((clock() - begun) * 1000, 1),
-            remote=request.remote,
+            remote=address_of(request),
         )
 
 

@@ -45,11 +45,12 @@ class Scene:
     session: ClientSession
     url: str = ""
     status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:
         self.calls.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, headers=self.headers)
 
     def event(self, number: int = -1) -> dict[str, Any]:
         """A call, checked as the docs say."""
@@ -192,6 +193,19 @@ async def test_any_other_answer_may_pass(scene: Scene, status: int) -> None:
     await scene.city.work()
     assert await scene.node.states(accepted) == {"H24.15": "retrying"}
     assert len(scene.calls) == 1
+
+
+async def test_a_dms_that_asks_to_wait_is_left_alone_for_as_long(scene: Scene) -> None:
+    await scene.push_to()
+    await scene.node.send("dms-yte", a_document("H24.15"))
+    scene.status, scene.headers = 429, {"Retry-After": "300"}
+    await scene.city.work()
+    scene.node.clock.advance(seconds=290)
+    await scene.city.work()
+    assert len(scene.calls) == 1
+    scene.node.clock.advance(seconds=20)
+    await scene.city.work()
+    assert len(scene.calls) == 2
 
 
 async def test_a_link_is_good_for_its_package_its_system_and_its_time(scene: Scene) -> None:

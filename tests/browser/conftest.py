@@ -21,7 +21,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from axis.ids import new_id
 from axis.messages import Language
 from axis.serve import Node
-from axis.store import accounts
+from axis.store import accounts, sessions
 from axis.store.records import Account, Audit, Session
 from axis.store.store import Store
 from axis.terms import Role
@@ -87,11 +87,13 @@ class Site:
             token_sha256=digest(token),
             account_id=account.account_id,
             csrf_token=new_token(),
+            session_id=new_id(now),
+            used_at=now,
             created_at=now,
             expires_at=now.replace(year=now.year + 1),
         )
         line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")
-        await self.store.write(lambda conn: accounts.open_session(conn, session, line))
+        await self.store.write(lambda conn: sessions.open_session(conn, session, line))
         return token
 
 

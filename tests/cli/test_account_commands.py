@@ -71,3 +71,11 @@ def test_an_account_is_kept_out_and_let_in_again(home: Home) -> None:
     assert not home.axis("account", "show", "lan", "--json").json["enabled"]
     assert home.axis("account", "enable", "lan").code == 0
     assert home.axis("account", "show", "lan", "--json").json["enabled"]
+
+
+def test_views_can_be_listed_when_there_are_none(home: Home) -> None:
+    assert home.axis("views", "--json").json == []
+    assert (
+        home.axis("views", "--account", "lan", "--kind", "page", "--from", "2026-11-01", "--to", "2026-12-01").code == 0
+    )
+    assert home.axis("views", "--from", "yesterday").code == 2

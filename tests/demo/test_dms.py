@@ -1,7 +1,7 @@
 """An agency's system takes each package once, answers step by step, and remembers what it still has to say."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.vxp.client import VxpClient
-from adapters.vxp.replies import ReceivedItem, ReplyRow
+from axis.client import NodeClient
+from axis.client.values import Accepted, Pending
 from axis.clock import SystemClock
 from axis.demo import cast as people
 from axis.demo.cast import Agency, agency_of
@@ -21,8 +21,8 @@ from axis.demo.prepare import organ_names
 from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.writer import to_bytes
-from axis.errors import PeerRefused, PeerUnreachable
-from axis.terms import PackageKind, StatusCode
+from axis.errors import Busy, Code, PeerUnreachable, WrongState
+from axis.terms import StatusCode, TransportState
 
 CLOCK = SystemClock()
 NAMES = organ_names()
@@ -48,40 +48,48 @@ class FakeNode:
         self.lost_acknowledgements = 0
         self.refusals = 0
         self.unreachable = 0
+        self.busy = 0
 
-    async def received_list(self, kind: PackageKind) -> tuple[ReceivedItem, ...]:
+    async def pending(self) -> AsyncIterator[Pending]:
         if self.unreachable:
             self.unreachable -= 1
             raise PeerUnreachable("no line")
-        listed = [doc_id for doc_id, content in self.waiting.items() if read(content).kind is kind]
-        return tuple(
-            ReceivedItem(
-                doc_id=doc_id, kind=kind, from_code="", to_codes="", created_at=None, status="", row=ReplyRow({})
+        for package_id, content in list(self.waiting.items()):
+            yield Pending(
+                package_id=package_id,
+                kind=read(content).kind,
+                urgency=0,
+                from_organ="",
+                receivers=(),
+                document_id="",
+                code=None,
+                subject=None,
+                size_bytes=len(content),
+                received_at=CLOCK.now(),
+                state=TransportState.QUEUED,
             )
-            for doc_id in listed
-        )
 
-    async def get_edoc(self, doc_id: str, write: Callable[[bytes], object]) -> int:
-        self.fetched.append(doc_id)
-        write(self.waiting[doc_id])
-        return len(self.waiting[doc_id])
+    async def package(self, package_id: str) -> bytes:
+        self.fetched.append(package_id)
+        return self.waiting[package_id]
 
-    async def update_status(self, doc_id: str, word: str) -> None:
-        assert word == "done"
+    async def acknowledge(self, package_id: str) -> None:
         if self.lost_acknowledgements:
             self.lost_acknowledgements -= 1
             raise PeerUnreachable("the answer got lost")
-        del self.waiting[doc_id]
+        del self.waiting[package_id]
 
-    async def send_edoc(self, package: bytes, kind: PackageKind) -> str:
+    async def send_package(self, package: bytes) -> Accepted:
         status = read(package)
         assert isinstance(status, StatusPackage)
-        assert kind is PackageKind.STATUS
+        if self.busy:
+            self.busy -= 1
+            raise Busy(Code.OVERLOADED)
         if self.refusals:
             self.refusals -= 1
-            raise PeerRefused("status_unmatched", peer_code="21")
+            raise WrongState(Code.STATUS_UNMATCHED)
         self.sent.append(status)
-        return f"sent-{len(self.sent)}"
+        return Accepted(outcome="accepted", kind=status.kind, package_id=f"sent-{len(self.sent)}", document_uid=None)
 
     def said(self) -> list[tuple[str, str, str | None]]:
         return [
@@ -94,7 +102,7 @@ def system(agency: Agency, node: FakeNode, journal: Path | None = None, step_s: 
     ledger = Ledger()
     office = Office(
         agency=agency,
-        client=cast(VxpClient, node),
+        client=cast(NodeClient, node),
         desk=desk,
         ledger=ledger,
         clock=CLOCK,
@@ -236,6 +244,15 @@ async def test_a_status_that_is_refused_is_told_and_the_next_one_follows() -> No
     await works_until(dms, lambda: len(node.sent) == 4)
     assert [code for _, code, _ in node.said()] == FIVE[1:]
     assert len(ledger.troubles) == 1
+
+
+async def test_a_node_that_is_busy_is_told_again() -> None:
+    node = FakeNode(to_bytes(letter(people.LE_CHAN)))
+    node.busy = 1
+    dms, ledger = system(agency_of(people.LE_CHAN), node)
+    await works_until(dms, lambda: len(node.sent) == 5)
+    assert [code for _, code, _ in node.said()] == FIVE
+    assert ledger.troubles == []
 
 
 async def test_the_ledger_says_what_has_not_come_back_yet() -> None:

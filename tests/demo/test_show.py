@@ -24,7 +24,10 @@ from axis.demo.processes import NodeProcess, check_port_free, free_port
 from axis.demo.report import Report, SentLine
 from axis.edxml.model import StatusPackage
 from axis.errors import Code, Malformed, WrongState
+from axis.keys import token_digest
+from axis.ops.access import open_access
 from axis.settings import read_settings
+from axis.store.api import find_token
 from axis.terms import StatusCode
 from axis.trust.certs import load_trust_store
 from axis.trust.envelope import verify_envelope
@@ -160,6 +163,25 @@ async def test_both_nodes_trust_the_demos_authorities_and_a_city_of_before_learn
     with held(folder):
         assert await prepared(folder, ports) == []
     assert [{path.name for path in place.iterdir()} for place in places] == [names, names]
+
+
+async def test_each_agency_gets_a_token_for_its_own_node_and_one_that_has_none_gets_another(tmp_path: Path) -> None:
+    folder, ports = DemoFolder(path=tmp_path / "city"), Ports(city=9001, national=9002)
+    with held(folder):
+        await prepared(folder, ports)
+    before = {agency: folder.token(agency).read_text().strip() for agency in AGENCIES}
+    office, others = AGENCIES[0], AGENCIES[1:]
+    folder.token(office).unlink()  # as it was before agencies called the API
+    with held(folder):
+        assert await prepared(folder, ports) == []
+    now = {agency: folder.token(agency).read_text().strip() for agency in AGENCIES}
+    assert (len({*before.values(), *now.values()}), [now[one] == before[one] for one in others]) == (9, [True] * 7)
+    assert {folder.token(agency).stat().st_mode & 0o777 for agency in AGENCIES} == {0o600}
+    for node in (people.CITY, people.NATIONAL):
+        async with open_access(read_settings(folder.config(node))) as access:
+            for agency, token in now.items():
+                found = await access.store.read(lambda conn, token=token: find_token(conn, token_digest(token)))
+                assert (found and found.system_id) == (agency.system_id if agency.node == node else None)
 
 
 async def test_a_preparation_that_was_cut_off_is_done_anew(tmp_path: Path) -> None:

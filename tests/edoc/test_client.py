@@ -1,12 +1,16 @@
 """Our client: against our own front, and towards partners that answer in every way but the right one."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from adapters.base import PeerParts, make_peer
 from adapters.edoc.calls import EdocClientOptions
@@ -14,6 +18,7 @@ from adapters.edoc.client import EdocClient
 from adapters.edoc.wire import Version
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Incoming, Outgoing, RegistrySource
+from axis.edxml.dates import read_timestamp
 from axis.edxml.model import DocumentPackage, Package, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.v1 import V1_NAMESPACE
@@ -234,6 +239,53 @@ async def test_what_is_no_answer_is_tried_again(response: web.Response | None, t
         with pytest.raises(PeerUnreachable):
             await client.health()
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/xml", "application/json"])
+async def test_a_busy_partner_says_when_to_come_again_in_whatever_form(kind: str, tmp_path: Path) -> None:
+    for body in (b"", b"<html>busy</html>"):
+        response = web.Response(body=body, status=503, content_type=kind, headers={"Retry-After": "120"})
+        async with answering(response, tmp_path) as client:
+            with pytest.raises(PeerUnreachable, match="HTTP 503, retry after 120 s") as caught:
+                await client.health()
+        assert caught.value.retry_after_s == 120.0
+
+
+@pytest.mark.parametrize(
+    ("ahead", "margin"),
+    [
+        (timedelta(minutes=-3), timedelta(minutes=3, seconds=60)),
+        (timedelta(minutes=5), timedelta(minutes=-5, seconds=60)),
+        (timedelta(days=-40), timedelta(minutes=10)),  # not the clock that counts
+        (None, timedelta(minutes=10)),
+    ],
+)
+async def test_traces_are_confirmed_by_a_moment_of_the_partners_clock(
+    ahead: timedelta | None, margin: timedelta, tmp_path: Path
+) -> None:
+    named: list[str] = []
+    asked: list[datetime] = []
+    clock = HeldClock()
+    traces = f'<e:GetTracesResponse xmlns:e="{V1_NAMESPACE}"><Traces/></e:GetTracesResponse>'
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        named.extend(re.findall(r"<TimeStamp>(.*)</TimeStamp>", (await request.text())))
+        dated = "" if ahead is None else format_datetime(clock.at + ahead, usegmt=True)
+        return web.Response(body=envelope(traces), content_type="text/xml", headers={"Date": dated})
+
+    app = web.Application()
+    app.router.add_post("/edoc", handle)
+    async with TestServer(app) as server:
+        options = EdocClientOptions(endpoint=str(server.make_url("/edoc")), organ_id="H24", token="t", scratch=tmp_path)
+        client = EdocClient(options, None, clock)
+        for _ in range(2):
+            asked.append(clock.now())
+            await client._read_traces(asked[-1])
+            clock.advance(hours=1)
+        await client.close()
+    [moment] = map(read_timestamp, named)
+    assert moment is not None
+    assert abs(asked[0] - margin - moment) <= timedelta(seconds=2)  # moments are said in whole seconds
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,22 @@ async def test_a_partner_that_cannot_be_reached_is_left_alone_and_what_waits_for
     assert states.count("queued") == 10 - tries
 
 
+@pytest.mark.parametrize(("asked_s", "waited_s"), [(600.0, 600), (10.0, RETRY_S), (864_000.0, 3600)])
+async def test_nothing_is_tried_again_before_the_partner_wants_it_but_for_an_hour_at_most(
+    city: City, asked_s: float, waited_s: int
+) -> None:
+    city.office.moods, city.office.asks_to_wait_s = ["later"], asked_s
+    accepted = await city.node.send("dms-yte", a_document("H24.15"))
+    await city.work()
+    city.node.clock.advance(seconds=waited_s - 5)
+    await city.work()
+    assert len(city.office.tries) == 1
+    city.node.clock.advance(seconds=10)
+    await city.work()
+    assert len(city.office.tries) == 2
+    assert await city.node.states(accepted) == {"H24.15": "handed_over"}
+
+
 async def test_that_it_is_down_and_up_again_is_said_once(city: City) -> None:
     city.office.mood = "down"
     for n in range(8):

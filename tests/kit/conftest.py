@@ -59,19 +59,24 @@ async def play(
     """A double goes through the cases until it is done: until all are decided."""
     async with opened(wish) as session:
         line = (make_line or LINES[wish.front.id])(session, manners.patience_s)
-        working = asyncio.create_task(Dms(line, VENDOR.organ_id, manners).run())
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
-                    standing = await session.look()
-                    if working.done():
-                        working.result()
-                    if is_done(standing):
-                        return standing
-                    await asyncio.sleep(wish.pace.look_s)
-        except TimeoutError:
-            return standing
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-            await line.close()
+        return await at_work(session, Dms(line, VENDOR.organ_id, manners), is_done, within_s)
+
+
+async def at_work(session: Session, dms: Dms, is_done: Callable[[Standing], bool], within_s: float = 100.0) -> Standing:
+    """How the cases stand once a double is done, or the time is over."""
+    working = asyncio.create_task(dms.run())
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                standing = await session.look()
+                if working.done():
+                    working.result()
+                if is_done(standing):
+                    return standing
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        return standing
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await dms.line.close()

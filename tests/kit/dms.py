@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -59,6 +59,10 @@ class Unanswered(Exception):
     """The call had no answer, or one that says to come back later."""
 
 
+class Withdrawn(Exception):
+    """What was listed has been taken back by its sender meanwhile."""
+
+
 class Line(Protocol):
     """How a double talks to the node."""
 
@@ -81,7 +85,12 @@ class VxpLine:
 
     async def fetch(self, package_id: str) -> bytes:
         content = bytearray()
-        await self._client.get_edoc(package_id, content.extend)
+        try:
+            await self._client.get_edoc(package_id, content.extend)
+        except PeerRefused as e:
+            if e.detail.startswith("not_found"):
+                raise Withdrawn from e
+            raise
         return bytes(content)
 
     async def acknowledge(self, package_id: str, word: str = "done") -> None:
@@ -279,6 +288,8 @@ class Manners:
     )
     with_file: bool = True
     several: bool = True
+    apart: bool = False  # to several receivers it sends a document each
+    replaces_unknown: bool = False  # names a document that nobody has
     acts: bool = True  # recalls, updates, replaces documents of its own
     signs: bool = True
     after_silence: str = "same"  # or "new": another DocumentId; "never"
@@ -311,6 +322,7 @@ class Dms:
     def __post_init__(self) -> None:
         self._numbers = count(1)
         self._had: set[str] = set()
+        self._told: set[str] = set()  # documents of its own of which it has heard
         self._signer = new_signer("Cơ quan", datetime.now(UTC))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -328,14 +340,26 @@ class Dms:
             for partner in manners.sends:
                 group.create_task(self.send(self.document((partner,))))
             if manners.several:
-                group.create_task(self.send(self.document((Partner.KEEP, Partner.SLOW))))
+                for package in self._to_several((Partner.KEEP, Partner.SLOW)):
+                    group.create_task(self.send(package))
             if manners.acts:
                 group.create_task(self._act())
+
+    def _to_several(self, receivers: Sequence[str]) -> Iterator[DocumentPackage]:
+        package = self.document(receivers)
+        if not self.manners.apart:
+            yield package
+            return
+        for one in receivers:
+            named = f"{package.header.document_id}-{one}"
+            yield replace(package, header=replace(package.header, document_id=named, receivers=(Party(organ_id=one),)))
 
     async def _act(self) -> None:
         first, second, third = (self.document((Partner.OK,)) for _ in range(3))
         for one in (first, second, third):
             await self.send(one)
+        while not self._told.issuperset(one.header.document_id for one in (first, second, third)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # a document that still waits somewhere is withdrawn there by an act on it
         await self.send(recalling(first))
         await self.send(_updating(second))
         await self.send(self._replacing(third))
@@ -362,7 +386,8 @@ class Dms:
     def _replacing(self, earlier: DocumentPackage) -> DocumentPackage:
         receivers = tuple(to.organ_id for to in earlier.header.receivers)
         package = self.document(receivers)
-        replaced = ReplacementInfo(document_id=earlier.header.document_id, organ_ids=receivers)
+        named = "K99.1,2020/01/01,1/XX" if self.manners.replaces_unknown else earlier.header.document_id
+        replaced = ReplacementInfo(document_id=named, organ_ids=receivers)
         business = replace(_business(BusinessType.REPLACE), replacements=(replaced,))
         return replace(package, header=replace(package.header, business=business))
 
@@ -401,13 +426,18 @@ class Dms:
 
     async def _take(self, package_id: str) -> None:
         manners = self.manners
-        raw = await self.line.fetch(package_id)
+        try:
+            raw = await self.line.fetch(package_id)
+        except Withdrawn:
+            return
         package = await asyncio.to_thread(read, raw)
         if isinstance(package, DocumentPackage) and _letter(package) in manners.fails:
             if package_id not in self._had:
                 self._had.add(package_id)
                 await self.line.acknowledge(package_id, "fail")
             return
+        if isinstance(package, StatusPackage) and package.header.response_for.document_id:
+            self._told.add(package.header.response_for.document_id)
         first = package_id not in self._had
         self._had.add(package_id)
         if _kind(package) in manners.acknowledges and _letter(package) not in manners.forgets:

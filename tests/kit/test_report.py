@@ -23,8 +23,8 @@ from axis.store.records import Audit
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 EVIL = '<script>alert("1")</script>\x1b[31m'
 NOTHING = Traffic(
-    packages=(), documents=(), deliveries=(), consignments=(), events=(), files=(), acts=(), answers=(),
-    verdicts=(), refusals=(),
+    packages=(), documents=(), deliveries=(), consignments=(), events=(), files=(), acts=(), targets=(),
+    answers=(), verdicts=(), refusals=(),
 )  # fmt: skip
 EVIDENCE = (Words(f"thấy {EVIL}", f"saw {EVIL}"),)
 FAILED = Failed(evidence=EVIDENCE, advice=Words("sửa", "mend"))

@@ -27,7 +27,7 @@ FIVE = {"01", "03", "04", "05", "06"}
 DOCUMENTS = 7  # that the demo sends: five letters, a sample, and the sample that replaces it
 
 # Two demos at once on a small machine would only wait for each other.
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(900)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def axis(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -101,7 +101,7 @@ class City:
     async def until(self, pattern: str) -> str:
         """The first line from now on that fits."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(300):
             while line := (await self.process.stdout.readline()).decode():
                 self.lines.append(line.rstrip("\n"))
                 if re.search(pattern, line):
@@ -111,7 +111,7 @@ class City:
     async def stop(self) -> int:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode
@@ -146,7 +146,7 @@ async def run_line(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 
@@ -162,7 +162,7 @@ async def send_and_follow(line: str, data: Path) -> str:
     sent = await run_line(line, data.parent)
     assert sent.returncode == 0, sent.stderr
     doc_id = sent.stdout.strip()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         seen: dict[str, set[str]] = {}
         while seen != {"G17": FIVE, "H24.3.12": FIVE, "H24.42": FIVE}:
             await asyncio.sleep(0.3)

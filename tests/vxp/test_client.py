@@ -226,8 +226,32 @@ async def test_a_redirection_is_not_followed(partner: tuple[Partner, VxpClient])
 async def test_a_busy_partner_says_when_to_come_again(partner: tuple[Partner, VxpClient]) -> None:
     one, client = partner
     one.reply = web.json_response({"status": "FAIL", "ErrorCode": "20"}, status=503, headers={"Retry-After": "30"})
-    with pytest.raises(PeerUnreachable, match="HTTP 503, retry after 30"):
+    with pytest.raises(PeerUnreachable, match="HTTP 503, retry after 30 s") as caught:
         await client.send_edoc(b"x")
+    assert caught.value.retry_after_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [
+        ("Tue, 24 Nov 2026 02:02:00 GMT", 120.0),
+        ("Tue, 24 Nov 2026 01:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("99999999999999999999", None),
+        ("²", None),
+        ("", None),
+    ],
+)
+async def test_when_to_come_again_may_be_a_moment_or_nothing_that_can_be_read(
+    partner: tuple[Partner, VxpClient], said: str, wait_s: float | None
+) -> None:
+    one, client = partner
+    headers = {"Retry-After": said, "Date": "Tue, 24 Nov 2026 02:00:00 GMT"}
+    one.reply = web.Response(status=503, headers=headers)
+    with pytest.raises(PeerUnreachable, match="HTTP 503") as caught:
+        await client.send_edoc(b"x")
+    assert caught.value.retry_after_s == wait_s
 
 
 async def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:

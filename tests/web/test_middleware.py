@@ -20,8 +20,10 @@ from axis.ops.logs import current_request_id
 from axis.web.middleware import (
     STATUS_OF,
     ErrorNotice,
+    address_of,
     catch_errors,
     identify,
+    locate,
     log_access,
     mark_started,
     safe_headers,
@@ -37,10 +39,10 @@ def error_page(_: web.Request, notice: ErrorNotice) -> web.Response:
 
 
 @asynccontextmanager
-async def running(*handlers: Handler, tls: bool = False) -> AsyncIterator[TestClient]:
+async def running(*handlers: Handler, tls: bool = False, proxies: tuple[str, ...] = ()) -> AsyncIterator[TestClient]:
     """An application with the shell and handlers at /0, /1, …"""
     app = web.Application(client_max_size=1000)
-    app.middlewares.extend((identify(SystemClock()), log_access, catch_errors(error_page)))
+    app.middlewares.extend((locate(proxies), identify(SystemClock()), log_access, catch_errors(error_page)))
     app.on_response_prepare.extend((mark_started, safe_headers(tls=tls)))
     app.add_routes([web.route("*", f"/{number}", handler) for number, handler in enumerate(handlers)])
     async with TestClient(TestServer(app, access_log=None)) as client:
@@ -267,3 +269,28 @@ async def test_https_is_asked_for_only_where_it_is_spoken() -> None:
     async with running(hello, tls=True) as client:
         answer = await client.get("/0")
     assert "max-age" in answer.headers["Strict-Transport-Security"]
+
+
+async def whence(request: web.Request) -> web.Response:
+    return web.Response(text=address_of(request))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "found"),
+    [
+        ((), "203.0.113.9", "127.0.0.1"),  # from nobody that is trusted: it counts for nothing
+        (("127.0.0.1",), "", "127.0.0.1"),
+        (("127.0.0.1",), "203.0.113.9", "203.0.113.9"),
+        (("127.0.0.0/8",), "10.9.9.9, 203.0.113.9", "203.0.113.9"),  # what the caller wrote before its own address
+        (("127.0.0.1", "10.0.0.0/8"), "198.51.100.7, 203.0.113.9, 10.1.1.1", "203.0.113.9"),
+        (("127.0.0.1",), "2001:db8::5", "2001:db8::5"),
+        (("127.0.0.1",), "<script>", "127.0.0.1"),
+        (("127.0.0.1",), "203.0.113.9, " + "x" * 500, "127.0.0.1"),
+    ],
+)
+async def test_whence_a_call_comes_is_told_by_trusted_proxies_only(
+    proxies: tuple[str, ...], said: str, found: str
+) -> None:
+    async with running(whence, proxies=proxies) as client:
+        answer = await client.get("/0", headers={"X-Forwarded-For": said})
+        assert await answer.text() == found

@@ -9,6 +9,7 @@ from axis.store import schema
 from axis.store.records import (
     Act,
     ActReceiver,
+    ActTarget,
     Attachment,
     Audit,
     Consignment,
@@ -25,7 +26,7 @@ MOST_ROWS = 20_000  # of a table: a run of the kit has some hundred
 _document, _delivery, _package = schema.document.c, schema.delivery.c, schema.package.c
 _consignment, _event, _act = schema.consignment.c, schema.status_event.c, schema.act.c
 _receiver, _attachment, _audit = schema.act_receiver.c, schema.attachment.c, schema.audit.c
-_verdict = schema.verdict.c
+_verdict, _target = schema.verdict.c, schema.act_target.c
 _SINCE = bindparam("since", type_=schema.UtcMicros())
 
 _packages = Query(Package, _package.received_at >= _SINCE, order=(_package.package_id,), limit=MOST_ROWS)
@@ -36,6 +37,13 @@ _consignments = Query(
 )
 _events = Query(StatusEvent, _event.received_at >= _SINCE, order=(_event.event_id,), limit=MOST_ROWS)
 _acts = Query(Act, _act.received_at >= _SINCE, order=(_act.act_id,), limit=MOST_ROWS)
+_targets = Query(
+    ActTarget,
+    _act.received_at >= _SINCE,
+    order=(_target.act_id, _target.position),
+    limit=MOST_ROWS,
+    joined=schema.act_target.join(schema.act, _act.act_id == _target.act_id),
+)
 _answers = Query(
     ActReceiver,
     _act.received_at >= _SINCE,
@@ -70,6 +78,7 @@ class Traffic:
     events: tuple[StatusEvent, ...]
     files: tuple[Attachment, ...]
     acts: tuple[Act, ...]
+    targets: tuple[ActTarget, ...]  # of the acts
     answers: tuple[ActReceiver, ...]
     verdicts: tuple[Verdict, ...]
     refusals: tuple[Audit, ...]  # packages that were not taken
@@ -85,6 +94,7 @@ def traffic(conn: Connection, since: datetime) -> Traffic:
         events=_events.all(conn, since=since),
         files=_files.all(conn, since=since),
         acts=_acts.all(conn, since=since),
+        targets=_targets.all(conn, since=since),
         answers=_answers.all(conn, since=since),
         verdicts=_verdicts.all(conn, since=since),
         refusals=_refusals.all(conn, since=since),

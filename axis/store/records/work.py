@@ -68,6 +68,17 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """The node only reads, for now."""
+
+    id: int = 1
+    since: datetime
+    until: datetime | None
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
     """Something that a receiver owes by a time limit."""
 

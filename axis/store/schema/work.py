@@ -80,6 +80,18 @@ hold = Table(
     CheckConstraint("sender IS NOT NULL OR receiver IS NOT NULL OR partner_id IS NOT NULL", name="of_something"),
 )
 
+# The node is under maintenance while there is this one row: it reads, and writes nothing of the exchange.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1
+    Column("since", UtcMicros, nullable=False),
+    Column("until", UtcMicros),  # when it is expected to end, for whoever waits; NULL: nobody said. It ends nothing
+    Column("reason", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)
+
 # What is owed by a time limit, while it is owed: worked out from deliveries (ops.following), looked at when next_at
 # comes (ops.reminding).
 deadline = Table(

@@ -23,6 +23,7 @@ from axis.web.api.tokens import Caller
 
 PREFIX = "/api/v1"
 _ID_CHARACTERS = 26
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -141,6 +142,12 @@ class Operation:
     idempotent: bool = False  # takes an Idempotency-Key
     takes: Mapping[str, str] = field(default_factory=dict)  # other headers, and what they say
     headers: Mapping[str, str] = field(default_factory=dict)  # of every answer
+    asks: bool = False  # a POST that changes nothing
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is refused while the node only reads."""
+        return self.method not in _READING and not self.asks
 
 
 def read_id(call: Call, name: str) -> str:

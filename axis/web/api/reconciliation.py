@@ -192,6 +192,7 @@ OPERATIONS: Final = (
         en="Reconciliation: what the node knows of single packages, whatever the day.",
         scopes=(Scope.RECONCILE,),
         body=FindIn,
+        asks=True,
         replies={200: FoundList},
     ),
 )

@@ -67,6 +67,8 @@ async def _answer(parts: ApiParts, tokens: Tokens, operation: Operation, request
     if operation.scopes:
         caller = await tokens.authenticate(request)
         check_scope(caller, operation.scopes)
+    if operation.changes:
+        parts.exchange.check_open()
     body = None
     if operation.body is not None and not isinstance(operation.body, Raw):
         body, _ = await read_json(request, operation.body, parts.settings.server.idle_timeout_s)

@@ -26,6 +26,7 @@ from axis.store import api as stored
 from axis.store.records import ApiToken
 from axis.store.store import Store
 from axis.terms import Scope
+from axis.web.middleware import address_of
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +125,7 @@ def _digest_of(request: web.Request) -> str:
 
 def _address(request: web.Request) -> str:
     """The caller's address; of IPv6 the network."""
-    text = request.remote or ""
+    text = address_of(request)
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,5 +1,6 @@
 """The list of documents, and the page of one."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from aiohttp import web
 from axis.errors import Code, Malformed, NotFound
 from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_document
 from axis.store.views import ListQuery, list_documents
-from axis.terms import StatusCode
+from axis.terms import StatusCode, ViewKind
 from axis.text import plain
 from axis.web.console.desk import DeskCards
 from axis.web.console.listing import list_page, read_direction, read_key
@@ -16,6 +17,7 @@ from axis.web.console.paper import PaperPage, paper_page
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.watching import Looked, Watch
 
 _SEARCH_CHARACTERS = 200
 _ORGAN_CHARACTERS = 128
@@ -32,6 +34,7 @@ class Documents:
         self._pages = pages
         self._rows = parts.rules.page_rows
         self._desk = DeskCards(parts.desk, parts.clock)
+        self._watch = Watch(parts.store, parts.clock)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """GET /."""
@@ -66,7 +69,12 @@ class Documents:
         def make() -> PaperPage:
             return replace(paper_page(detail, wanted, now), desk=desk)
 
-        return await self._pages.page(request, "document.html", visitor, make)
+        # Both at once: the record makes the page no slower.
+        page, _recorded = await asyncio.gather(
+            self._pages.page(request, "document.html", visitor, make),
+            self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
+        )
+        return page
 
 
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:

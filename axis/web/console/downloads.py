@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from axis.edxml.model import Limits
 from axis.errors import Code, NotFound
 from axis.ops.unpacking import Unpacking
 from axis.store.document_view import PackageView, find_package
-from axis.store.store import Store
+from axis.terms import ViewKind
 from axis.text import ascii_name, file_name
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
-from axis.web.console.sessions import Sessions
+from axis.web.console.sessions import Sessions, Visitor
+from axis.web.console.watching import Looked, Watch
 
 _CHUNK_BYTES = 256 * 1024
 _POLICY = "sandbox; default-src 'none'"
@@ -46,42 +46,52 @@ SAFE_TYPES: Final = frozenset(
 
 
 class Downloads:
-    """The handlers.
+    """The handlers."""
 
-    scratch: a folder for decoded files, on a disk that can hold a package.
-    """
-
-    def __init__(self, store: Store, sessions: Sessions, limits: Limits, scratch: Path) -> None:
-        self._store = store
+    def __init__(self, parts: ConsoleParts, sessions: Sessions) -> None:
+        self._store = parts.store
         self._sessions = sessions
-        self._unpacking = Unpacking(store, limits, scratch)
+        self._unpacking = Unpacking(parts.store, parts.limits, parts.scratch)
+        self._watch = Watch(parts.store, parts.clock)
 
     async def package(self, request: web.Request) -> web.StreamResponse:
         """GET …/packages/{package_id}: the exact bytes that came in."""
-        view = await self._find(request)
+        view, visitor = await self._find(request)
         package = view.package
+        await self._record(request, visitor, ViewKind.PACKAGE)
         response = _attachment(f"{package.package_id}.edxml", "application/octet-stream", package.size_bytes)
         return await _send(request, response, self._store.blobs.chunks(package.sha256_hex))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET …/files/{position}: one file of a package, decoded."""
-        view = await self._find(request)
+        view, visitor = await self._find(request)
         position = int(request.match_info["position"])
         row = next((file for file in view.files if file.position == position), None)
         if row is None:
             raise NotFound(Code.NOT_FOUND, "no such file")
         async with self._unpacking.file(view.package.sha256_hex, row) as opened:
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
+            await self._record(request, visitor, ViewKind.FILE, position)
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
             return await _send(request, response, _chunks(opened.path))
 
-    async def _find(self, request: web.Request) -> PackageView:
+    async def _record(
+        self, request: web.Request, visitor: Visitor, kind: ViewKind, position: int | None = None
+    ) -> None:
+        """Put a download on record before its first byte; asking for the head alone is none."""
+        if request.method == hdrs.METH_HEAD:
+            return
+        uid, package_id = request.match_info["uid"], request.match_info["package_id"]
+        looked = Looked(kind=kind, document_uid=uid, package_id=package_id, position=position)
+        await self._watch.record(request, visitor, looked)
+
+    async def _find(self, request: web.Request) -> tuple[PackageView, Visitor]:
         visitor = await self._sessions.require(request)
         uid, package_id = request.match_info["uid"], request.match_info["package_id"]
         view = await self._store.read(lambda conn: find_package(conn, visitor.scope, uid, package_id))
         if view is None:
             raise NotFound(Code.NOT_FOUND, "no such package")
-        return view
+        return view, visitor
 
 
 def disposition(name: str) -> str:
@@ -122,7 +132,7 @@ async def _chunks(content: Path) -> AsyncIterator[bytes]:
 
 def download_routes(parts: ConsoleParts, _pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
     """The routes of a document's packages and files."""
-    downloads = Downloads(parts.store, sessions, parts.limits, parts.scratch)
+    downloads = Downloads(parts, sessions)
     package = f"/documents/{{uid:{ID}}}/packages/{{package_id:{ID}}}"
     return (
         web.get(package, downloads.package),

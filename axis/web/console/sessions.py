@@ -26,12 +26,13 @@ from axis.store.store import Store
 from axis.terms import Role
 from axis.text import plain
 from axis.web.console.language import N_, _
+from axis.web.middleware import address_of
 
 LIVE_HEADER: Final = "X-Live"  # on requests that the page's script makes by itself
 CSRF_FIELD: Final = "csrf"
 _TOKEN_BYTES = 32
 _EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end before that is written down
-_ADDRESS_CHARACTERS, _BROWSER_CHARACTERS = 64, 300
+_BROWSER_CHARACTERS = 300
 _KEPT = 500  # accounts whose organisations are kept in mind
 _ROLE_WORDS: Final = {
     Role.ADMINISTRATOR: N_("Quản trị"),
@@ -39,6 +40,8 @@ _ROLE_WORDS: Final = {
     Role.AUDITOR: N_("Kiểm tra"),
     Role.CLERK: N_("Văn thư"),
 }
+WATCHERS: Final = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
+"""Who may see who has looked at what."""
 _SEES_ALL = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR})
 
 
@@ -71,6 +74,11 @@ class Visitor:
     def lacks_organ(self) -> bool:
         """A clerk who acts for no organisation, and so has nothing to do here; pages say so."""
         return Role.CLERK in self.roles and not self.given
+
+    @property
+    def watches(self) -> bool:
+        """Whether this visitor may see who has looked at what."""
+        return bool(self.roles & WATCHERS)
 
     def acts_for(self, organ_id: str) -> bool:
         """Whether this visitor, as a clerk, may speak for an organisation."""
@@ -108,7 +116,7 @@ class Sessions:
             expires_at=self._expiry(now, now),
             session_id=new_id(now),
             used_at=now,
-            address=(request.remote or "")[:_ADDRESS_CHARACTERS],
+            address=address_of(request),
             browser=plain(request.headers.get(hdrs.USER_AGENT, ""))[:_BROWSER_CHARACTERS],
         )
         line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")

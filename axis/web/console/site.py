@@ -14,6 +14,7 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
+from axis.web.console.viewing import viewing_routes
 
 
 def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRouteDef]:
@@ -27,5 +28,6 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *desk_routes(parts, pages, sessions),
         *compose_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
     )

@@ -1,0 +1,116 @@
+"""The kit is run against our own adapters: the vendor's software is a node of ours, with a DMS behind it.
+
+It calls the kit's axis by VXP as its uplink, and by eDoc SOAP as a connected system. Whatever has to be sent again,
+waited for, or known as a repeat, is the node's to do: the DMS behind it sends everything once.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from axis.delivery.partner import Partner
+from axis.kit.case import Failed, NotSeen
+from axis.kit.codes import BEHAVIOURS, ROOT
+from axis.kit.report import has_passed
+from axis.kit.session import Session, Standing, Wish, opened
+from axis.ops.access import open_access
+from axis.serve import Node
+from axis.settings import Settings
+from axis.store.registry import OrganRow
+from tests.kit.conftest import VENDOR, at_work
+from tests.kit.dms import Dms, Manners, VxpLine
+from tests.nodes import CLOCK, Above, Blueprint, lay_out, running, secret_of
+
+DMS, AXIS = "dms", "axis"  # the systems of our node
+QUICK = {
+    "node.prefixes": [],
+    "exchange.poll_interval_s": 0.1,
+    "exchange.retry_delays_s": [1],  # sooner than a busy axis asks for
+    "exchange.retry_jitter": 0.0,
+}
+OWN = (OrganRow(code=VENDOR.organ_id, name="Cơ quan"),)
+PARTNERS = (
+    OrganRow(code=ROOT, name=ROOT),
+    *(OrganRow(code=code, name=one.name, parent=ROOT) for code, one in BEHAVIOURS.items()),
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the DMS behind our node shows there."""
+
+    system_id: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Door:
+    """Our node, as the DMS behind it sees it."""
+
+    url: str
+    credentials: Account = Account(DMS, secret_of(DMS))
+
+
+@asynccontextmanager
+async def below_by_vxp(session: Session, wish: Wish) -> AsyncIterator[Node]:
+    """A node whose uplink is the kit's axis."""
+    secret_file = wish.folder.parent / "axis.secret"
+    secret_file.write_text(session.credentials.secret)
+    plan = Blueprint(
+        code=VENDOR.organ_id,
+        organs=OWN,
+        systems={DMS: (VENDOR.organ_id,)},
+        above=Above(endpoint=f"{session.url}/vxp", system_id=session.credentials.system_id),
+        more={**QUICK, "uplink[].secret_file": str(secret_file), "uplink[].timeout_s": 10.0},
+    )
+    async with running(await lay_out(wish.folder.parent / "ours", plan)) as node:
+        yield node
+
+
+@asynccontextmanager
+async def beside_by_edoc(session: Session, wish: Wish) -> AsyncIterator[Node]:
+    """A node that has the kit's axis as a system, which serves everybody there."""
+    systems = {DMS: (VENDOR.organ_id,), AXIS: (ROOT, *BEHAVIOURS)}
+    plan = Blueprint(code=VENDOR.organ_id, organs=(*OWN, *PARTNERS), systems=systems, more=QUICK)
+    settings = await lay_out(wish.folder.parent / "ours", plan)
+    await push_to_axis(settings, session)
+    async with running(settings) as node:
+        yield node
+
+
+async def push_to_axis(settings: Settings, session: Session) -> None:
+    told = session.credentials
+    partner = Partner(
+        partner_id=AXIS,
+        adapter="edoc",
+        options={"endpoint": f"{session.url}/edoc", "system_id": told.organ_id, "timeout_s": 10.0},
+        secrets={"secret": told.secret},
+    )
+    async with open_access(settings) as access:
+        await access.set_pushing(AXIS, partner, CLOCK.now(), "test")
+
+
+OURS = {"vxp": below_by_vxp, "edoc": beside_by_edoc}
+
+
+@pytest.mark.parametrize("adapter", OURS)
+async def test_our_client_adapters_pass_what_their_front_can_carry(
+    adapter: str, wish_of: Callable[..., Wish], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.edoc.client._KNOWN_MARGIN", timedelta(seconds=1))  # else a minute is waited for
+    wish = wish_of(adapter)
+    wish = replace(wish, plan=replace(wish.plan, busy_s=2.0, retry_after_s=3))
+    async with opened(wish) as session, OURS[adapter](session, wish) as node:
+        dms = Dms(VxpLine(Door(node.url), 30.0), VENDOR.organ_id, Manners())  # type: ignore[arg-type] # all of it that is used
+        standing = await at_work(session, dms, lambda standing: standing.is_decided)
+    assert not of_kind(Failed, standing)
+    assert not of_kind(NotSeen, standing)
+    assert has_passed(standing)
+
+
+def of_kind(kind: type, standing: Standing) -> dict[str, object]:
+    """What ended so, and the finding."""
+    return {case.id: one for case, one in standing.findings if isinstance(one, kind)}
