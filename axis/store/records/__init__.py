@@ -44,9 +44,12 @@ from axis.store.records.drafts import Draft, DraftFile, ReceiverList
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
+    Finding,
     NeedRow,
     Revocation,
     SignaturePolicy,
+    Signed,
+    Signer,
     TimeProof,
     Verdict,
     VerdictEvidence,
@@ -85,6 +88,9 @@ Row = (
     | StatusEvent
     | Verdict
     | VerdictEvidence
+    | Finding
+    | Signer
+    | Signed
     | CheckDue
     | NeedRow
     | CertificateRow
@@ -124,6 +130,7 @@ __all__ = [
     "Downtime",
     "Draft",
     "DraftFile",
+    "Finding",
     "Hold",
     "JobRow",
     "Leaf",
@@ -145,6 +152,8 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "Signed",
+    "Signer",
     "SsoLogin",
     "StatusEvent",
     "System",

@@ -33,6 +33,7 @@ _READERS: Final = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
 ENTRIES: Final = (
     Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),
     Entry(word=N_("Soạn văn bản"), href="/compose", icon="pencil", roles=frozenset({Role.CLERK})),
+    Entry(word=N_("Phát hiện"), href="/findings", icon="seal", roles=_READERS),
 )
 """In the order of the head."""
 
