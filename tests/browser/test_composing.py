@@ -86,6 +86,7 @@ async def test_a_document_is_written_without_script(
     assert await page.input_value("#subject") == "Khong script"
     await page.locator("button[name=send]").click()
     assert WORDS[language]["no"] in await page.get_by_role("alert").first.inner_text()
+    await page.locator(".more-ways summary").click()
     await page.fill("#code", "H24.15")
     await page.locator("button[name=type]").click()
     await page.set_input_files("#upload", letter)
