@@ -55,6 +55,7 @@ TABLES: dict[type, Table] = {
     records.ReceiverList: schema.receiver_list,
     records.LoginStep: schema.login_step,
     records.SsoLogin: schema.sso_login,
+    records.SavedSearch: schema.saved_search,
     records.Viewing: schema.viewing,
     records.Blob: schema.blob,
     records.Document: schema.document,
