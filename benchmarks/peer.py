@@ -1,8 +1,8 @@
 """One partner's other end, as the node builds and uses it, in a process that does nothing else.
 
 `python -m benchmarks.peer`: the first line of standard input says what to build (`Partner`, settings), each further one
-what to do ("out": push these packages; "in": take so many; "reports": read so many mails); each is answered by a line once it is done. What is taken
-is read and confirmed, not accepted: the figures are the dialect's own cost.
+what to do ("out": push these packages; "in": take so many; "reports": read so many mails); each is answered by a line
+once it is done. What is taken is read and confirmed, not accepted: the figures are the dialect's own cost.
 """
 
 import asyncio
