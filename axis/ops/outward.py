@@ -7,14 +7,17 @@ time and size, and are not unpacked.
 
 import ipaddress
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 _CHUNK_BYTES: Final = 16 << 10
+_PIECE_BYTES: Final = 256 << 10  # of a body; one that is shorter goes as it is
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
 
@@ -117,11 +120,14 @@ class Outward:
         self._bounds = bounds
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+    async def post(self, url: str, body: bytes | bytearray, headers: dict[str, str]) -> Answered:
         """Post once. Raises what FAILURES lists."""
         address = check_url(url, private_addresses=self._bounds.private_addresses)
         session = self._open()
-        async with session.post(address, data=body, headers=headers, allow_redirects=False) as response:
+        data: bytes | bytearray | AsyncIterator[bytes] = body
+        if len(body) > _PIECE_BYTES:  # whole, it would be copied into the connection's buffer
+            data, headers = _pieces(body), {**headers, hdrs.CONTENT_LENGTH: str(len(body))}
+        async with session.post(address, data=data, headers=headers, allow_redirects=False) as response:
             got = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 got += chunk[: self._bounds.answer_bytes - len(got)]
@@ -145,6 +151,11 @@ class Outward:
                 auto_decompress=False,
             )
         return self._session
+
+
+async def _pieces(body: bytes | bytearray) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield bytes(body[start : start + _PIECE_BYTES])
 
 
 def failure_words(error: BaseException) -> str:
