@@ -24,6 +24,10 @@ _ODD: Final = dict.fromkeys(
 _EDGES: Final = re.compile(r"\A[\s.]+|[\s.]+\Z")  # blanks of every kind
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|\ufffd]+')  # what file systems or headers take amiss
 _DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # names that Windows keeps for itself
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
+_WORDS: Final = re.compile(r"[^\W_]+")
+_WORD_CHARACTERS = 64
+_SEARCH_CHARACTERS = 2_000
 _NAME_CHARACTERS = 150
 _NAME_BYTES = 200  # 255 are the limit of most file systems
 _ENDING_CHARACTERS = 10  # longer is no file name ending
@@ -33,6 +37,18 @@ _NO_NAME = "tep-dinh-kem"
 def comparison_form(text: str) -> str:
     """NFC, trimmed, and the Icelandic Ð (U+00D0), which some keyboards write, taken for Đ (U+0110)."""
     return unicodedata.normalize("NFC", text).strip().replace("\u00d0", "\u0110")
+
+
+def search_form(*texts: str | None) -> str:
+    """What people look a text up by: small letters without accents, each word after one blank: ` 12 ubnd bao cao`.
+
+    The same for both Unicode forms that software writes, and for whoever types without accents.
+    """
+    whole = unicodedata.normalize(
+        "NFD", " ".join(filter(None, texts)).replace("đ", "d").replace("Đ", "D").replace("Ð", "D")
+    )
+    words = _WORDS.findall(_ACCENTS.sub("", whole).lower())
+    return "".join(f" {word[:_WORD_CHARACTERS]}" for word in words)[:_SEARCH_CHARACTERS]
 
 
 def plain(text: str) -> str:

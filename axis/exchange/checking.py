@@ -21,12 +21,25 @@ from axis.exchange.judges import Judges
 from axis.ids import new_id
 from axis.store import queries
 from axis.store.hot import Hot
-from axis.store.records import Blob, CertificateRow, CheckDue, NeedRow, Row, SignaturePolicy, VerdictEvidence
+from axis.store.records import (
+    Blob,
+    CertificateRow,
+    CheckDue,
+    NeedRow,
+    Row,
+    SignaturePolicy,
+    Signed,
+    Signer,
+    VerdictEvidence,
+)
+from axis.store.records import Finding as FindingRow
 from axis.store.records import Verdict as VerdictRow
 from axis.store.spool import Spooled
+from axis.text import search_form
 from axis.trust.certs import parse_certificate
 from axis.trust.envelope import verify_envelope
-from axis.trust.model import Evidence, Need, Overall, Verdict
+from axis.trust.findings import findings_of, signatories_of
+from axis.trust.model import Evidence, Need, Overall, Signatory, Verdict
 from axis.trust.occasion import Occasion
 from axis.trust.policy import Decision, Level, decide
 from axis.trust.verify import combine
@@ -35,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 _FILES_S = 20.0  # how long a sender that must sign its files waits for their check
 _FETCH_RETRY_S = 60
+_NAME_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +215,42 @@ def verdict_rows(verdict: Verdict, content: bytes, package_id: str, cause: str, 
         *(VerdictEvidence(verdict_id=row.verdict_id, sha256_hex=item.sha256, kind=item.kind) for item in evidence),
         *_met(evidence, at),
         leaf,
+    )
+
+
+def own_verdict(rows: Iterable[Row]) -> VerdictRow:
+    """The verdict among what is written of it."""
+    return next(row for row in rows if isinstance(row, VerdictRow))
+
+
+def noted_rows(verdict: Verdict, rows: Iterable[Row], document_uid: str, received_at: datetime) -> tuple[Row, ...]:
+    """What a verdict on a document's own package is searched by. rows: among which the verdict's own is."""
+    row = own_verdict(rows)
+    findings = tuple(
+        FindingRow(
+            document_uid=document_uid,
+            reason=reason,
+            verdict_id=row.verdict_id,
+            received_at=received_at,
+            found_at=row.at,
+        )
+        for reason in findings_of(verdict)
+    )
+    signers = {signer.signer_id: signer for signer in (_signer_row(who, row.at) for who in signatories_of(verdict))}
+    signed = (Signed(signer_id=signer_id, document_uid=document_uid) for signer_id in signers)
+    return (*findings, *signers.values(), *signed)
+
+
+def _signer_row(who: Signatory, at: datetime) -> Signer:
+    said = f"{who.name}\n{who.organisation}\n{who.organ_code}"
+    return Signer(
+        signer_id=who.certificate_sha256 or hashlib.sha256(said.encode()).hexdigest(),
+        name=who.name[:_NAME_CHARACTERS],
+        organisation=who.organisation[:_NAME_CHARACTERS],
+        organ_code=who.organ_code[:_NAME_CHARACTERS],
+        kind=who.kind.value,
+        folded=search_form(said)[:_NAME_CHARACTERS],
+        first_seen_at=at,
     )
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import structlog
 
 from axis.delivery.backoff import Backoff
-from axis.exchange.checking import need_row, verdict_rows
+from axis.exchange.checking import need_row, noted_rows, own_verdict, verdict_rows
 from axis.exchange.context import Context
 from axis.exchange.files import verify_files
 from axis.exchange.judges import Judges
 from axis.exchange.signing_day import sent_due_at, signed_on
 from axis.store import queries
-from axis.store.hot import Change, CheckDone, CheckMoved, DocumentJudged, Hot, Stale
+from axis.store.hot import Change, CheckDone, CheckMoved, DocumentJudged, FindingsGone, Hot, Stale
 from axis.store.records import CheckDue, Package
 from axis.terms import BusinessType, Origin, PackageKind
 from axis.trust.envelope import verify_envelope
@@ -127,6 +127,11 @@ class Checks:
             )
         if package.document_uid is not None and _carries_document(package):
             changes.append(self._judged(package.document_uid, package, verdict))
+            if found:
+                noted = noted_rows(verdict, found, package.document_uid, package.received_at)
+                own = own_verdict(found).verdict_id
+                changes.append(FindingsGone(document_uid=package.document_uid, verdict_id=own, at=now))
+                found += noted
         return Hot(inserts=found, changes=tuple(changes)), None
 
     def _judged(self, document_uid: str, package: Package, verdict: Verdict) -> DocumentJudged:

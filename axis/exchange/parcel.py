@@ -12,7 +12,7 @@ from axis.edxml.identity import code_key, document_key, header_digest, package_i
 from axis.edxml.model import DocumentPackage, Finding
 from axis.edxml.rules import business_type, urgency
 from axis.evidence.leaf import LeafKind, make_leaf
-from axis.exchange.checking import Checked, checked_rows
+from axis.exchange.checking import Checked, checked_rows, noted_rows
 from axis.exchange.context import Context
 from axis.exchange.particulars import particulars, particulars_json
 from axis.exchange.signing_day import sent_due_at, signed_on
@@ -166,7 +166,11 @@ def package_rows(parcel: Parcel, package_id: str, document_uid: str | None) -> t
         )
         for position, file in enumerate(parcel.package.attachments)
     )
-    return package, *files, *checked_rows(parcel.entry.checked, package_id, parcel.at)
+    checked = checked_rows(parcel.entry.checked, package_id, parcel.at)
+    verdict = parcel.entry.checked.verdict
+    if verdict is None or document_uid is None or not parcel.business.makes_document:
+        return package, *files, *checked
+    return package, *files, *checked, *noted_rows(verdict, checked, document_uid, parcel.at)
 
 
 def document_row(

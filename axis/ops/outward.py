@@ -16,6 +16,8 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from axis.delivery.recording import note_body, note_reply, note_request
+
 _CHUNK_BYTES: Final = 16 << 10
 _PIECE_BYTES: Final = 256 << 10  # of a body; one that is shorter goes as it is
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
@@ -127,13 +129,16 @@ class Outward:
         data: bytes | bytearray | AsyncIterator[bytes] = body
         if len(body) > _PIECE_BYTES:  # whole, it would be copied into the connection's buffer
             data, headers = _pieces(body), {**headers, hdrs.CONTENT_LENGTH: str(len(body))}
+        note_request("POST", url, headers.items())
         async with session.post(address, data=data, headers=headers, allow_redirects=False) as response:
+            note_reply(response.status, response.headers.items())
             got = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 got += chunk[: self._bounds.answer_bytes - len(got)]
                 if len(got) >= self._bounds.answer_bytes:
                     response.close()  # what it said first is enough
                     break
+            note_body(bytes(got))
             return Answered(status=response.status, retry_after_s=_retry_after(response), body=bytes(got))
 
     async def close(self) -> None:

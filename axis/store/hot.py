@@ -205,6 +205,15 @@ class DocumentJudged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingsGone:
+    """What earlier verdicts found of a document is found no more; guarded by nothing, since there may be nothing."""
+
+    document_uid: str
+    verdict_id: str  # whose findings take their place
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckMoved:
     """The claimer of a due check puts it off; guarded by its fence."""
 
@@ -277,6 +286,7 @@ Change = (
     | OrphanMatched
     | DocumentFlagged
     | DocumentJudged
+    | FindingsGone
     | CheckMoved
     | CheckDone
     | QueueMoved

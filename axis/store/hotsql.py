@@ -52,6 +52,9 @@ INSERT_ORDER: tuple[type, ...] = (
     records.StatusEvent,
     records.Verdict,
     records.VerdictEvidence,
+    records.Finding,
+    records.Signer,
+    records.Signed,
     records.CertificateRow,
     records.CheckDue,
     records.NeedRow,
@@ -67,7 +70,9 @@ INSERT_ORDER: tuple[type, ...] = (
 """Every class that a hot write may insert, referred-to tables first."""
 
 
-_SHARED = (records.Blob, records.CertificateRow, records.NeedRow)  # many writes may bring the same one: the first stays
+# Many writes may bring the same one: the first stays.
+_SHARED = (records.Blob, records.CertificateRow, records.NeedRow, records.Signer, records.Signed)
+_ANY_NUMBER = frozenset({hot.FindingsGone})  # changes that may find no row, or several
 _Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -125,7 +130,7 @@ class HotSql:
             self._add(record, Step(sql=sql, values=row_writer(record), guarded=False))
         for change, (statement_of_change, sources) in _changes().items():
             sql, order = _compile(statement_of_change, dialect, None)
-            self._add(change, Step(sql=sql, values=_change_writer(order, sources), guarded=True))
+            self._add(change, Step(sql=sql, values=_change_writer(order, sources), guarded=change not in _ANY_NUMBER))
 
     def _add(self, of: type, step: Step) -> None:
         self._number[of] = len(self._steps)
@@ -227,6 +232,7 @@ def _changes() -> dict[type, tuple[Update | Delete, _Sources]]:
         hot.OrphanMatched: _orphan_matched,
         hot.DocumentFlagged: _document_flagged,
         hot.DocumentJudged: _document_judged,
+        hot.FindingsGone: _findings_gone,
         hot.CheckMoved: _check_moved,
         hot.CheckDone: _check_done,
         hot.QueueMoved: _queue_moved,
@@ -441,6 +447,19 @@ def _document_judged(p: _Parameters) -> Update:
             verdict=p(t.verdict, "verdict"),
             sent_due_at=func.coalesce(p(t.sent_due_at, "sent_due_at"), t.sent_due_at),
         )
+    )
+
+
+def _findings_gone(p: _Parameters) -> Update:
+    t = schema.finding.c
+    return (
+        update(schema.finding)
+        .where(
+            t.document_uid == p(t.document_uid, "document_uid"),
+            t.verdict_id != p(t.verdict_id, "verdict_id"),
+            t.gone_at.is_(None),
+        )
+        .values(gone_at=p(t.gone_at, "at"))
     )
 
 

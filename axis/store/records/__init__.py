@@ -43,9 +43,12 @@ from axis.store.records.documents import (
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
+    Finding,
     NeedRow,
     Revocation,
     SignaturePolicy,
+    Signed,
+    Signer,
     TimeProof,
     Verdict,
     VerdictEvidence,
@@ -62,6 +65,8 @@ from axis.store.records.work import (
     Leaf,
     MailNotice,
     Maintenance,
+    PartnerFailure,
+    PartnerMinute,
     PartnerState,
     QueueRow,
     Reconciliation,
@@ -84,6 +89,9 @@ Row = (
     | StatusEvent
     | Verdict
     | VerdictEvidence
+    | Finding
+    | Signer
+    | Signed
     | CheckDue
     | NeedRow
     | CertificateRow
@@ -121,6 +129,7 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Finding",
     "Hold",
     "JobRow",
     "Leaf",
@@ -130,6 +139,8 @@ __all__ = [
     "NeedRow",
     "Original",
     "Package",
+    "PartnerFailure",
+    "PartnerMinute",
     "PartnerState",
     "QueueRow",
     "Reconciliation",
@@ -141,6 +152,8 @@ __all__ = [
     "Service",
     "Session",
     "SignaturePolicy",
+    "Signed",
+    "Signer",
     "SsoLogin",
     "StatusEvent",
     "System",

@@ -27,6 +27,39 @@ class VerdictEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a verdict found amiss of a document."""
+
+    document_uid: str
+    reason: str
+    verdict_id: str
+    received_at: datetime
+    found_at: datetime
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Whom signatures name."""
+
+    signer_id: str
+    name: str
+    organisation: str
+    organ_code: str
+    kind: str
+    folded: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A signer of a document."""
+
+    signer_id: str
+    document_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDue:
     """A package whose signatures have to be looked at (again)."""
 

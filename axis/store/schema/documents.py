@@ -63,6 +63,7 @@ document = Table(
     Index("ix_document_received_at", "received_at"),
     Index("ix_document_document_key", "document_key"),
     Index("ix_document_from_organ", "from_organ", "document_uid"),  # what an organisation sent, newest first
+    Index("ix_document_verdict", "verdict", "document_uid"),
 )
 
 package = Table(

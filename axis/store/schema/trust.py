@@ -1,6 +1,6 @@
 """Who signed, and what that rests on."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, text
 
 from axis.store.schema.base import UtcMicros, metadata
 
@@ -24,6 +24,45 @@ verdict_evidence = Table(
     Column("verdict_id", String(26), ForeignKey("verdict.verdict_id"), primary_key=True),
     Column("sha256_hex", String(64), ForeignKey("blob.sha256_hex"), primary_key=True),
     Column("kind", String(16), nullable=False),  # crl | ocsp | timestamp | certificate
+)
+
+# What keeps a document's signatures from being plainly valid: of its own package, by one verdict until another.
+finding = Table(
+    "finding",
+    metadata,
+    Column("document_uid", String(26), ForeignKey("document.document_uid"), primary_key=True),
+    Column("reason", String(32), primary_key=True),  # trust.findings
+    Column("verdict_id", String(26), ForeignKey("verdict.verdict_id"), primary_key=True),
+    Column("received_at", UtcMicros, nullable=False),  # of the document
+    Column("found_at", UtcMicros, nullable=False),
+    Column("gone_at", UtcMicros),  # when a later verdict came; NULL: it is found now
+    *(
+        Index(name, *columns, sqlite_where=text("gone_at IS NULL"), postgresql_where=text("gone_at IS NULL"))
+        for name, columns in (
+            ("ix_finding_reason", ("reason", "document_uid")),
+            ("ix_finding_received", ("received_at", "reason")),
+        )
+    ),
+)
+
+# Whom signatures name, whatever these are worth: each certificate once, and each name that came without one.
+signer = Table(
+    "signer",
+    metadata,
+    Column("signer_id", String(64), primary_key=True),  # the certificate's SHA-256; else of what is said of the signer
+    Column("name", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("organ_code", Text, nullable=False),
+    Column("kind", String(16), nullable=False),  # trust.model.SignerKind
+    Column("folded", Text, nullable=False),  # what it is searched by (axis.text.search_form)
+    Column("first_seen_at", UtcMicros, nullable=False, index=True),
+)
+
+signed = Table(
+    "signed",
+    metadata,
+    Column("signer_id", String(64), ForeignKey("signer.signer_id"), primary_key=True),
+    Column("document_uid", String(26), ForeignKey("document.document_uid"), primary_key=True),
 )
 
 check_due = Table(
