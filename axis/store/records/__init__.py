@@ -56,6 +56,7 @@ from axis.store.records.trust import (
 from axis.store.records.work import (
     Audit,
     BounceRow,
+    BulkAct,
     CourierBundle,
     CourierParty,
     Deadline,
@@ -118,6 +119,7 @@ __all__ = [
     "Audit",
     "Blob",
     "BounceRow",
+    "BulkAct",
     "CertificateRow",
     "CheckDue",
     "Consignment",
