@@ -41,6 +41,7 @@ from axis.store.records.documents import (
     Package,
     StatusEvent,
 )
+from axis.store.records.drafts import Draft, DraftFile, ReceiverList
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
@@ -132,6 +133,8 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Draft",
+    "DraftFile",
     "Finding",
     "Hold",
     "JobRow",
@@ -146,6 +149,7 @@ __all__ = [
     "PartnerMinute",
     "PartnerState",
     "QueueRow",
+    "ReceiverList",
     "Reconciliation",
     "RecoveryCode",
     "RegistrySync",
