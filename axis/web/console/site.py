@@ -8,6 +8,7 @@ from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
+from axis.web.console.history import history_routes
 from axis.web.console.login import login_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
@@ -30,4 +31,5 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
+        *history_routes(parts, pages, sessions),
     )
