@@ -92,6 +92,7 @@ class Code(StrEnum):
     ORGAN_CLOSED = "organ_closed"
     ACCOUNT_EXISTS = "account_exists"
     LAST_ADMINISTRATOR = "last_administrator"
+    FACTOR_SET = "factor_set"
 
     # Routes
     VALIDITY_OVERLAPS = "validity_overlaps"

@@ -508,6 +508,12 @@ _RECORD: dict[Code, Sentences] = {
         "This is the last administrator who can log in.",
         "Make another account an administrator first.",
     ),
+    Code.FACTOR_SET: _say(
+        "Tài khoản đã bật xác thực hai lớp.",
+        "Hãy tắt lớp hiện có trước, hoặc đề nghị quản trị trục đặt lại.",
+        "The account has a second factor already.",
+        "Turn the present one off first, or ask an administrator to reset it.",
+    ),
     Code.ACCOUNT_EXISTS: _say(
         "Tên đăng nhập đã có người dùng.",
         "Đề nghị chọn tên khác.",

@@ -53,6 +53,7 @@ class StatusWish(Form):
     kind: Literal["status"]
     document: AnsweredForm
     organ_id: OrganCode  # who says it
+    organ_name: Short | None = None
     status: Annotated[str, Field(min_length=1, max_length=64)]  # a code, or a word of the options
     reason: Annotated[str, Field(max_length=4_000)] = ""
     staff: StaffForm | None = None
@@ -112,7 +113,7 @@ def status_package(wish: StatusWish, words: Mapping[str, StatusCode], written_at
         raise Malformed(Code.BAD_STATUS_CODE, f"{wish.status!r} is none of: {', '.join(words)}", at="status")
     day = wish.document.promulgation_date
     header = StatusHeader(
-        sender=Party(organ_id=wish.organ_id),
+        sender=Party(organ_id=wish.organ_id, organ_name=wish.organ_name),
         response_for=ResponseFor(
             organ_id=wish.document.organ_id,
             code=wish.document.code,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from axis.store.accounts import AccountView
 
 app = typer.Typer()
-account_app = typer.Typer(no_args_is_help=True, help="Accounts of the console: add, list, show, grant, revoke.")
+account_app = typer.Typer(no_args_is_help=True, help="Accounts of the console: who may log in, as what, for whom.")
 app.add_typer(account_app, name="account")
 
 ACTOR = "cli"
@@ -111,6 +111,7 @@ def show_account(name: Name, config: ConfigOption = None, json: JsonOption = Fal
             "roles": " ".join(view.roles),
             "organs": "\n".join(organs) or "-",
             "enabled": "yes" if account.enabled else "no",
+            "second_factor": "yes" if account.totp_encrypted else "no",
             "locked_until": show_moment(account.locked_until) or "-",
             "last_login_at": show_moment(account.last_login_at) or "-",
             "created_at": show_moment(account.created_at),
@@ -169,6 +170,98 @@ def disable(name: Name, config: ConfigOption = None) -> None:
     say(f"Đã khóa tài khoản {name}.", f"Disabled the account {name}.")
 
 
+@account_app.command("password")
+def password(
+    name: Name,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give an account another password, for one log-in within three days; its sessions end. Printed as JSON, once."""
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+
+    async def change(access: "Access") -> str:
+        return await _accounts(access).give_password(name, given)
+
+    made = with_access(config, change)
+    if given is None:
+        print_json({"account": name, "password": made})
+    else:
+        say(f"Đã đặt mật khẩu dùng một lần cho {name}.", f"Set a password for one log-in of {name}.")
+
+
+@account_app.command("unlock")
+def unlock(name: Name, config: ConfigOption = None) -> None:
+    """Let somebody try again at once who had to wait after wrong passwords or codes."""
+
+    async def change(access: "Access") -> None:
+        await _accounts(access).unlock(name)
+
+    with_access(config, change)
+    say(f"Đã bỏ tạm khóa {name}.", f"Unlocked {name}.")
+
+
+@account_app.command("reset-totp")
+def reset_totp(name: Name, config: ConfigOption = None) -> None:
+    """Take the second factor away, for whoever has lost the telephone; the sessions end."""
+
+    async def change(access: "Access") -> None:
+        await _accounts(access).reset_factor(name)
+
+    with_access(config, change)
+    say(f"Đã đặt lại xác thực hai lớp của {name}.", f"Reset the second factor of {name}.")
+
+
+@account_app.command("sessions")
+def list_sessions(name: Name, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List where an account is logged in."""
+    from axis.store.records import Session
+
+    async def read(access: "Access") -> tuple[Session, ...]:
+        return await _accounts(access).sessions(name)
+
+    found = with_access(config, read)
+    if json:
+        print_json(
+            [
+                {
+                    "session_id": one.session_id,
+                    "since": to_local(one.created_at).isoformat(timespec="seconds"),
+                    "used_at": to_local(one.used_at).isoformat(timespec="seconds"),
+                    "address": one.address,
+                    "browser": one.browser,
+                    "way": one.way,
+                }
+                for one in found
+            ]
+        )
+        return
+    rows = (
+        (one.session_id, show_moment(one.created_at), show_moment(one.used_at), one.address, one.browser)
+        for one in found
+    )
+    print_table("Phiên đăng nhập", ("session_id", "since", "used_at", "address", "browser"), rows)
+
+
+@account_app.command("end-sessions")
+def end_sessions(
+    name: Name,
+    session: Annotated[str | None, typer.Option(help="Only this one, by its id; left out: all.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """End sessions of an account: whoever is logged in is out at once."""
+
+    async def change(access: "Access") -> int:
+        if session is None:
+            return await _accounts(access).end_sessions(name)
+        await _accounts(access).end_session(name, session)
+        return 1
+
+    ended = with_access(config, change)
+    say(f"Đã kết thúc {ended} phiên của {name}.", f"Ended {ended} session(s) of {name}.")
+
+
 def make_account(config: Path | None, name: str, roles: tuple[Role, ...]) -> str:
     """Add an account with a new password, which is returned. Raises WrongState(ACCOUNT_EXISTS)."""
     from axis.ops.accounts import NewAccount
@@ -213,6 +306,7 @@ def _row(view: "AccountView") -> dict[str, Any]:
         "roles": list(view.roles),
         "organs": [one.organ_id for one in view.organs],
         "enabled": account.enabled,
+        "second_factor": account.totp_encrypted is not None,
         "last_login_at": to_local(last).isoformat(timespec="minutes") if last else None,
     }
 

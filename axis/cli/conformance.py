@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from axis.cli.options import NO, JsonOption, print_fields, print_json, print_table, say
+from axis.cli.systems import AdapterOptions, SecretFiles, check_id, said_partner
 from axis.errors import Code, Malformed, WrongState
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ _MINUTE_S = 60.0
 
 @conformance_app.command("run")
 def run(
-    front: Annotated[str, typer.Option(help="The protocol in which the software calls, vxp, api or edoc.")],
+    front: Annotated[
+        str,
+        typer.Option(
+            help="How it is connected: it calls by vxp, api or edoc; is called by webhook, folder, sftp, webdav."
+        ),
+    ],
     system: Annotated[str, typer.Option(help="The software's id.")],
     organ: Annotated[str, typer.Option(help="The organisation that it acts for.")] = "K99.1",
     data: Annotated[
@@ -32,6 +38,8 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 8091,
     wait: Annotated[float, typer.Option(min=0.01, help="Minutes after which the run ends.")] = 60.0,
+    option: AdapterOptions = None,
+    secret_file: SecretFiles = None,
     report: Annotated[Path, typer.Option(help="Folder for conformance.html and conformance.json.")] = Path(),
     json: JsonOption = False,
 ) -> None:
@@ -39,7 +47,6 @@ def run(
 
     Exit code 0 when all required cases passed, 1 otherwise.
     """
-    from axis.cli.systems import check_id
     from axis.kit.fronts import FRONTS
     from axis.kit.session import Wish
     from axis.kit.testnode import Vendor
@@ -51,8 +58,9 @@ def run(
     folder = data or Path(tempfile.mkdtemp(prefix="axis-conformance-"))
     try:
         chosen = FRONTS[front]
-        vendor = Vendor(system_id=system, organ_id=organ, front=chosen.system_front)
-        wish = Wish(front=chosen, vendor=vendor, folder=folder / "node", host=host, port=port)
+        vendor = Vendor(system_id=system, organ_id=organ, front=chosen.system_front, adapter=chosen.adapter)
+        pushed = said_partner(system, chosen.adapter or None, option or (), secret_file or ())
+        wish = Wish(front=chosen, vendor=vendor, folder=folder / "node", pushed=pushed, host=host, port=port)
         passed = asyncio.run(_run(wish, wait * _MINUTE_S, report, json=json))
     finally:
         if data is None:

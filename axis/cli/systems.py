@@ -108,17 +108,26 @@ def _partner(
     system_id: str, adapter: str | None, options: Sequence[str], secret_files: Sequence[Path], config: Path | None
 ) -> "Partner | None":
     """The system as a partner that can be called; its options are what its adapter takes."""
+    partner = said_partner(system_id, adapter, options, secret_files)
+    if partner is not None:
+        from adapters.base import make_peer
+
+        make_peer(partner, peer_parts(config))
+    return partner
+
+
+def said_partner(
+    system_id: str, adapter: str | None, options: Sequence[str], secret_files: Sequence[Path]
+) -> "Partner | None":
+    """The system as a partner that can be called, as options of a command say it; None: it is not called."""
     if adapter is None:
         if options or secret_files:
             raise Malformed(Code.BAD_REQUEST, "of no adapter: --adapter is missing", at="--option, --secret-file")
         return None
-    from adapters.base import make_peer
     from axis.delivery.partner import Partner
 
     secrets = {name: _secret_in(Path(file)) for name, file in _pairs("--secret-file", map(str, secret_files))}
-    partner = Partner(partner_id=system_id, adapter=adapter, options=dict(_pairs("--option", options)), secrets=secrets)
-    make_peer(partner, peer_parts(config))
-    return partner
+    return Partner(partner_id=system_id, adapter=adapter, options=dict(_pairs("--option", options)), secrets=secrets)
 
 
 def peer_parts(config: Path | None) -> "PeerParts":

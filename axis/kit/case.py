@@ -29,7 +29,14 @@ class NotSeen:
     evidence: tuple[Words, ...] = ()
 
 
-Finding = Passed | Failed | NotSeen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotApplicable:
+    """The way in which the software is connected cannot carry this: it counts neither for nor against it."""
+
+    evidence: tuple[Words, ...]  # why not
+
+
+Finding = Passed | Failed | NotSeen | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

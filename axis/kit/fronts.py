@@ -1,8 +1,8 @@
 """The fronts that a vendor's software can be tested on: a row for each."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import hdrs
 
@@ -28,9 +28,10 @@ class Front:
     title: Words
     path: str  # below the node's address
     system_front: str  # what the connected system is registered with
-    secret: Words  # how it calls what the software shows
+    secret: Words | None  # how it calls what the software shows; None: it never calls
     has_api_token: bool = False  # it shows a token of the REST API, not the system's secret
-    without: frozenset[str] = frozenset()  # cases that it cannot carry
+    adapter: str = ""  # by which the node calls the software, where it does
+    without: Mapping[str, Words] = field(default_factory=dict)  # cases that it cannot carry, and why not
     receipts_say_arrived: bool = False  # its word for "I have it" says 01 too
     operation: Callable[[Asked], str]
     sends: Callable[[Asked], bool]  # whether the answer of such a call tells that a package was taken
@@ -46,6 +47,35 @@ def _api_operation(asked: Asked) -> str:
 
 def _api_sends(asked: Asked) -> bool:
     return asked.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and not asked.path.endswith("/acknowledge")
+
+
+_WRITTEN_ANEW = Words(
+    "eDoc SOAP lập lại gói tin ở cả hai chiều: chữ ký và dạng khác thường không đến được bên kia",
+    "eDoc SOAP writes packages anew there and back: signatures and odd forms do not reach the other side",
+)
+_NO_CALLS = Words(
+    "phần mềm không gọi trục mà đọc ghi tệp: không có câu trả lời nào để mất, để chậm, để từ chối tạm thời",
+    "the software does not call the axis but reads and writes files: there is no answer to lose, delay or put off",
+)
+_ONCE = Words(
+    "theo cách kết nối này trục chỉ giao mỗi gói tin một lần: phần mềm đã lấy thì gói không xuất hiện lại",
+    "by this way of connecting each package comes once: what was taken does not appear again",
+)
+_BY_FILES = {**dict.fromkeys(("lost-answer", "busy", "retry-after", "late-answer"), _NO_CALLS), "again": _ONCE}
+
+
+def _by_files(name: str, vi: str, en: str) -> Front:
+    return Front(
+        id=name,
+        title=Words(vi, en),
+        path="",
+        system_front="vxp",
+        secret=None,
+        adapter=name,
+        without=_BY_FILES,
+        operation=lambda asked: f"{asked.method} {asked.path}",
+        sends=lambda _: False,
+    )
 
 
 FRONTS: dict[str, Front] = {
@@ -77,10 +107,24 @@ FRONTS: dict[str, Front] = {
             system_front="edoc",
             secret=Words("Token", "Token"),
             receipts_say_arrived=True,
-            # Packages are written anew there and back: signatures and odd forms do not reach the other side.
-            without=frozenset({"bad-signature", "signed", "form", "receive-odd"}),
+            without=dict.fromkeys(("bad-signature", "signed", "form", "receive-odd"), _WRITTEN_ANEW),
             operation=lambda asked: asked.action or f"{asked.method} {asked.path}",
             sends=lambda asked: asked.method == hdrs.METH_POST and asked.action in ("", "SendDocument"),
         ),
+        Front(
+            id="webhook",
+            title=Words("Webhook (nhận), REST API (gửi)", "Webhook (receiving), REST API (sending)"),
+            path="/api/v1",
+            system_front="vxp",
+            secret=Words("Mã truy cập (Bearer)", "Token (Bearer)"),
+            has_api_token=True,
+            adapter="webhook",
+            without={"again": _ONCE},
+            operation=_api_operation,
+            sends=_api_sends,
+        ),
+        _by_files("folder", "Tệp trong thư mục", "Files in a folder"),
+        _by_files("sftp", "Tệp qua SFTP", "Files over SFTP"),
+        _by_files("webdav", "Tệp qua WebDAV", "Files over WebDAV"),
     )
 }

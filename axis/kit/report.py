@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from axis import __version__
 from axis.errors import Code
 from axis.kit import told
-from axis.kit.case import Case, Failed, Finding, NotSeen, Passed
+from axis.kit.case import Case, Failed, Finding, NotApplicable, NotSeen, Passed
 from axis.kit.proxy import NotedCall
 from axis.kit.session import Standing
 from axis.kit.words import Words
@@ -29,6 +29,7 @@ OUTCOMES: Final[dict[type[Finding], tuple[str, Words]]] = {
     Passed: ("passed", Words("đạt", "passed")),
     Failed: ("failed", Words("chưa đạt", "failed")),
     NotSeen: ("not_seen", Words("chưa thấy", "not seen")),
+    NotApplicable: ("not_applicable", Words("không áp dụng", "not applicable")),
 }
 
 
@@ -44,7 +45,11 @@ class Score:
 
 def score(findings: Iterable[tuple[Case, Finding]], *, required: bool) -> Score:
     """The points of the required cases, or of the others."""
-    chosen = [(case, finding) for case, finding in findings if case.required is required]
+    chosen = [
+        (case, finding)
+        for case, finding in findings
+        if case.required is required and not isinstance(finding, NotApplicable)
+    ]
     passed = [case for case, finding in chosen if isinstance(finding, Passed)]
     return Score(
         passed=sum(case.weight for case in passed),
@@ -55,8 +60,8 @@ def score(findings: Iterable[tuple[Case, Finding]], *, required: bool) -> Score:
 
 
 def has_passed(standing: Standing) -> bool:
-    """Whether all required cases have passed."""
-    return all(isinstance(finding, Passed) for case, finding in standing.findings if case.required)
+    """Whether all required cases that apply have passed."""
+    return all(isinstance(finding, Passed | NotApplicable) for case, finding in standing.findings if case.required)
 
 
 def report_of(standing: Standing, ended_at: datetime) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def as_html(report: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    order = {"failed": 0, "not_seen": 1, "passed": 2}
+    order = {"failed": 0, "not_seen": 1, "passed": 2, "not_applicable": 3}
     told_first = sorted(report["cases"], key=lambda case: (order[case["outcome"]], not case["required"]))
     moments = [told.moment(datetime.fromisoformat(report[key])) for key in ("started_at", "ended_at")]
     return environment.get_template("report.html").render(report=report, cases=told_first, moments=moments)

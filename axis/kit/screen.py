@@ -8,12 +8,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from axis.kit.case import Case, Failed, Finding, NotSeen, Passed
+from axis.kit.case import Case, Failed, Finding, NotApplicable, NotSeen, Passed
 from axis.kit.report import OUTCOMES
 from axis.kit.session import Standing
 
-_TONES: dict[type[Finding], str] = {Passed: "green", Failed: "red", NotSeen: "dim"}
-_MARKS: dict[type[Finding], str] = {Passed: "✓", Failed: "✗", NotSeen: "·"}
+_TONES: dict[type[Finding], str] = {Passed: "green", Failed: "red", NotSeen: "dim", NotApplicable: "dim"}
+_MARKS: dict[type[Finding], str] = {Passed: "✓", Failed: "✗", NotSeen: "·", NotApplicable: "–"}
 
 
 class Screen:

@@ -1,6 +1,7 @@
 """A run of the kit: node, proxy and partners at work, and a look at how the cases stand."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,21 +11,24 @@ from pathlib import Path
 from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
 from axis.clock import Clock, SystemClock
-from axis.kit.case import Case, Finding, NotSeen
-from axis.kit.cases import cases_of
-from axis.kit.codes import Partner
+from axis.delivery.partner import Partner
+from axis.kit.case import Case, Finding, NotApplicable, NotSeen
+from axis.kit.cases import CASES
+from axis.kit.codes import Partner as Code
 from axis.kit.facts import Facts, Limits
 from axis.kit.fronts import Front
 from axis.kit.letters import Desk
 from axis.kit.proxy import FaultPlan, Proxy
 from axis.kit.robot import Pace, Parts, Robot
-from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare
+from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare, reach
 from axis.kit.words import Words
 from axis.serve import Node, start_node
+from axis.settings import Settings
 from axis.store import queries
 from axis.terms import BusinessType
 
 LARGE_BYTES = 30_000_000
+_ASK_S, _ASKS_PER_MINUTE = 1.0, 1_000  # of a node that is asked for nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Wish:
     front: Front
     vendor: Vendor
     folder: Path
+    pushed: Partner | None = None  # how the test node reaches the software, where it does not fetch
     host: str = "127.0.0.1"
     port: int = 0
     pace: Pace = field(default_factory=Pace)
@@ -53,7 +58,7 @@ class Standing:
 
     @property
     def is_decided(self) -> bool:
-        """Whether every case has passed or failed."""
+        """Whether every case that applies has passed or failed."""
         return not any(isinstance(finding, NotSeen) for _, finding in self.findings)
 
 
@@ -72,14 +77,15 @@ class Session:
 
     def settings(self) -> dict[Words, str]:
         """What the vendor's software has to be set to."""
-        told = self.credentials
-        mine = {
-            Words("Địa chỉ", "Address"): f"{self.url}{self._wish.front.path}",
-            Words("Mã hệ thống", "System"): told.system_id,
-            Words("Mã đơn vị", "Organisation"): told.organ_id,
-        }
-        shown = told.token if self._wish.front.has_api_token else told.secret
-        return mine | {self._wish.front.secret: shown}
+        told, front, pushed = self.credentials, self._wish.front, self._wish.pushed
+        mine = {Words("Mã hệ thống", "System"): told.system_id, Words("Mã đơn vị", "Organisation"): told.organ_id}
+        if pushed is not None:
+            chosen = ", ".join(f"{name}={value}" for name, value in pushed.options.items())
+            mine |= {Words("Trục kết nối bằng", "The axis connects by"): f"{pushed.adapter}: {chosen}"}
+        if front.secret is not None:
+            shown = told.token if front.has_api_token else told.secret
+            mine |= {Words("Địa chỉ", "Address"): f"{self.url}{front.path}", front.secret: shown}
+        return mine
 
     async def look(self) -> Standing:
         """Let the partners do what they have to do, and judge every case."""
@@ -107,9 +113,14 @@ class Session:
 
 
 def judge(facts: Facts, front: Front, started_at: datetime) -> Standing:
-    """Every case of a front, on these facts."""
-    findings = tuple((case, case.judge(facts)) for case in cases_of(front))
+    """Every case, on these facts."""
+    findings = tuple((case, _finding(case, facts, front)) for case in CASES)
     return Standing(front=front, started_at=started_at, facts=facts, findings=findings)
+
+
+def _finding(case: Case, facts: Facts, front: Front) -> Finding:
+    why_not = front.without.get(case.id)
+    return case.judge(facts) if why_not is None else NotApplicable(evidence=(why_not,))
 
 
 @asynccontextmanager
@@ -120,17 +131,21 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
     """
     clock = clock or SystemClock()
     settings, credentials = await prepare(wish.folder, wish.vendor, clock)
+    port = wish.port or await asyncio.to_thread(_free_port, wish.host)
+    if wish.pushed is not None:
+        settings = _reaching(settings, f"http://{wish.host}:{port}")
+        await reach(settings, wish.pushed, clock)
     async with AsyncExitStack() as stack:
         node = await start_node(settings)
         stack.push_async_callback(node.stop)
         started = clock.now()
 
-        async def taken() -> Mapping[str, Partner]:
+        async def taken() -> Mapping[str, Code]:
             return await _taken(node, credentials, started)
 
         proxy = Proxy(node.port, wish.front, wish.plan, clock, taken)
         stack.push_async_callback(proxy.close)
-        port = await proxy.start(wish.host, wish.port)
+        await proxy.start(wish.host, port)
         clients = {}
         for system_id, secret in ((PARTNERS, credentials.partners_secret), (DOWN, credentials.down_secret)):
             options = VxpClientOptions(endpoint=f"{node.url}/vxp", system_id=system_id, secret=secret)
@@ -155,10 +170,23 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
         yield session
 
 
-async def _taken(node: Node, credentials: Credentials, since: datetime) -> dict[str, Partner]:
+def _reaching(settings: Settings, public_url: str) -> Settings:
+    """For a node that pushes: links lead to where the software calls, and what was taken is soon known."""
+    webhook = settings.webhook.model_copy(update={"public_url": public_url, "private_addresses": True})
+    exchange = settings.exchange.model_copy(update={"ask_first_s": _ASK_S, "ask_per_minute": _ASKS_PER_MINUTE})
+    return settings.model_copy(update={"webhook": webhook, "exchange": exchange})
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as free:
+        number: int = free.getsockname()[1]
+        return number
+
+
+async def _taken(node: Node, credentials: Credentials, since: datetime) -> dict[str, Code]:
     """The vendor's documents for the partners whose answers are lost or late; acts on them, and statuses, go well."""
     found = await node.store.read(lambda conn: queries.traffic(conn, since))
-    partners = {Partner.LOST.value: Partner.LOST, Partner.LATE.value: Partner.LATE}
+    partners = {Code.LOST.value: Code.LOST, Code.LATE.value: Code.LATE}
     own = {
         one.package_id
         for one in found.packages

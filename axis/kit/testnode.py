@@ -9,7 +9,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from adapters.base import NodeParts, PeerParts, make_peer
 from axis.clock import Clock
+from axis.delivery.partner import Partner as Reached
 from axis.errors import Code, Malformed
 from axis.kit.codes import BEHAVIOURS, ROOT, ROOT_NAME, VENDOR_NAME, Partner
 from axis.ops.access import Access, Connecting, Granting, open_access
@@ -34,6 +36,7 @@ class Vendor:
     system_id: str
     organ_id: str
     front: str = "vxp"  # what its system is registered with
+    adapter: str = ""  # by which it is called, if it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class Credentials:
     token: str
     partners_secret: str
     down_secret: str
+    adapter: str = ""
 
 
 async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings, Credentials]:
@@ -63,9 +67,15 @@ async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings,
     kept = folder / _CREDENTIALS
     if await asyncio.to_thread(kept.exists):
         credentials = await asyncio.to_thread(_read_credentials, kept)
-        made_for = Vendor(system_id=credentials.system_id, organ_id=credentials.organ_id, front=credentials.front)
+        made_for = Vendor(
+            system_id=credentials.system_id,
+            organ_id=credentials.organ_id,
+            front=credentials.front,
+            adapter=credentials.adapter,
+        )
         if made_for != vendor:
-            said = f"made for --system {made_for.system_id} --organ {made_for.organ_id}, by {made_for.front}"
+            way = made_for.adapter or made_for.front
+            said = f"made for --system {made_for.system_id} --organ {made_for.organ_id}, by {way}"
             raise Malformed(Code.BAD_FILE, said, at=str(folder))
         return await asyncio.to_thread(read_settings, folder / CONFIG_NAME), credentials
     settings = await asyncio.to_thread(install, NewNode(data_dir=folder, code=ROOT, name=ROOT_NAME, port=0))
@@ -73,6 +83,14 @@ async def prepare(folder: Path, vendor: Vendor, clock: Clock) -> tuple[Settings,
         credentials = await _register(access, vendor, clock)
     await asyncio.to_thread(write_secret, kept, json.dumps(asdict(credentials), indent=2) + "\n")
     return settings, credentials
+
+
+async def reach(settings: Settings, partner: Reached, clock: Clock) -> None:
+    """Let the node push to the vendor's software from now on. Raises Malformed(BAD_SETTINGS) for a wrong option."""
+    async with open_access(settings) as access:
+        node = NodeParts(settings=settings, key=access.key, scratch=access.store.temporary)
+        await make_peer(partner, PeerParts(clock=clock, node=node)).close()
+        await access.set_pushing(partner.partner_id, partner, clock.now(), ACTOR)
 
 
 def _read_credentials(path: Path) -> Credentials:
@@ -107,6 +125,7 @@ async def _register(access: Access, vendor: Vendor, clock: Clock) -> Credentials
         system_id=vendor.system_id,
         organ_id=vendor.organ_id,
         front=vendor.front,
+        adapter=vendor.adapter,
         secret=secrets[vendor.system_id],
         token=await _add_token(access, vendor, clock),
         partners_secret=secrets[PARTNERS],

@@ -7,16 +7,16 @@ import asyncio
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 
 from axis.clock import Clock, today
 from axis.errors import Code, Malformed
 from axis.ids import new_id
-from axis.store import accounts
-from axis.store.accounts import AccountView, Rights
-from axis.store.records import Account
+from axis.store import accounts, second_factors, sessions
+from axis.store.accounts import AccountView, NewPassword, Rights
+from axis.store.records import Account, Session
 from axis.store.store import Store
 from axis.terms import Role
 from axis.text import one_line
@@ -25,6 +25,7 @@ _PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
 _NAME_CHARACTERS, _FULL_NAME_CHARACTERS = 64, 100
 _PASSWORD_CHARACTERS = range(12, 257)
+_ONCE_GOOD = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,47 @@ class Accounts:
         await self._store.write(lambda conn: accounts.revoke(conn, username, rights, self._clock.now(), self._actor))
         return await self.view(username)
 
+    async def give_password(self, username: str, password: str | None = None) -> str:
+        """Give an account another password, which has to be changed at the next log-in; its sessions end.
+
+        Returns the password, a new one when none is given. It opens nothing after three days. Raises NotFound,
+        Malformed(BAD_REQUEST).
+        """
+        check_password(password)
+        chosen, now = password or new_password(), self._clock.now()
+        new = NewPassword(
+            password_hash=await asyncio.to_thread(hash_password, chosen), once=True, until=now + _ONCE_GOOD
+        )
+        await self._store.write(lambda conn: accounts.set_password(conn, username, new, now, self._actor))
+        return chosen
+
+    async def unlock(self, username: str) -> None:
+        """Forget wrong passwords and codes. Raises NotFound."""
+        now = self._clock.now()
+        await self._store.write(lambda conn: accounts.unlock(conn, username, now, self._actor))
+
+    async def reset_factor(self, username: str) -> None:
+        """Take the second factor away, and end the sessions: the owner sets another one up. Raises NotFound."""
+        now = self._clock.now()
+
+        await self._store.write(lambda conn: second_factors.reset_factor(conn, username, now, self._actor))
+
+    async def sessions(self, username: str) -> tuple[Session, ...]:
+        """Where an account is logged in. Raises NotFound."""
+        now = self._clock.now()
+        await self.view(username)
+        return await self._store.read(lambda conn: sessions.sessions_of(conn, username, now))
+
+    async def end_session(self, username: str, session_id: str) -> None:
+        """End one session. Raises NotFound."""
+        now = self._clock.now()
+        await self._store.write(lambda conn: sessions.end_session(conn, username, session_id, now, self._actor))
+
+    async def end_sessions(self, username: str) -> int:
+        """End all sessions. Returns how many there were. Raises NotFound."""
+        now = self._clock.now()
+        return await self._store.write(lambda conn: sessions.end_sessions(conn, username, now, self._actor))
+
     async def rename(self, username: str, full_name: str) -> None:
         """Change the person's name. Raises NotFound."""
         name = one_line(full_name, _FULL_NAME_CHARACTERS)
@@ -100,12 +142,17 @@ def new_account(wish: NewAccount, password: str, now: datetime) -> Account:
     return Account(
         account_id=new_id(now),
         username=wish.username,
-        password_hash=PasswordHasher().hash(password),
+        password_hash=hash_password(password),
         roles=accounts.roles_text(wish.roles),
         enabled=True,
         created_at=now,
         full_name=one_line(wish.full_name, _FULL_NAME_CHARACTERS),
     )
+
+
+def hash_password(password: str) -> str:
+    """A password as it is stored. Takes about 0.1 s."""
+    return PasswordHasher().hash(password)
 
 
 def new_password() -> str:

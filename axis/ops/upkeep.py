@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import api, queries, sessions, uploads, viewings
+from axis.store import api, queries, second_factors, sessions, uploads, viewings
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class Upkeep:
         now = self._clock.now()
         swept = await self._store.blobs.sweep(now - _GRACE)
         ended_sessions = await self._store.write(lambda c: sessions.forget_ended_sessions(c, now))
+        await self._store.write(lambda c: second_factors.forget_ended(c, now))
         events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
         answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
         ended = await self._forget(uploads.forget_uploads, now)

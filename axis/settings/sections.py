@@ -611,6 +611,16 @@ class Console(Section):
     failures_until_pause: int = Field(5, gt=0, description="Wrong passwords in a row after which an account must wait.")
     pause_s: int = Field(300, gt=0, description="How long it must wait.")
     page_rows: int = Field(50, gt=0, le=500, description="Rows on one page of a list.")
+    failures_per_minute: int = Field(
+        30, gt=0, description="Wrong log-ins from one address in a minute, on average; then it has to wait."
+    )
+    totp_required_for: tuple[Literal["clerk", "auditor", "operator", "administrator"], ...] = Field(
+        ("administrator", "operator"),
+        description=(
+            "Roles that log in by password only with a code of their telephone as well; who has none is led to set it "
+            "up. Single sign-on has its own."
+        ),
+    )
     views_kept_days: int = Field(
         1_825, ge=0, description="Days for which it is on record who looked at what; 0: for ever."
     )

@@ -21,7 +21,6 @@ from axis.store.rows import columns_of, read_all, record_reader, values_of
 from axis.terms import Role
 from axis.text import comparison_form
 
-_MAX_DOUBLINGS = 4  # the longest pause is sixteen times the first
 _SEARCH_CHARACTERS = 100
 
 _ACCOUNT, _read_account = columns_of(Account), record_reader(Account)
@@ -33,11 +32,12 @@ class Pause:
 
     failures: int
     seconds: int
+    doublings: int = 4  # the longest pause is sixteen times the first
 
     def after(self, failures: int) -> timedelta | None:
         """How long to wait after so many failures; None: not at all."""
         beyond = failures - self.failures
-        return timedelta(seconds=self.seconds * 2 ** min(beyond, _MAX_DOUBLINGS)) if beyond >= 0 else None
+        return timedelta(seconds=self.seconds * 2 ** min(beyond, self.doublings)) if beyond >= 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,16 @@ class Rights:
     def __bool__(self) -> bool:
         """Whether there is anything."""
         return bool(self.roles or self.organs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPassword:
+    """An account's next password."""
+
+    password_hash: str
+    once: bool = False  # has to be changed at the first log-in
+    until: datetime | None = None  # good until then
+    stays: str | None = None  # the digest of the one session that does not end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +116,12 @@ def add_account(conn: Connection, account: Account, organs: Collection[str] = ()
 def find_account(conn: Connection, username: str) -> Account | None:
     """The account of this name, enabled or not."""
     row = conn.execute(select(*_ACCOUNT).where(s.account.c.username == username_form(username))).one_or_none()
+    return None if row is None else _read_account(row)
+
+
+def account_by_id(conn: Connection, account_id: str) -> Account | None:
+    """The account with this id, enabled or not."""
+    row = conn.execute(select(*_ACCOUNT).where(s.account.c.account_id == account_id)).one_or_none()
     return None if row is None else _read_account(row)
 
 
@@ -207,6 +223,29 @@ def set_enabled(conn: Connection, username: str, at: datetime, actor: str, *, en
         end_all(conn, account.account_id)
     _change(conn, account, enabled=enabled)
     record(conn, at, actor, "account_enabled" if enabled else "account_disabled", {"account": account.username})
+
+
+def unlock(conn: Connection, username: str, at: datetime, actor: str) -> None:
+    """Forget the wrong passwords and codes: the account need not wait any more. Raises NotFound."""
+    account = hold_account(conn, username)
+    _change(conn, account, failures=0, locked_until=None, totp_failures=0, totp_locked_until=None)
+    record(conn, at, actor, "account_unlocked", {"account": account.username})
+
+
+def set_password(conn: Connection, username: str, new: NewPassword, at: datetime, actor: str) -> None:
+    """Another password; whoever is logged in with the old one is out. Raises NotFound."""
+    account = hold_account(conn, username)
+    end_all(conn, account.account_id, but=new.stays)
+    _change(
+        conn,
+        account,
+        password_hash=new.password_hash,
+        password_once=new.once,
+        password_until=new.until,
+        failures=0,
+        locked_until=None,
+    )
+    record(conn, at, actor, "password_set", {"account": account.username, "once": new.once})
 
 
 def end_all(conn: Connection, account_id: str, *, but: str | None = None) -> int:

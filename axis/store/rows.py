@@ -78,6 +78,8 @@ TABLES: dict[type, Table] = {
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.PartnerState: schema.partner,
+    records.PartnerMinute: schema.partner_minute,
+    records.PartnerFailure: schema.partner_failure,
     records.Downtime: schema.downtime,
     records.Hold: schema.hold,
     records.Maintenance: schema.maintenance,

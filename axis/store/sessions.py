@@ -7,14 +7,15 @@ by the digest of its token only, so that a copy of the database opens no door.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from axis.errors import NotFound
+from axis.errors import Code, NotFound
 from axis.store import configuration
 from axis.store import schema as s
-from axis.store.accounts import Pause, hold_account, organs_of
+from axis.store.accounts import Pause, end_all, hold_account, organs_of, username_form
+from axis.store.configuration import record
 from axis.store.records import Account, Audit, Session
-from axis.store.rows import columns_of, record_reader, values_of
+from axis.store.rows import columns_of, read_all, record_reader, values_of
 
 _ACCOUNT, _read_account = columns_of(Account), record_reader(Account)
 _SESSION, _read_session = columns_of(Session), record_reader(Session)
@@ -30,9 +31,10 @@ class Found:
     version: int  # of the configuration: who stands below them is the same while it is
 
 
-def begin_login(conn: Connection, username: str, pause: Pause, now: datetime) -> Account | None:
+def begin_login(conn: Connection, username: str, pause: Pause | None, now: datetime) -> Account | None:
     """Count an attempt as failed before its password is checked, so that many at once cannot outrun the pause.
 
+    pause: None for a browser that the account knows: it is counted by itself, and others cannot lock it out.
     Returns the account as it was when its password may be checked; None when there is none, it is disabled, or it
     has to wait.
     """
@@ -40,8 +42,10 @@ def begin_login(conn: Connection, username: str, pause: Pause, now: datetime) ->
         account = hold_account(conn, username)
     except NotFound:
         return None
-    if not account.enabled:
+    if not account.enabled or (account.password_until is not None and account.password_until <= now):
         return None
+    if pause is None:
+        return account
     if account.locked_until is not None and now < account.locked_until:
         return None
     failures = account.failures + 1
@@ -52,6 +56,39 @@ def begin_login(conn: Connection, username: str, pause: Pause, now: datetime) ->
         .values(failures=failures, locked_until=None if wait is None else now + wait)
     )
     return account
+
+
+def forget_failures(conn: Connection, account_id: str) -> None:
+    """The password was right: the wrong ones before it count no more."""
+    conn.execute(update(s.account).where(s.account.c.account_id == account_id).values(failures=0, locked_until=None))
+
+
+def sessions_of(conn: Connection, username: str, now: datetime) -> tuple[Session, ...]:
+    """The sessions of an account, the one that was used last first."""
+    t, a = s.session.c, s.account.c
+    owner = select(a.account_id).where(a.username == username_form(username)).scalar_subquery()
+    rows = conn.execute(
+        select(*_SESSION).where(t.account_id == owner, t.expires_at > now).order_by(t.used_at.desc(), t.session_id)
+    )
+    return read_all(_read_session, rows.all())
+
+
+def end_session(conn: Connection, username: str, session_id: str, at: datetime, actor: str) -> None:
+    """End one session of an account. Raises NotFound."""
+    account = hold_account(conn, username)
+    t = s.session.c
+    mine = and_(t.session_id == session_id, t.account_id == account.account_id)
+    if conn.execute(delete(s.session).where(mine)).rowcount != 1:
+        raise NotFound(Code.NOT_FOUND, session_id, at="session")
+    record(conn, at, actor, "session_ended", {"account": account.username, "session": session_id})
+
+
+def end_sessions(conn: Connection, username: str, at: datetime, actor: str, *, but: str | None = None) -> int:
+    """End the sessions of an account, all but one (by its token's digest). Returns how many. Raises NotFound."""
+    account = hold_account(conn, username)
+    ended = end_all(conn, account.account_id, but=but)
+    record(conn, at, actor, "sessions_ended", {"account": account.username, "number": ended})
+    return ended
 
 
 def open_session(conn: Connection, session: Session, line: Audit, *, replaces: str | None = None) -> None:

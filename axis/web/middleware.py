@@ -47,6 +47,7 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 _STARTED: Final = web.RequestKey("started", bool)  # the answer's first byte is out: no other answer can follow
 ADDRESS: Final = web.RequestKey("address", str)
 _ADDRESS_CHARACTERS = 64
+_NETWORK_BITS = 64
 _HOPS = 10  # of an X-Forwarded-For that are looked at
 _ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_CHARACTERS = 200  # of a path in the log
@@ -169,6 +170,18 @@ def locate(trusted: Sequence[str]) -> Middleware:
 def address_of(request: web.Request) -> str:
     """Whence a request comes; "" where nobody knows."""
     return request.get(ADDRESS) or (request.remote or "")[:_ADDRESS_CHARACTERS]
+
+
+def network_of(request: web.Request) -> str:
+    """Whom to count a stranger's tries by: the address, of IPv6 the network that one customer gets."""
+    text = address_of(request)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Address(int(address) >> _NETWORK_BITS << _NETWORK_BITS))
+    return str(address)
 
 
 def _is_address(text: str) -> bool:

@@ -27,6 +27,7 @@ def test_an_account_acts_for_organisations_and_shows_them(home: Home) -> None:
         "roles": ["clerk", "auditor"],
         "organs": ["H24.3", "H24.3.12"],
         "enabled": True,
+        "second_factor": False,
         "last_login_at": None,
     }
     assert home.axis("account", "show", "lan", "--json").json == granted.json
@@ -79,3 +80,18 @@ def test_views_can_be_listed_when_there_are_none(home: Home) -> None:
         home.axis("views", "--account", "lan", "--kind", "page", "--from", "2026-11-01", "--to", "2026-12-01").code == 0
     )
     assert home.axis("views", "--from", "yesterday").code == 2
+
+
+def test_an_account_gets_another_password_for_one_log_in_and_can_be_unlocked(home: Home) -> None:
+    first = home.axis("account", "add", "lan", "--role", "administrator").json["password"]
+    second = home.axis("account", "password", "lan")
+    assert (second.code, set(second.json)) == (0, {"account", "password"})
+    assert second.json["password"] != first
+    assert home.axis("account", "password", "lan", "--password-stdin", stdin="short\n").code == 2
+    assert home.axis("account", "password", "lan", "--password-stdin", stdin="a long enough one\n").out == ""
+    for command in ("unlock", "reset-totp", "end-sessions"):
+        assert home.axis("account", command, "lan").code == 0
+        assert home.axis("account", command, "nobody").code == 1
+    assert home.axis("account", "sessions", "lan", "--json").json == []
+    assert home.axis("account", "sessions", "nobody").code == 1
+    assert home.axis("account", "end-sessions", "lan", "--session", "x").code == 1

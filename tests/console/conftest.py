@@ -34,7 +34,8 @@ from tests.console.archive import Archive, Clock
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the checking side reads the cost from the hash
 PASSWORD = "mật-khẩu đúng"
-RULES = Console(failures_until_pause=3, pause_s=60, session_hours=8, idle_minutes=30, page_rows=5)
+KEY = NodeKey(Fernet.generate_key())
+RULES = Console(failures_until_pause=3, pause_s=60, session_hours=8, idle_minutes=30, page_rows=5, totp_required_for=())
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[..., Awaitable[Client]]
@@ -80,26 +81,40 @@ async def the_works(store: Store, clock: Clock, folder: Path) -> tuple[Context, 
     return context, Exchange(context, judges, check_intake=lambda: None)
 
 
-@pytest.fixture
-async def make_client(store: Store, clock: Clock, scratch: Path) -> AsyncIterator[MakeClient]:
-    """Makes browsers on a running console; each has its own cookies."""
-    clients: list[Client] = []
+MakeParts = Callable[..., Awaitable[ConsoleParts]]
 
-    async def make(*, tls: bool = False, rules: Console = RULES) -> Client:
-        mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
-        disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
+
+@pytest.fixture
+def make_parts(store: Store, clock: Clock, scratch: Path) -> MakeParts:
+    """Makes what a console is built from."""
+
+    async def make(**more: Any) -> ConsoleParts:
         context, exchange = await the_works(store, clock, scratch)
-        console = ConsoleParts(
+        given: dict[str, Any] = {"rules": RULES, "tls": False, "refusal_s": 0} | more
+        return ConsoleParts(
             store=store,
             exchange=exchange,
             desk=Desk(context, exchange),
             clock=clock,
-            rules=rules,
             limits=PackageLimits(),
             scratch=scratch,
-            tls=tls,
-            refusal_s=0,
+            key=KEY,
+            node_name="Hải Bình",
+            **given,
         )
+
+    return make
+
+
+@pytest.fixture
+async def make_client(make_parts: MakeParts) -> AsyncIterator[MakeClient]:
+    """Makes browsers on a running console; each has its own cookies."""
+    clients: list[Client] = []
+
+    async def make(**more: Any) -> Client:
+        mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
+        disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
+        console = await make_parts(**more)
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))
         client: Client = TestClient(TestServer(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
         await client.start_server()

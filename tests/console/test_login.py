@@ -19,7 +19,7 @@ from axis.web.console.addresses import local_path
 from axis.web.console.login import Login
 from axis.web.console.passwords import Passwords
 from tests.console.archive import Clock
-from tests.console.conftest import PASSWORD, QUICK, RULES, AddAccount, Client, LogIn, MakeClient
+from tests.console.conftest import PASSWORD, QUICK, RULES, AddAccount, Client, LogIn, MakeClient, MakeParts
 
 HTML = {"Accept": "text/html"}
 
@@ -111,7 +111,7 @@ async def test_whatever_is_wrong_gets_the_same_words(
 
 
 async def test_an_unknown_name_costs_a_password_check_too(
-    store: Store, clock: Clock, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
+    make_parts: MakeParts, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_account("minh")
     checked: list[str | None] = []
@@ -122,7 +122,7 @@ async def test_an_unknown_name_costs_a_password_check_too(
         return real(self, password_hash, password)
 
     monkeypatch.setattr(Passwords, "_verify", spy)
-    login = Login(store, clock, RULES, refusal_s=0)
+    login = Login(await make_parts())
     for name in ("minh", "nobody"):
         assert await login.check(name, "wrong") is None
     assert len(checked) == 2
@@ -130,7 +130,7 @@ async def test_an_unknown_name_costs_a_password_check_too(
 
 
 async def test_every_refusal_is_held_back_for_the_same_time(
-    store: Store, clock: Clock, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
+    make_parts: MakeParts, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_account("minh")
     slept: list[float] = []
@@ -139,7 +139,7 @@ async def test_every_refusal_is_held_back_for_the_same_time(
         slept.append(seconds)
 
     monkeypatch.setattr(login_module.asyncio, "sleep", sleep)
-    login = Login(store, clock, RULES, refusal_s=1_000)
+    login = Login(await make_parts(refusal_s=1_000))
     for name in ("minh", "nobody"):
         await login.check(name, "wrong")
     assert len(slept) == 2
@@ -183,17 +183,17 @@ async def test_a_right_password_forgets_the_wrong_ones(client: Client, add_accou
 
 
 async def test_many_guesses_at_once_do_not_outrun_the_pause(
-    store: Store, clock: Clock, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
+    make_parts: MakeParts, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add_account()
-    login = Login(store, clock, RULES, refusal_s=0)
+    login = Login(await make_parts())
     checked: list[str | None] = []
 
     async def check(password_hash: str | None, _password: str) -> bool:
         checked.append(password_hash)
         return False
 
-    monkeypatch.setattr(login._passwords, "check", check)
+    monkeypatch.setattr(login.passwords, "check", check)
     await asyncio.gather(*(login.check("minh", f"guess {number}") for number in range(20)))
     assert sum(one is not None for one in checked) == RULES.failures_until_pause
 

@@ -1,18 +1,21 @@
-"""The kit is run against our own adapters: the vendor's software is a node of ours, with a DMS behind it.
+"""The kit is run against our own adapters.
 
-It calls the kit's axis by VXP as its uplink, and by eDoc SOAP as a connected system. Whatever has to be sent again,
-waited for, or known as a repeat, is the node's to do: the DMS behind it sends everything once.
+The vendor's software is a node of ours, with a DMS behind it: it calls the kit's axis by VXP as its uplink, and by eDoc
+SOAP as a connected system. Whatever has to be sent again, waited for, or known as a repeat, is the node's to do: the
+DMS behind it sends everything once. Or the software is one that is called, by the adapters for files and webhooks.
 """
 
-from collections.abc import AsyncIterator, Callable
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from axis.delivery.partner import Partner
-from axis.kit.case import Failed, NotSeen
+from axis.kit.case import Failed, NotApplicable, NotSeen
 from axis.kit.codes import BEHAVIOURS, ROOT
 from axis.kit.report import has_passed
 from axis.kit.session import Session, Standing, Wish, opened
@@ -20,6 +23,8 @@ from axis.ops.access import open_access
 from axis.serve import Node
 from axis.settings import Settings
 from axis.store.registry import OrganRow
+from tests.filing.places import PASSWORD, USER, sftp_server, webdav_server
+from tests.kit.called import FilesLine, WebhookLine
 from tests.kit.conftest import VENDOR, at_work
 from tests.kit.dms import Dms, Manners, VxpLine
 from tests.nodes import CLOCK, Above, Blueprint, lay_out, running, secret_of
@@ -114,3 +119,54 @@ async def test_our_client_adapters_pass_what_their_front_can_carry(
 def of_kind(kind: type, standing: Standing) -> dict[str, object]:
     """What ended so, and the finding."""
     return {case.id: one for case, one in standing.findings if isinstance(one, kind)}
+
+
+@pytest.mark.parametrize("front", ["folder", "sftp", "webdav"])
+async def test_a_dms_that_reads_and_writes_files_passes_what_applies(
+    front: str, wish_of: Callable[..., Wish], tmp_path: Path
+) -> None:
+    root = tmp_path / "share"
+    root.mkdir()
+    async with served(front, root) as (options, secrets):
+        wish = called(wish_of(front), {**options, "settle_s": "0.2"}, secrets)
+        async with opened(wish) as session:
+            dms = Dms(FilesLine(root), VENDOR.organ_id, Manners())
+            standing = await at_work(session, dms, lambda standing: standing.is_decided)
+    assert not of_kind(Failed, standing)
+    assert not of_kind(NotSeen, standing)
+    assert set(of_kind(NotApplicable, standing)) == {"lost-answer", "busy", "retry-after", "late-answer", "again"}
+    assert has_passed(standing)
+
+
+async def test_a_dms_behind_a_webhook_passes_what_applies(wish_of: Callable[..., Wish]) -> None:
+    line = WebhookLine()
+    secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    wish = called(wish_of("webhook"), {"url": await line.listen()}, {"secret": secret})
+    async with opened(wish) as session:
+        dms = Dms(line.log_in(session), VENDOR.organ_id, Manners())
+        standing = await at_work(session, dms, lambda standing: standing.is_decided)
+    assert not of_kind(Failed, standing)
+    assert not of_kind(NotSeen, standing)
+    assert set(of_kind(NotApplicable, standing)) == {"again"}
+
+
+def called(wish: Wish, options: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:
+    partner = Partner(partner_id=VENDOR.system_id, adapter=wish.front.adapter, options=options, secrets=secrets)
+    return replace(wish, pushed=partner)
+
+
+@asynccontextmanager
+async def served(front: str, root: Path) -> AsyncIterator[tuple[dict[str, str], dict[str, str]]]:
+    """A folder as the adapter reaches it: options and secrets."""
+    if front == "folder":
+        yield {"path": str(root)}, {}
+    elif front == "sftp":
+        async with sftp_server(root) as server:
+            at = server.at()
+            yield (
+                {"host": at.host, "port": str(at.port), "user": at.user, "path": at.path, "host_key": at.host_keys[0]},
+                {"password": PASSWORD},
+            )
+    else:
+        async with webdav_server(root) as server:
+            yield {"url": server.url, "user": USER, "plain_http": "true"}, {"password": PASSWORD}

@@ -7,15 +7,16 @@ from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from axis.kit.case import Failed, NotSeen, Passed
-from axis.kit.cases import CASES, cases_of
+from axis.kit.case import Failed, Finding, NotApplicable, NotSeen, Passed
+from axis.kit.cases import CASES
 from axis.kit.facts import Facts
-from axis.kit.fronts import FRONTS
+from axis.kit.fronts import FRONTS, Front
 from axis.kit.report import as_html, has_passed, report_of, score, write_report
 from axis.kit.screen import Screen
-from axis.kit.session import Standing
+from axis.kit.session import Standing, judge
 from axis.kit.words import Words
 from axis.store.queries import Traffic
 from axis.store.records import Audit
@@ -30,7 +31,7 @@ EVIDENCE = (Words(f"thấy {EVIL}", f"saw {EVIL}"),)
 FAILED = Failed(evidence=EVIDENCE, advice=Words("sửa", "mend"))
 
 
-def standing(*others: Passed | Failed | NotSeen) -> Standing:
+def standing(*others: Finding) -> Standing:
     """All cases passed, but the first ones as given."""
     refusal = Audit(
         audit_id="1",
@@ -115,11 +116,26 @@ def test_a_list_of_evidence_has_an_end() -> None:
     assert len(report_of(standing(many), NOW)["cases"][0]["evidence"]) == 30
 
 
-def test_a_front_is_judged_by_what_it_can_carry_only() -> None:
-    for front in FRONTS.values():
-        chosen = {case.id for case in cases_of(front)}
-        assert front.without <= {case.id for case in CASES}
-        assert chosen == {case.id for case in CASES} - front.without
+@pytest.mark.parametrize("front", FRONTS.values(), ids=list(FRONTS))
+def test_a_front_is_judged_by_what_it_can_carry_and_the_report_says_why_not_by_the_rest(front: Front) -> None:
+    nothing = judge(replace(standing().facts, now=NOW), front, NOW)
+    told = {one["id"]: one for one in report_of(nothing, NOW)["cases"]}
+    assert set(told) == {case.id for case in CASES} >= set(front.without)
+    for case, one in told.items():
+        assert (one["outcome"] == "not_applicable") is (case in front.without)
+        if case in front.without:
+            assert [words["vi"] for words in one["evidence"]] == [front.without[case].vi]
+    assert not nothing.is_decided
+
+
+def test_what_does_not_apply_is_no_failure_and_no_point() -> None:
+    never = NotApplicable(evidence=EVIDENCE)
+    found = standing(never)
+    assert CASES[0].required
+    assert has_passed(found)
+    assert found.is_decided
+    assert score(found.findings, required=True).of == sum(one.weight for one in CASES[1:] if one.required)
+    assert "không áp dụng" in as_html(report_of(found, NOW))
 
 
 def test_off_a_terminal_each_change_is_a_line() -> None:

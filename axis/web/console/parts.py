@@ -7,8 +7,10 @@ from axis.clock import Clock
 from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
+from axis.keys import NodeKey
 from axis.settings import Console
 from axis.store.store import Store
+from axis.web.console.operating import Operating
 
 ID = "[0-9A-HJKMNP-TV-Z]{26}"
 """A ULID in an address, as aiohttp's routes take it; anything else is no page of ours."""
@@ -25,5 +27,8 @@ class ConsoleParts:
     rules: Console
     limits: Limits
     scratch: Path  # for decoded files, on a disk that can hold a package
+    key: NodeKey
+    node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
+    operating: Operating | None = None  # None: this console has no pages for operators
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from axis.clock import Clock
 from axis.errors import Code, NotAllowed, NotFound
 from axis.ids import new_id
+from axis.ops.second_factor import is_required
 from axis.settings import Console
 from axis.store import sessions
 from axis.store.records import Account, Audit, Session
@@ -28,6 +29,10 @@ from axis.text import plain
 from axis.web.console.language import N_, _
 from axis.web.middleware import address_of
 
+PASSWORD, SSO = "password", "sso"
+"""How a session was opened."""
+PASSWORD_PAGE, FACTOR_PAGE = "/me/password", "/me/totp"
+"""Pages that somebody may have to deal with before any other."""
 LIVE_HEADER: Final = "X-Live"  # on requests that the page's script makes by itself
 CSRF_FIELD: Final = "csrf"
 _TOKEN_BYTES = 32
@@ -57,6 +62,8 @@ class Visitor:
     full_name: str = ""
     given: frozenset[str] = frozenset()  # the organisations that this account was given
     organs: frozenset[str] = frozenset()  # the same with everybody below them: whom a clerk acts for
+    session_id: str = ""
+    owes: str = ""  # the page that has to be dealt with before any other; "": none
 
     @property
     def role_words(self) -> str:
@@ -103,8 +110,13 @@ class Sessions:
         # With the prefix a browser takes the cookie from this host over HTTPS only, never from a sibling.
         self.cookie = "__Host-axis" if tls else "axis"
         self.login_cookie = "__Host-axis-login" if tls else "axis-login"
+        self.step_cookie = "__Host-axis-step" if tls else "axis-step"  # of a log-in that waits for its code
+        self.known_cookie = "__Host-axis-known" if tls else "axis-known"  # of a browser that has logged in before
+        self._required_for = rules.totp_required_for
 
-    async def open(self, request: web.Request, response: web.StreamResponse, account: Account) -> None:
+    async def open(
+        self, request: web.Request, response: web.StreamResponse, account: Account, *, way: str = PASSWORD
+    ) -> None:
         """Start a session and give its cookie; the one that the browser came with, whoever's it was, ends."""
         now, before = self._clock.now(), request.cookies.get(self.cookie)
         token = new_token()
@@ -118,6 +130,7 @@ class Sessions:
             used_at=now,
             address=address_of(request),
             browser=plain(request.headers.get(hdrs.USER_AGENT, ""))[:_BROWSER_CHARACTERS],
+            way=way,
         )
         line = Audit(audit_id=new_id(now), at=now, kind="login", actor=account.username, fields="{}")
         replaced = digest(before) if before else None
@@ -147,7 +160,19 @@ class Sessions:
             full_name=account.full_name,
             given=found.organs,
             organs=await self._organs(found),
+            session_id=session.session_id,
+            owes=self._owes(found),
         )
+
+    def _owes(self, found: Found) -> str:
+        """What somebody has to do before anything else: a password of one's own, a second factor."""
+        account = found.account
+        if found.session.way != PASSWORD:
+            return ""  # the single sign-on has passwords and factors of its own
+        if account.password_once:
+            return PASSWORD_PAGE
+        needed = is_required(account.roles.split(), self._required_for)
+        return FACTOR_PAGE if needed and account.totp_encrypted is None else ""
 
     async def _organs(self, found: Found) -> frozenset[str]:
         """Whom the account acts for, with everybody below: read again when the registry or what was given changes."""
@@ -173,6 +198,8 @@ class Sessions:
             back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
             raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
         request[VISITOR] = visitor
+        if visitor.owes and request.path != visitor.owes:
+            raise web.HTTPSeeOther(visitor.owes)
         if roles and not visitor.roles & set(roles):
             raise NotFound(Code.NOT_FOUND, "not for this account's roles")
         return visitor
@@ -180,11 +207,17 @@ class Sessions:
     async def close(self, response: web.StreamResponse, visitor: Visitor) -> None:
         """End a session."""
         await self._store.write(lambda conn: sessions.close_session(conn, visitor.token_sha256))
-        response.del_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
+        self.del_cookie(response, self.cookie)
 
-    def set_cookie(self, response: web.StreamResponse, name: str, value: str) -> None:
-        """A cookie that scripts cannot read and other sites' forms do not send; it goes with the browser."""
-        response.set_cookie(name, value, path="/", secure=self._secure, httponly=True, samesite="Lax")
+    def set_cookie(self, response: web.StreamResponse, name: str, value: str, *, max_age_s: int | None = None) -> None:
+        """A cookie that scripts cannot read and other sites' forms do not send; without an age it goes soon."""
+        response.set_cookie(
+            name, value, path="/", secure=self._secure, httponly=True, samesite="Lax", max_age=max_age_s
+        )
+
+    def del_cookie(self, response: web.StreamResponse, name: str) -> None:
+        """Take a cookie back."""
+        response.del_cookie(name, path="/", secure=self._secure, httponly=True, samesite="Lax")
 
     def _expiry(self, created_at: datetime, now: datetime) -> datetime:
         return min(created_at + self._longest, now + self._idle)

@@ -10,6 +10,8 @@ from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.history import history_routes
 from axis.web.console.login import login_routes
+from axis.web.console.me import me_routes
+from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
@@ -25,9 +27,11 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         web.get("/static/{name}", pages.static),
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
+        *me_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *operator_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),

@@ -10,7 +10,7 @@ const AT_MOST_MS = 60000;
 // ── Copy ────────────────────────────────────────────────────────────────────
 function addCopyButtons(root) {
   if (!navigator.clipboard) return;
-  for (const code of root.querySelectorAll("[data-copy]")) {
+  for (const code of root.querySelectorAll("code[data-copy]")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";

@@ -1,0 +1,123 @@
+"""The own account: password, and where one is logged in."""
+
+import re
+from typing import Any
+
+from sqlalchemy import select
+
+from axis.ops.accounts import Accounts
+from axis.store import schema
+from axis.store.store import Store
+from axis.terms import Role
+from tests.console.archive import Clock
+from tests.console.conftest import PASSWORD, AddAccount, Client, MakeClient
+from tests.console.test_login import HTML, is_in, try_login
+from tests.console.test_second_factor import post
+
+NEW = "một câu dài dễ nhớ"
+
+
+async def change(client: Client, **form: str) -> Any:
+    return await post(client, "/me/password", **({"old": PASSWORD, "new": NEW, "again": NEW} | form))
+
+
+async def test_the_password_is_changed_with_the_old_one_and_other_sessions_end(
+    client: Client, make_client: MakeClient, add_account: AddAccount, store: Store
+) -> None:
+    await add_account()
+    other = await make_client()
+    for one in (client, other):
+        await try_login(one)
+    for wrong, words in (
+        ({"old": "wrong"}, "Mật khẩu hiện tại không đúng"),
+        ({"new": "ngắn", "again": "ngắn"}, "từ 12 đến 256"),
+        ({"again": "khác"}, "không giống nhau"),
+        ({"new": PASSWORD, "again": PASSWORD}, "phải khác"),
+    ):
+        refused = await change(client, **wrong)
+        assert refused.status == 403
+        assert words in await refused.text()
+    assert await is_in(other)
+    done = await change(client)
+    assert (done.status, done.headers["Location"]) == (303, "/me?done=password")
+    assert await is_in(client)
+    assert not await is_in(other)
+    assert (await try_login(other)).status == 403
+    assert (await try_login(other, password=NEW)).status == 303
+    audit = await store.read(lambda conn: conn.execute(select(schema.audit)).all())
+    assert ("password_set", "minh") in [(row.kind, row.actor) for row in audit]
+    assert not any(NEW in row.fields for row in audit)
+
+
+async def test_guesses_of_the_old_password_are_counted_like_log_ins(client: Client, add_account: AddAccount) -> None:
+    await add_account()
+    await try_login(client)
+    for _ in range(3):
+        await change(client, old="wrong")
+    assert (await change(client)).status == 403
+
+
+async def test_a_password_for_one_log_in_has_to_be_changed_first(
+    client: Client, add_account: AddAccount, store: Store, clock: Clock
+) -> None:
+    await add_account()
+    given = await Accounts(store, clock, "lan").give_password("minh")
+    assert (await try_login(client)).status == 403
+    await try_login(client, password=given)
+    for path in ("/", "/me", "/me/totp"):
+        answer = await client.get(path, allow_redirects=False)
+        assert answer.headers["Location"] == "/me/password"
+    assert (await change(client, old=given)).status == 303
+    assert await is_in(client)
+
+
+async def test_a_password_for_one_log_in_opens_nothing_after_three_days(
+    client: Client, add_account: AddAccount, store: Store, clock: Clock
+) -> None:
+    await add_account()
+    given = await Accounts(store, clock, "lan").give_password("minh")
+    clock.later(days=3)
+    assert (await try_login(client, password=given)).status == 403
+
+
+async def test_sessions_are_listed_and_ended_one_or_all_but_this(
+    client: Client, make_client: MakeClient, add_account: AddAccount
+) -> None:
+    await add_account()
+    await add_account("lan")
+    others = [await make_client() for _ in range(3)]
+    stranger = await make_client()
+    client.session.headers["User-Agent"] = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0 <script>"
+    for one in (client, *others):
+        await try_login(one)
+    await try_login(stranger, "lan")
+    page = await (await client.get("/me")).text()
+    assert "Firefox trên Windows" in page
+    assert "<script>" not in page.split("</head>")[1]
+    assert "127.0.0.1" in page
+    assert page.count("Phiên này") == 1
+    ids = re.findall(r'name="session" value="([0-9A-Z]{26})"', page)
+    assert len(ids) == 3
+    assert (await post(client, "/me", session="x")).status == 405
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert csrf
+
+    async def end(by: Client, session: str, token: str = csrf[1]) -> int:
+        form = {"csrf": token, "session": session}
+        return (await by.post("/me/sessions", data=form, allow_redirects=False, headers=HTML)).status
+
+    assert await end(client, ids[0], "forged") == 403
+    assert await end(client, ids[0]) == 303
+    assert sorted([await is_in(one) for one in others]) == [False, True, True]
+    theirs = re.search(r'name="csrf" value="([^"]+)"', await (await stranger.get("/me")).text())
+    assert theirs
+    assert await end(stranger, ids[1], theirs[1]) == 303  # not of that account: nothing ends
+    assert sorted([await is_in(one) for one in others]) == [False, True, True]
+    assert await end(client, "others") == 303
+    assert [await is_in(one) for one in others] == [False, False, False]
+    assert await is_in(client)
+    assert await is_in(stranger)
+
+
+async def test_the_page_says_that_a_clerk_has_no_organisation_yet(log_in: Any) -> None:
+    assert "chưa gắn với cơ quan nào" in await (await (await log_in(Role.CLERK)).get("/me")).text()
