@@ -420,6 +420,7 @@ def _application(
             disk=disk,
             told=outbox.told,
         ),
+        calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(

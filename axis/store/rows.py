@@ -52,6 +52,7 @@ TABLES: dict[type, Table] = {
     records.Session: schema.session,
     records.LoginStep: schema.login_step,
     records.SsoLogin: schema.sso_login,
+    records.SavedSearch: schema.saved_search,
     records.Viewing: schema.viewing,
     records.Blob: schema.blob,
     records.Document: schema.document,

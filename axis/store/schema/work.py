@@ -140,6 +140,7 @@ deadline = Table(
     Column("next_at", UtcMicros),  # when to remind or to tell; NULL: told
     Index("ix_deadline_next_at", "next_at"),
     Index("ix_deadline_due_at", "due_at"),
+    Index("ix_deadline_receiver", "receiver_organ", "due_at"),
     Index(
         "ix_deadline_overdue",
         "receiver_organ",

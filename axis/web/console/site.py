@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.boxes import box_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.history import history_routes
+from axis.web.console.home import home_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
@@ -28,6 +30,8 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *home_routes(parts, pages, sessions),
+        *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),

@@ -14,13 +14,13 @@ function addCopyButtons(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = said.copy;
-    button.setAttribute("aria-label", `${said.copy} ${code.textContent}`);
+    button.textContent = said.copying;
+    button.setAttribute("aria-label", `${said.copying} ${code.textContent}`);
     button.addEventListener("click", async (event) => {
       event.preventDefault();
       await navigator.clipboard.writeText(code.dataset.copy || code.textContent);
       button.textContent = said.copied;
-      setTimeout(() => { button.textContent = said.copy; }, 1500);
+      setTimeout(() => { button.textContent = said.copying; }, 1500);
     });
     code.after(button);
   }
