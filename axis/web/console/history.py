@@ -26,6 +26,7 @@ from axis.text import plain
 from axis.web.console import words
 from axis.web.console.about import About, Tab, about_document, tabs
 from axis.web.console.as_of import AsOf, as_of_band, read_as_of, said_as_of
+from axis.web.console.bundle import MAY_BUNDLE
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.parts import ID, ConsoleParts
@@ -110,7 +111,7 @@ def history_page(detail: RecordDetail, query: RecordQuery, now: datetime, visito
         events=tuple(event_row(event, now) for event in events),
         next_href=_href(query, after=f"{to_micros(last.at)}~{last.key}") if last and detail.events.more else None,
         first_href=_href(query) if query.after or query.after_receiver else None,
-        bundle_href=None,
+        bundle_href=f"/documents/{uid}/dossier.zip" if visitor.roles & set(MAY_BUNDLE) else None,
     )
 
 

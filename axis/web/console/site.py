@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from axis.web.console.boxes import box_routes
+from axis.web.console.bundle import bundle_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
@@ -40,4 +41,5 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
         *history_routes(parts, pages, sessions),
+        *bundle_routes(parts, pages, sessions),
     )
