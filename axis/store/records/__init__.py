@@ -41,6 +41,7 @@ from axis.store.records.documents import (
     Package,
     StatusEvent,
 )
+from axis.store.records.drafts import Draft, DraftFile, ReceiverList
 from axis.store.records.trust import (
     CertificateRow,
     CheckDue,
@@ -130,6 +131,8 @@ __all__ = [
     "Document",
     "DocumentChange",
     "Downtime",
+    "Draft",
+    "DraftFile",
     "Finding",
     "Hold",
     "JobRow",
@@ -144,6 +147,7 @@ __all__ = [
     "PartnerMinute",
     "PartnerState",
     "QueueRow",
+    "ReceiverList",
     "Reconciliation",
     "RecoveryCode",
     "RegistrySync",

@@ -50,6 +50,7 @@ from axis.store.schema.documents import (
     package,
     status_event,
 )
+from axis.store.schema.drafts import draft, draft_file, receiver_list
 from axis.store.schema.trust import (
     certificate,
     check_due,
@@ -114,6 +115,8 @@ __all__ = [
     "document",
     "document_change",
     "downtime",
+    "draft",
+    "draft_file",
     "finding",
     "from_micros",
     "hold",
@@ -136,6 +139,7 @@ __all__ = [
     "partner_failure",
     "partner_minute",
     "queue",
+    "receiver_list",
     "reconciliation",
     "recovery_code",
     "registry_sync",

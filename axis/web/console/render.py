@@ -32,6 +32,7 @@ from axis.web.middleware import ErrorNotice
 STATIC: Final = {
     "console.css": "text/css",
     "console.js": "text/javascript",
+    "compose.js": "text/javascript",
     "favicon.svg": "image/svg+xml",
 }
 _FOREVER = "public, max-age=31536000, immutable"

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from axis.web.console.boxes import box_routes
 from axis.web.console.bundle import bundle_routes
+from axis.web.console.composing import compose_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
@@ -35,6 +36,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
+        *compose_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
