@@ -8,6 +8,7 @@ from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
+from axis.ops.sso import SingleSignOn
 from axis.settings import Console
 from axis.store.store import Store
 
@@ -29,4 +30,5 @@ class ConsoleParts:
     key: NodeKey
     node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
+    sso: SingleSignOn | None = None
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
