@@ -15,7 +15,7 @@ SETUP := sh .ci/setup
 $(shell PYTHON="$(PYTHON)" $(SETUP) stale)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-long soak lint fmt bench lock migrate reset
+.PHONY: help run demo test test-fast test-long test-mayan soak lint fmt bench lock migrate reset
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test-fast: .venv/.dev ## the tests of the pure rooms: seconds
 
 test-long: .venv/.dev ## the tests that take minutes: kill trials, very large packages
 	$(BIN)/pytest -m long $(ARGS)
+
+test-mayan: .venv/.dev ## the mayan adapter on a real Mayan EDMS (a venv in .mayan; RECORD=1 for the double)
+	@sh .ci/mayan
+	AXIS_MAYAN_VENV="$(CURDIR)/.mayan" AXIS_MAYAN_RECORD="$(RECORD)" $(BIN)/pytest -rP --durations=0 tests/mayan -k "$(or $(ARGS),sqlite or page)"
 
 lint: .venv/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -9,9 +10,11 @@ from typing import Final
 import aiohttp
 from aiohttp import hdrs
 
+from axis.delivery.recording import REPLY_CHARACTERS, note_body, note_reply
 from axis.errors import PeerUnreachable
 
 _READ_BYTES: Final = 256 << 10
+_REFUSAL_S: Final = 2.0  # for the beginning of an answer that is only looked at
 _WAIT_DIGITS: Final = 8  # under four months
 FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call that did not come through raises."""
@@ -27,7 +30,16 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
             raise PeerUnreachable(reason_of(e)) from e
         if not chunk:
             return
+        note_body(chunk)
         yield chunk
+
+
+async def keep_refusal(response: aiohttp.ClientResponse) -> None:
+    """An answer that is none of the dialect's: operators want to see how it begins."""
+    note_reply(response.status, response.headers.items())
+    with suppress(*FAILURES):
+        async with asyncio.timeout(_REFUSAL_S):
+            note_body(await response.content.read(REPLY_CHARACTERS))
 
 
 def date_of(response: aiohttp.ClientResponse, header: str = hdrs.DATE) -> datetime | None:

@@ -47,6 +47,7 @@ class Step(StrEnum):
     CLOCK = "clock"
     LOG_IN = "log_in"
     FOLDERS = "folders"
+    SET_UP = "set_up"
     WRITE = "write"
     ANSWER = "answer"
 
@@ -66,6 +67,7 @@ class Fault(StrEnum):
     HOST_KEY_DIFFERS = "host_key_differs"
     LOGIN_REFUSED = "login_refused"
     FOLDER_MISSING = "folder_missing"
+    NOT_SET_UP = "not_set_up"
     NOT_READABLE = "not_readable"
     NOT_WRITABLE = "not_writable"
     NO_SPACE = "no_space"
@@ -123,6 +125,10 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "Không có thư mục: kiểm tra đường dẫn, và ổ đĩa mạng đã được gắn chưa.",
         "The folder is missing: check its path, and whether a network share is mounted.",
     ),
+    Fault.NOT_SET_UP: (
+        "Phần mềm bên kia thiếu mục nêu trên, hoặc tài khoản trục không có quyền xem: tạo đúng tên, hoặc cấp quyền.",
+        "What is named above is missing there, or the node's account may not see it: make it, or give the right.",
+    ),
     Fault.NOT_READABLE: (
         "Không đọc được thư mục hoặc tệp: cấp quyền đọc cho tài khoản của trục.",
         "The folder or file cannot be read: give the node's account the right to read.",
@@ -157,6 +163,7 @@ TITLES: Final[Mapping[Step, tuple[str, str]]] = {
     Step.CLOCK: ("Đồng hồ hai bên", "Clocks"),
     Step.LOG_IN: ("Đăng nhập", "Logging in"),
     Step.FOLDERS: ("Thư mục", "Folders"),
+    Step.SET_UP: ("Danh mục bên kia", "What is set up there"),
     Step.WRITE: ("Ghi, đổi tên, đọc, xóa thử", "Writing, renaming, reading, removing"),
     Step.ANSWER: ("Trả lời của bên kia", "The partner's answer"),
 }

@@ -40,7 +40,7 @@ from axis.exchange.rest import Rest
 from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
-from axis.ops.access import deadline_rules, router_of, signature_rules, store_options, trust_folder
+from axis.ops.access import Access, deadline_rules, router_of, signature_rules, store_options, trust_folder
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.figures import FiguresKeeper
@@ -64,6 +64,7 @@ from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
+from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
 
@@ -415,6 +416,13 @@ def _application(
         sso=SingleSignOn(settings.sso, settings.sso.read_secret(), parts.clock) if settings.sso.issuer else None,
         node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
+        operating=Operating(
+            access=Access(settings=settings, store=parts.store, key=parts.key),
+            rest=parts.context.rest,
+            disk=disk,
+            told=outbox.told,
+        ),
+        calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
     api = ApiParts(

@@ -11,12 +11,13 @@ from pathlib import Path
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import FAILURES, chunks, date_of, reason_of, refusal_of_http
+from adapters.answers import FAILURES, chunks, date_of, keep_refusal, reason_of, refusal_of_http
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
 from adapters.edoc.replies import check_fault
 from adapters.edoc.wire import Operation, Version, read_media_type
 from axis.clock import Clock
+from axis.delivery.recording import note_reply, note_request
 from axis.edxml.model import Limits
 from axis.errors import AxisError, Busy, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
@@ -93,9 +94,12 @@ class EdocCalls:
             if (told_at := date_of(response)) is not None:
                 self.ahead = told_at - self._clock.now()
             if response.status not in (200, 400, 500):  # faults come with 400 and 500
+                await keep_refusal(response)
                 raise refusal_of_http(response)
             if response.content_type == "text/html":
+                await keep_refusal(response)
                 raise PeerUnreachable(f"HTTP {response.status}, a web page")
+            note_reply(response.status, response.headers.items())
             async for chunk in chunks(response):
                 await spool.write(chunk)
             if spool.size_bytes == 0:
@@ -119,6 +123,7 @@ class EdocCalls:
         }
         if isinstance(body, Multipart):
             headers[hdrs.CONTENT_LENGTH] = str(body.size_bytes)
+        note_request(hdrs.METH_POST, options.endpoint, headers.items())
         try:
             return await self._session.post(
                 options.endpoint,

@@ -133,12 +133,12 @@ def write_document(wish: DocumentWish, files: Sequence[Path], out: Path, limits:
 
     Raises Malformed(HASH_MISMATCH, at the file), Malformed(FIELD_INVALID), Malformed(TOO_LARGE).
     """
-    package = DocumentPackage(header=_header(wish), attachments=tuple(_attachments(wish, files, limits)))
+    package = DocumentPackage(header=header_of(wish), attachments=tuple(_attachments(wish, files, limits)))
     with out.open("wb") as file:
         write(package, file)
 
 
-def _header(wish: DocumentWish) -> DocumentHeader:
+def header_of(wish: DocumentWish) -> DocumentHeader:
     """What it says, under the norm's DocumentId where the DMS gives none."""
     header = wish.header()
     if header.document_id:

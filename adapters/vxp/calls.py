@@ -13,11 +13,12 @@ from http import HTTPStatus
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.answers import FAILURES, chunks, reason_of, refusal_of_http
+from adapters.answers import FAILURES, chunks, keep_refusal, reason_of, refusal_of_http
 from adapters.vxp.replies import Reply, read_reply
 from adapters.vxp.wire import CRLF, Operation, write_headers, write_timestamp
 from axis.clock import Clock
 from axis.delivery.peer import Bytes
+from axis.delivery.recording import note_reply, note_request
 from axis.errors import Internal, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
 
@@ -127,6 +128,10 @@ class VxpCalls:
         """Make a call; gives the response when it is one (status 200, no web page)."""
         response = await self._request(call)
         try:
+            if response.status != HTTPStatus.OK or response.content_type == "text/html":
+                await keep_refusal(response)
+            else:
+                note_reply(response.status, response.headers.items())
             if response.status == HTTPStatus.NOT_FOUND:
                 raise NoSuchOperation(f"HTTP {response.status}")
             if response.status != 200:  # noqa: PLR2004 - errors of the dialect come with 200 too
@@ -163,10 +168,12 @@ class VxpCalls:
         headers = [*self._headers(call), ("X-Request-Id", call.request_id or self._request_id())]
         if isinstance(call.body, Upload):
             headers.append((hdrs.CONTENT_LENGTH, str(call.body.size_bytes)))
+        url = f"{options.endpoint.rstrip('/')}/{call.operation}"
+        note_request(call.method, url, headers)
         try:
             return await self._session.request(
                 call.method,
-                f"{options.endpoint.rstrip('/')}/{call.operation}",
+                url,
                 headers=[*headers, (hdrs.ACCEPT_ENCODING, "identity")],
                 data=body,
                 allow_redirects=False,

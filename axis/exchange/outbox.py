@@ -23,13 +23,15 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.delivery.circuit import Circuit, CircuitPolicy
+from axis.delivery.recording import Recording, recording
 from axis.delivery.shares import Wish, share
 from axis.errors import AxisError
 from axis.exchange import parcel as rows
+from axis.exchange.call_counts import CallCounts
 from axis.exchange.context import Context
 from axis.exchange.held import UNSENT
 from axis.exchange.partners import Line, Partners
-from axis.exchange.sending import Reach, Sending, SendingPolicy, sender_events
+from axis.exchange.sending import Reach, Sending, SendingPolicy, Tried, sender_events
 from axis.store import partners as stored
 from axis.store import queries
 from axis.store.hot import Hot, QueueDelayed, Stale
@@ -90,6 +92,7 @@ class Outbox:
         self._policy = policy
         self._sending = Sending(context, policy.sending)
         self._traffic: dict[str, Traffic] = {}
+        self._counts = CallCounts()
         self._tasks: set[asyncio.Task[None]] = set()
         self._look = Look(due={}, paused={}, down=frozenset())
         self._since: dict[str, datetime] = {}  # by partner: none of its rows is due since before
@@ -151,6 +154,7 @@ class Outbox:
         try:
             await self._partners.refresh()
             await self._renew_if_due()
+            await self._counts.add(self._context.store, self._context.clock.now())
             if self._context.rest.is_on:  # what is under way comes to its end
                 return []
             await self._plan_if_due()
@@ -231,15 +235,25 @@ class Outbox:
 
     async def _run_row(self, line: Line, row: QueueRow, traffic: Traffic) -> None:
         try:
-            with line.use():
+            begun = asyncio.get_running_loop().time()
+            with line.use(), recording() as said:
                 act = self._sending.send if row.task == "send" else self._sending.ask
                 tried = await act(line, row)
+            self._count(row, tried, asyncio.get_running_loop().time() - begun, said)
             await self._note(line, tried.reach, tried.words)
         except Exception as e:
             log.exception("outbox_row_failed", partner=line.partner_id, package_id=row.package_id)
             await self._put_off(row, f"internal: {type(e).__name__}")
         finally:
             del traffic.running[row.queue_id]
+
+    def _count(self, row: QueueRow, tried: Tried, took_s: float, said: Recording) -> None:
+        """For operators. A package that the partner refuses has failed, though the partner was reached."""
+        now = self._context.clock.now()
+        if tried.reach is Reach.UNREACHED or (tried.reach is Reach.REACHED and tried.words):
+            self._counts.failed(row, now, took_s, (tried.words, said.request, said.reply))
+        elif tried.reach is Reach.REACHED:
+            self._counts.came_through(row, now, took_s)
 
     async def _put_off(self, row: QueueRow, words: str) -> None:
         try:

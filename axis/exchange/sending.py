@@ -56,7 +56,7 @@ class Tried(NamedTuple):
     """How a try went, for the partner's circuit."""
 
     reach: Reach
-    words: str = ""
+    words: str = ""  # why it failed; "": it did not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +346,9 @@ def _tried(error: AxisError) -> Tried:
     """Only what is no answer of the partner's protocol speaks against it."""
     if isinstance(error, PeerUnreachable):
         return Tried(Reach.UNREACHED, str(error)[:_WORDS])
-    return Tried(Reach.REACHED if isinstance(error, PeerRefused) else Reach.NOT_ASKED)
+    if isinstance(error, PeerRefused):
+        return Tried(Reach.REACHED, str(error)[:_WORDS])
+    return Tried(Reach.NOT_ASKED)
 
 
 def _has_got(consignment: Consignment, partner_id: str, sent_for: Collection[str]) -> bool:

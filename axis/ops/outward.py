@@ -14,6 +14,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from axis.delivery.recording import note_body, note_reply, note_request
+
 _CHUNK_BYTES: Final = 16 << 10
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
@@ -121,13 +123,16 @@ class Outward:
         """Post once. Raises what FAILURES lists."""
         address = check_url(url, private_addresses=self._bounds.private_addresses)
         session = self._open()
+        note_request("POST", url, headers.items())
         async with session.post(address, data=body, headers=headers, allow_redirects=False) as response:
+            note_reply(response.status, response.headers.items())
             got = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 got += chunk[: self._bounds.answer_bytes - len(got)]
                 if len(got) >= self._bounds.answer_bytes:
                     response.close()  # what it said first is enough
                     break
+            note_body(bytes(got))
             return Answered(status=response.status, retry_after_s=_retry_after(response), body=bytes(got))
 
     async def close(self) -> None:

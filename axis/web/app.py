@@ -52,7 +52,7 @@ def build_app(parts: WebParts) -> web.Application:
     Serve it with aiohttp's own access log off: `log_access` writes the one line per request.
     """
     app = web.Application(client_max_size=FORM_BYTES)
-    pages = Pages(app, parts.node_name)
+    pages = Pages(app, parts.node_name, parts.rest)
     app.middlewares.extend(
         (
             locate(parts.trusted_proxies),

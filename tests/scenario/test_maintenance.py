@@ -17,7 +17,7 @@ from tests.exchange.harness import a_document
 from tests.nodes import CLOCK, Blueprint, client_of, lay_out, running
 
 WISH = MaintenanceWish(reason="chuyển máy chủ <b>đêm nay</b>", until=None, actor="lan")
-REFUSED = "peer_unreachable: HTTP 503, retry after 60"
+REFUSED = "peer_unreachable: HTTP 503, retry after 60 s"
 
 
 class Sender:

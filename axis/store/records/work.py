@@ -38,6 +38,34 @@ class PartnerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerMinute:
+    """How calls of a partner went in one minute."""
+
+    partner_id: str
+    minute: datetime
+    calls: int
+    failures: int
+    total_ms: int
+    most_ms: int
+    success_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerFailure:
+    """A call of a partner that failed."""
+
+    failure_id: str
+    partner_id: str
+    at: datetime
+    task: str
+    package_id: str
+    took_ms: int
+    words: str
+    request: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Downtime:
     """A partner is not called meanwhile."""
 

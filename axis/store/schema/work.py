@@ -18,6 +18,8 @@ from sqlalchemy import (
 from axis.kpi.figures import COUNTS, TIMES
 from axis.store.schema.base import Serial, UtcMicros, metadata
 
+_OF_PARTNERS = "kind IN ('partner_down', 'partner_up', 'partner_paused', 'partner_resumed')"
+
 queue = Table(
     "queue",
     metadata,
@@ -51,6 +53,36 @@ partner = Table(
     Column("state", String(4), nullable=False),  # up | down
     Column("since", UtcMicros, nullable=False),
     Column("last_error", Text),
+)
+
+# How calls of a partner went, by the minute; each process adds what it has counted. Kept for two days.
+partner_minute = Table(
+    "partner_minute",
+    metadata,
+    Column("partner_id", String(64), primary_key=True),
+    Column("minute", UtcMicros, primary_key=True),  # its beginning
+    Column("calls", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # of them
+    Column("total_ms", BigInteger, nullable=False),
+    Column("most_ms", BigInteger, nullable=False),
+    Column("success_at", UtcMicros),  # the last call that came through
+    Index("ix_partner_minute_minute", "minute"),
+)
+
+# The last calls of each partner that failed, for operators: secrets blanked, bounded.
+partner_failure = Table(
+    "partner_failure",
+    metadata,
+    Column("failure_id", String(26), primary_key=True),
+    Column("partner_id", String(64), nullable=False),
+    Column("at", UtcMicros, nullable=False),
+    Column("task", String(4), nullable=False),  # of queue
+    Column("package_id", String(26), nullable=False),
+    Column("took_ms", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("request", Text, nullable=False),  # its line and headers; "": not known
+    Column("reply", Text, nullable=False),  # head and the beginning of the body; "": none came
+    Index("ix_partner_failure_partner", "partner_id", "failure_id"),
 )
 
 downtime = Table(
@@ -108,6 +140,7 @@ deadline = Table(
     Column("next_at", UtcMicros),  # when to remind or to tell; NULL: told
     Index("ix_deadline_next_at", "next_at"),
     Index("ix_deadline_due_at", "due_at"),
+    Index("ix_deadline_receiver", "receiver_organ", "due_at"),
     Index(
         "ix_deadline_overdue",
         "receiver_organ",
@@ -197,6 +230,7 @@ audit = Table(
     Column("actor", String(128), nullable=False),  # system, account or "node"
     Column("fields", Text, nullable=False),  # JSON, no content of documents
     Index("ix_audit_at", "at"),
+    Index("ix_audit_partner", "at", sqlite_where=text(_OF_PARTNERS), postgresql_where=text(_OF_PARTNERS)),
 )
 
 # What the systems are told. A feed is read by `place`, which the first reading gives: ids are made before their

@@ -19,7 +19,9 @@ from jinja2 import PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from axis.errors import Code
+from axis.exchange.rest import Rest
 from axis.messages import SENTENCES, Language
+from axis.store.records import Maintenance
 from axis.text import plain
 from axis.web.console import moments
 from axis.web.console.language import N_, NAMES, _, current, english, n_
@@ -30,6 +32,7 @@ from axis.web.middleware import ErrorNotice
 STATIC: Final = {
     "console.css": "text/css",
     "console.js": "text/javascript",
+    "compose.js": "text/javascript",
     "favicon.svg": "image/svg+xml",
 }
 _FOREVER = "public, max-age=31536000, immutable"
@@ -54,13 +57,15 @@ class Shell:
     others: tuple[tuple[Language, str], ...]  # the languages to switch to, each by its own name
     places: tuple[Place, ...]  # where the head leads
     here: str  # the address of this page, to come back to
+    maintenance: Maintenance | None  # the node only reads
 
 
 class Pages:
     """Renders pages for one application."""
 
-    def __init__(self, app: web.Application, node_name: str) -> None:
+    def __init__(self, app: web.Application, node_name: str, rest: Rest) -> None:
         self._node_name = node_name
+        self._rest = rest
         self._static = _Static()
         environment = aiohttp_jinja2.setup(
             app,
@@ -131,6 +136,7 @@ class Pages:
             others=tuple((code, name) for code, name in NAMES.items() if code != language),
             places=places(visitor.roles, request.path) if visitor else (),
             here=request.path_qs if request.method == hdrs.METH_GET else "/",
+            maintenance=self._rest.current,
         )
         return aiohttp_jinja2.render_string(name, request, {"shell": shell, **values})
 

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.boxes import box_routes
+from axis.web.console.composing import compose_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
+from axis.web.console.home import home_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
+from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
@@ -28,9 +32,13 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *home_routes(parts, pages, sessions),
+        *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
+        *compose_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
+        *operator_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),

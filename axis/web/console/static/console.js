@@ -10,17 +10,17 @@ const AT_MOST_MS = 60000;
 // ── Copy ────────────────────────────────────────────────────────────────────
 function addCopyButtons(root) {
   if (!navigator.clipboard) return;
-  for (const code of root.querySelectorAll("[data-copy]")) {
+  for (const code of root.querySelectorAll("code[data-copy]")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = said.copy;
-    button.setAttribute("aria-label", `${said.copy} ${code.textContent}`);
+    button.textContent = said.copying;
+    button.setAttribute("aria-label", `${said.copying} ${code.textContent}`);
     button.addEventListener("click", async (event) => {
       event.preventDefault();
       await navigator.clipboard.writeText(code.dataset.copy || code.textContent);
       button.textContent = said.copied;
-      setTimeout(() => { button.textContent = said.copy; }, 1500);
+      setTimeout(() => { button.textContent = said.copying; }, 1500);
     });
     code.after(button);
   }
