@@ -11,6 +11,7 @@ from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.home import home_routes
+from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
@@ -32,6 +33,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
         *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
