@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from axis.web.console.boxes import box_routes
+from axis.web.console.bundle import bundle_routes
 from axis.web.console.composing import compose_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
+from axis.web.console.history import history_routes
 from axis.web.console.home import home_routes
+from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
@@ -31,6 +34,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
         *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
@@ -42,4 +46,6 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
+        *history_routes(parts, pages, sessions),
+        *bundle_routes(parts, pages, sessions),
     )
