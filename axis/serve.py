@@ -53,6 +53,7 @@ from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
 from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
+from axis.ops.sso import SingleSignOn
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.ops.webhooks import Teller, Webhooks
@@ -412,6 +413,7 @@ def _application(
         limits=_limits(settings),
         scratch=parts.store.temporary,
         key=parts.key,
+        sso=SingleSignOn(settings.sso, settings.sso.read_secret(), parts.clock) if settings.sso.issuer else None,
         node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         operating=Operating(

@@ -21,6 +21,7 @@ from axis.web.console.parts import ConsoleParts
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.sso import sso_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
 from axis.web.console.viewing import viewing_routes
@@ -33,6 +34,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         web.get("/static/{name}", pages.static),
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
+        *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
