@@ -1,6 +1,7 @@
 """Mayan answers with what is no answer, or is not what it should be: words that help, and nothing is lost."""
 
 import json
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-import adapters.mayan
 from adapters.base import PeerParts
 from adapters.base import make_peer as make_any
-from adapters.checking import Fault, Step, Trouble, check_partner
+from adapters.checking import Fault, Trouble
 from adapters.mayan import wire
 from adapters.mayan.desk import make_peer
 from adapters.mayan.finding import key_of, mark_of
@@ -27,21 +27,14 @@ from tests.mayan.clerk import STATES
 from tests.mayan.conftest import MakeCity
 from tests.mayan.double import RECORDED
 from tests.mayan.line import Answer, Line
+from tests.mayan.real import VARIABLE
+from tests.mayan.test_check import partner
 
 PARTS = PeerParts(clock=SystemClock())
+pytestmark = pytest.mark.skipif(VARIABLE in os.environ, reason="on the double")
 HTML = b"<html><title>Mayan</title>" + b"x" * 5_000
 HUGE = b'{"results": [' + b'{"id": 1},' * 1_000_000 + b'{"id": 1}], "next": null}'
 DEEP = b"[" * 100_000 + b"]" * 100_000
-
-
-def partner(url: str, token: str = "x", **more: Any) -> Partner:
-    chosen = options(Line(target="", url=url), token, **more).model_dump(exclude={"token"})
-    return Partner(partner_id=DMS, adapter="mayan", options=chosen, secrets={"token": token})
-
-
-async def fault(who: Partner) -> tuple[Step, Fault | None, str]:
-    found = (await check_partner(adapters.mayan, who, PARTS)).found[-1]
-    return found.step, found.fault, found.words
 
 
 @pytest.mark.parametrize(
@@ -139,30 +132,6 @@ async def test_what_was_removed_there_is_made_again_or_named(city: MayanCity) ->
     assert city.peer.setup._layout is None
     city.line.whole()
     assert await city.inbox.poll() == 0
-
-
-async def test_check_says_what_is_wrong(new_city: MakeCity) -> None:
-    city = await new_city()
-    url, token = city.line.url, city.options.token.get_secret_value()
-    mark = city.options.tag_send.removeprefix("axis-send")
-    who = partner(url, token, mark=mark)
-    findings = await check_partner(adapters.mayan, who, PARTS)
-    assert findings.good, findings.found
-    assert [one.step for one in findings.found][-3:] == [Step.LOG_IN, Step.SET_UP, Step.WRITE]
-    assert await city.filed() == []
-    assert (await fault(partner(url, "wrong", mark=mark)))[:2] == (Step.LOG_IN, Fault.LOGIN_REFUSED)
-    strange = partner(url, token, mark=mark, workflow="Không có", make_missing=False)
-    step, what, words = await fault(strange)
-    assert (step, what) == (Step.SET_UP, Fault.NOT_SET_UP)
-    assert "workflow “Không có”" in words
-    odd = partner(url, token, mark=mark, states="Vào kho=03")
-    assert "state “vào kho”" in (await fault(odd))[2]
-    city.line.answers["POST documents/[0-9]+/files/"] = Answer(status=202)
-    slow = partner(url, token, mark=mark, upload_wait_s=0.05)
-    step, what, words = await fault(slow)
-    assert step is Step.WRITE
-    assert "workers" in words
-    assert await city.filed() == []
 
 
 async def test_a_token_that_is_nobodys_is_refused(city: MayanCity) -> None:
