@@ -19,6 +19,8 @@ from adapters.mayan.finding import key_of, mark_of
 from adapters.mayan.names import read_names, read_tags, read_urgency
 from axis.clock import SystemClock
 from axis.delivery.partner import Partner
+from axis.edxml.model import StatusHeader
+from axis.edxml.reader import read
 from axis.errors import Malformed
 from tests.exchange.harness import a_document, a_file
 from tests.mail.servers import make_certificate
@@ -238,6 +240,27 @@ async def test_files_that_lie_are_told(city: MayanCity) -> None:
     assert await city.clerk.tags(ref) == {city.options.tag_sent}
 
 
+async def test_one_document_that_we_may_not_see_stops_no_other(city: MayanCity) -> None:
+    """Rights there may differ by document."""
+    filed = [await city.arrives(a_document(ORGAN, number=str(number))) for number in range(2)]
+    hidden, seen = [one["id"] for one in await city.filed()]
+    refs = [
+        await city.clerk.write(city.options.outgoing_type, "Văn bản", SAID | {"code": f"{n}/SXD"}, {"a.pdf": b"%PDF"})
+        for n in range(2)
+    ]
+    for ref in refs:
+        await city.clerk.tag(ref, city.options.tag_send)
+    denied = Answer(status=403, body=b'{"detail": "You do not have permission."}')
+    city.line.answers[f"documents/({refs[0]}|{hidden})/"] = denied
+    assert await city.inbox.poll() == 2  # the other document, and the other's step
+    assert [await city.clerk.tags(ref) for ref in refs] == [{city.options.tag_send}, {city.options.tag_sent}]
+    assert [(await city.node.statuses(one))[ORGAN] for one in filed] == [None, "01"]
+    city.line.whole()
+    assert await city.inbox.poll() == 2
+    assert [await city.clerk.tags(ref) for ref in refs] == [{city.options.tag_sent}] * 2
+    assert (await city.clerk.metadata(seen))["reported"]
+
+
 async def test_a_step_that_the_node_refuses_is_noted_and_passed(city: MayanCity) -> None:
     """Somebody has emptied what the node must know: the next ones are told once it is back."""
     accepted = await city.arrives(a_document(ORGAN))
@@ -297,3 +320,27 @@ def test_every_recorded_answer_is_read_as_it_is() -> None:
                 readers[name](row)
             met.add(name)
     assert met == readers.keys()
+
+
+async def test_a_step_that_fails_here_is_not_passed_by_the_next(
+    city: MayanCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own fault leaves an item in the partner's list; what is told after it must not hide it."""
+    accepted = await city.arrives(a_document(ORGAN))
+    (document,) = await city.filed()
+    await city.clerk.move(document["id"], STATES[1])
+    accept, calls = city.node.exchange.accept, []
+
+    async def stumble(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise RuntimeError("ours")
+        return await accept(*arguments)
+
+    monkeypatch.setattr(city.node.exchange, "accept", stumble)
+    assert await city.inbox.poll() == 1
+    assert "reported" not in await city.clerk.metadata(document["id"])
+    assert await city.inbox.poll() == 2
+    taken = [read(raw).header for raw in await city.node.take("dms-yte")]
+    assert sorted(one.status_code for one in taken if isinstance(one, StatusHeader)) == ["01", "03"]
+    assert (await city.node.statuses(accepted))[ORGAN] == "03"
