@@ -20,17 +20,18 @@ import structlog
 
 from adapters.edoc.calls import EdocCalls, EdocClientOptions, bounded
 from adapters.edoc.multipart import make_multipart, with_safe_ids
-from adapters.edoc.opened import compose_document
+from adapters.edoc.opened import Converted, compose_document
+from adapters.edoc.originals import CONVERTER, blanked, traces_as_received
 from adapters.edoc.replies import Organization, ids_in, organizations_in, read_reply, statuses_in
 from adapters.edoc.soap import one_of, text_of
 from adapters.edoc.wire import Operation, text_element, write_envelope
 from axis.clock import Clock
-from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
+from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent, Unconverted
 from axis.edxml.dates import write_timestamp
-from axis.edxml.model import DocumentPackage, Package, StatusPackage
+from axis.edxml.model import DocumentPackage, Finding, Package, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.skeleton import Node
-from axis.edxml.v1 import read_status, write_document, write_manifest, write_status
+from axis.edxml.v1 import FORM, read_status, write_document, write_manifest, write_status
 from axis.edxml.writer import to_bytes
 from axis.errors import Internal, Malformed, PeerRefused, PeerUnreachable
 from axis.organ.sync import ListedOrgan, OrganList
@@ -64,6 +65,7 @@ class EdocClient:
         self._taken: dict[str, None] = {}  # refs that it has, newest last
         self._read_until: datetime | None = None  # the moment up to which it has them all
         self._asked_at: datetime | None = None  # when the list was last read
+        self._unconverted: dict[str, Unconverted] = {}  # by ref: of items that are being fetched, and of traces
         self._refused: dict[str, datetime] = {}  # documents that could not be taken, and until when they are left alone
 
     @property
@@ -155,23 +157,35 @@ class EdocClient:
 
     async def traces(self, since: datetime | None = None) -> tuple[Node, ...]:
         """Statuses for us: from a moment on, or those that we have not confirmed by naming a later one."""
+        return tuple(node for node, _ in await self._told(since))
+
+    async def _told(self, since: datetime | None) -> tuple[tuple[Node, Spooled | None], ...]:
+        """The same, each with its bytes in the answer."""
         named = "" if since is None else f"<TimeStamp>{write_timestamp(since)}</TimeStamp>"
         body = f"    <GetTraces>{self._plain_credentials}{named}</GetTraces>\n"
-        return statuses_in(await self._ask(Operation.GET_TRACES, "", body))
+        envelope = write_envelope(self._options.version, "", body)
+        async with bounded(self._options), self._calls.call(Operation.GET_TRACES, envelope) as opened:
+            statuses = statuses_in(read_reply(opened.envelope, Operation.GET_TRACES))
+            raw = await asyncio.to_thread(traces_as_received, opened.content, len(statuses), self._options.token)
+        return tuple(zip(statuses, raw, strict=True))
 
     async def _read_traces(self, now: datetime) -> None:
         if not self._traces:
             self._read_until = self._asked_at
         since = None if self._read_until is None else self._there(self._read_until)
-        for node in await self.traces(since):
+        for node, came_as in await self._told(since):
             try:
-                raw = to_bytes(StatusPackage(header=read_status(node).header))
+                said = read_status(node)
+                raw = to_bytes(StatusPackage(header=said.header))
             except Malformed as e:
                 log.warning("trace_unreadable", code=e.code, at=e.at)
                 continue
             ref = f"{_TRACE}{sha256(raw).hexdigest()[:32]}"
             if ref not in self._taken:
                 self._traces[ref] = raw
+                if came_as is not None:
+                    sender = said.header.sender.organ_id
+                    self._unconverted[ref] = _as_received(came_as, Operation.GET_TRACES, sender, said.findings)
         self._asked_at = now
 
     def _there(self, moment: datetime) -> datetime:
@@ -189,12 +203,26 @@ class EdocClient:
                 raise PeerUnreachable("a trace that is not there any more")
             yield _whole(raw)
             return
-        async with self.document(item.ref) as spooled, aclosing(_pieces(spooled.content)) as pieces:
-            yield pieces
+        async with self._document(item.ref) as (converted, original):
+            self._unconverted[item.ref] = original
+            try:
+                async with aclosing(_pieces(converted.spooled.content)) as pieces:
+                    yield pieces
+            finally:
+                self._unconverted.pop(item.ref, None)
+
+    def unconverted(self, item: Incoming) -> Unconverted | None:
+        """The partner's answer that a document was made of, or the Status that a trace was."""
+        return self._unconverted.get(item.ref)
 
     @asynccontextmanager
     async def document(self, document_id: str) -> AsyncIterator[Spooled]:
         """One document as a package of QCVN 102, until the context is left. Raises Malformed too."""
+        async with self._document(document_id) as (converted, _):
+            yield converted.spooled
+
+    @asynccontextmanager
+    async def _document(self, document_id: str) -> AsyncIterator[tuple[Converted, Unconverted]]:
         inside = f"{self._plain_credentials}<DocumentId>{_plain('DocumentId', document_id)}</DocumentId>"
         version = self._options.version
         request = write_envelope(version, "", f"    <GetDocumentRequest>{inside}</GetDocumentRequest>\n")
@@ -207,12 +235,14 @@ class EdocClient:
                 converted = await asyncio.to_thread(compose_document, opened, limits, Path(name))
                 if converted.findings:
                     log.warning("conversion_findings", findings=[f"{f.code} {f.at}" for f in converted.findings[:10]])
-                yield converted.spooled
+                kept = await asyncio.to_thread(blanked, opened.content, opened.envelope_start, self._options.token)
+                yield converted, _as_received(kept, Operation.GET_DOCUMENT, converted.from_code, converted.findings)
 
     async def confirm(self, item: Incoming, *, ok: bool) -> None:
         """Tell the partner that we hold a document. Of what could not be taken it hears nothing."""
         if item.kind is PackageKind.STATUS:
             self._traces.pop(item.ref, None)
+            self._unconverted.pop(item.ref, None)
             self._taken[item.ref] = None
             while len(self._taken) > _MOST_SEEN:
                 del self._taken[next(iter(self._taken))]
@@ -273,6 +303,17 @@ class EdocClient:
     @property
     def _signature(self) -> str:
         return f"    <edXML:Signature><edXML:KeyInfo>{self._credentials}</edXML:KeyInfo></edXML:Signature>\n"
+
+
+def _as_received(kept: Spooled, operation: Operation, from_code: str, findings: tuple[Finding, ...]) -> Unconverted:
+    """What is kept beside a package."""
+    return Unconverted(
+        spooled=kept,
+        form=f"{FORM}, {operation.value}",
+        converted_by=CONVERTER,
+        from_code=from_code,
+        findings=findings,
+    )
 
 
 def _plain(name: str, value: str) -> str:

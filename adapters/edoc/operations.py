@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 
 from adapters.edoc.multipart import Multipart, make_multipart, with_safe_ids
 from adapters.edoc.opened import Converted, Opened, compose_document, compose_status
-from adapters.edoc.originals import blanked
+from adapters.edoc.originals import CONVERTER, blanked
 from adapters.edoc.replies import document_ids, organization, write_reply
 from adapters.edoc.soap import text_of
 from adapters.edoc.wire import Operation, text_element, write_envelope
@@ -40,7 +40,6 @@ from axis.terms import Origin, PackageKind
 
 log = structlog.get_logger(__name__)
 
-CONVERTER = "axis adapters.edoc"
 _INLINE_BYTES = 64 << 10  # what is larger is converted in a thread
 _RECORDING_S = 2.0  # how long a confirmation waits for its hand-over to be recorded
 _REREAD = timedelta(hours=24)  # a trace that was read longer ago is taken as had by whoever reads on

@@ -1,4 +1,4 @@
-"""The request as it is kept: byte for byte what came, but for the token, which is blanked where it stands.
+"""What came as it is kept: byte for byte what came, but for the token, which is blanked where it stands.
 
 Blanks are as long as what they cover, so that every other byte keeps its place.
 """
@@ -11,9 +11,14 @@ from pathlib import Path
 
 from axis.store.spool import Spooled
 
-_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?Token(?=[\s>/])[^>]*>")
+CONVERTER = "axis adapters.edoc"
+"""Who makes packages of it."""
+
+_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?Token(?=[\s>/])[^<>]*>")
+_STATUS = re.compile(rb"<(/?)(?:[\w.-]+:)?Status(?=[\s/>])[^<>]*>")
 _LOOKED_AT = 16 << 20  # bytes of an envelope: more than it may hold besides its files
 _CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 20
 _SHORTEST = 6  # bytes of a token that is looked for by itself
 
 
@@ -39,6 +44,35 @@ def blanked(content: bytes | Path, envelope_start: int, token: str) -> Spooled:
             digest.update(chunk)
             size_bytes += len(chunk)
     return Spooled(content=content, sha256_hex=digest.hexdigest(), size_bytes=size_bytes)
+
+
+def traces_as_received(content: bytes | Path, count: int, token: str) -> list[Spooled | None]:
+    """Each Status of an answer of GetTraces as it stands there; the whole answer where they cannot be told apart.
+
+    None: that would be too much to keep for each.
+    """
+    raw = content if isinstance(content, bytes) else content.read_bytes()
+    found = [_whole(_blank(raw[start:end], token)) for start, end in _statuses(raw)]
+    if len(found) == count:
+        return list(found)
+    return [_whole(_blank(raw, token)) if len(raw) <= _SMALL_BYTES else None] * count
+
+
+def _whole(raw: bytes) -> Spooled:
+    return Spooled(content=raw, sha256_hex=hashlib.sha256(raw).hexdigest(), size_bytes=len(raw))
+
+
+def _statuses(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where each Status begins and ends; in time that grows with the length, whatever stands there."""
+    begun: int | None = None
+    for tag in _STATUS.finditer(raw):
+        if tag[0].endswith(b"/>") and begun is None:
+            yield tag.span()
+        elif tag[1] and begun is not None:
+            yield begun, tag.end()
+            begun = None
+        elif not tag[1] and begun is None:
+            begun = tag.start()
 
 
 def _blank(raw: bytes, token: str) -> bytes:

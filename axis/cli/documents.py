@@ -1,5 +1,6 @@
 """`axis documents`: what happened to a document, and what is done with it from here."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -28,3 +29,21 @@ def show(
         return
     for detail in found:
         show_document(detail)
+
+
+@documents_app.command()
+def original(
+    document: Annotated[str, typer.Argument(help="DocumentId, or the node's id of the document or of a package.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write out what a package was made from, as it was received: for what came by eDoc SOAP, in edXML 1.0.
+
+    With --json: what it is, from whom it came, what made a package of it, and what had no place in that.
+    """
+    from axis.cli.original import original_json, read_original, write_original
+
+    if json:
+        print_json(original_json(read_original(config, document)))
+    else:
+        write_original(config, document, sys.stdout.buffer)

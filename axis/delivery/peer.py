@@ -11,8 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from axis.edxml.model import Finding
 from axis.errors import AxisError
 from axis.organ.sync import OrganList
+from axis.store.spool import Spooled
 from axis.terms import PackageKind, Urgency
 
 
@@ -99,6 +101,26 @@ class PutsAside(Protocol):
 
     async def put_aside(self, item: Incoming, error: AxisError) -> None:
         """The item could not be taken, and why; instead of `confirm(ok=False)`. Errors as of `Peer`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconverted:
+    """What came from the partner, where the package is made of it here."""
+
+    spooled: Spooled  # as received, secrets blanked
+    form: str  # what it is
+    converted_by: str  # what makes a package of it
+    from_code: str  # the sender, as the package has it
+    findings: tuple[Finding, ...]  # what had no place in the package, what was odd
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """A partner whose items come in another form than edXML of QCVN 102. Not part of `Peer`: most come as they are."""
+
+    def unconverted(self, item: Incoming) -> Unconverted | None:
+        """What an item that is being fetched was made of; it lasts as long as the context of `fetch`."""
         ...
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from axis.delivery.peer import Incoming, Peer, PutsAside
+from axis.delivery.peer import Converts, Incoming, Peer, PutsAside, Unconverted
 from axis.errors import AxisError, Busy, PeerRefused, PeerUnreachable
 from axis.exchange.context import Context
+from axis.exchange.originals import Received
 from axis.exchange.partners import Line, Partners
 from axis.exchange.service import Exchange
 from axis.exchange.values import Source
 from axis.ids import SystemId
+from axis.store.spool import Spooled
 from axis.terms import Origin
 
 log = structlog.get_logger(__name__)
@@ -92,7 +94,24 @@ class Inbox:
             async with self._peer.fetch(item) as chunks:
                 async for chunk in chunks:
                     await spool.write(chunk)
-            await self._exchange.accept(self._source, await spool.finish(drop_crlf=False))
+                spooled = await spool.finish(drop_crlf=False)
+                original = self._peer.unconverted(item) if isinstance(self._peer, Converts) else None
+                if original is not None:  # it goes when the context is left
+                    await self._accept_converted(original, spooled)
+                    return
+            await self._exchange.accept(self._source, spooled)
+
+    async def _accept_converted(self, original: Unconverted, spooled: Spooled) -> None:
+        """Take a package in, and keep what it was made of beside it."""
+        await self._exchange.accept(self._source, spooled)
+        received = Received(
+            spooled=original.spooled,
+            form=original.form,
+            converted_by=original.converted_by,
+            system_id=self._source.system_id,
+            findings=original.findings,
+        )
+        await self._exchange.keep_original(received, original.from_code, spooled.sha256_hex)
 
 
 class Inboxes:

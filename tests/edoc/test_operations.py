@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.edoc.originals import blanked
+from adapters.edoc.originals import blanked, traces_as_received
 from axis.edxml.dates import write_timestamp
 from axis.store import queries
 from tests.edoc.city import (
@@ -327,6 +327,19 @@ async def test_a_wsdl_is_there(city: SoapCity) -> None:
         text = await response.text()
     assert response.status == 200
     assert f'location="{city.url}/edoc"' in text
+
+
+def test_each_trace_is_kept_as_it_stood_in_the_answer(tmp_path: Path) -> None:
+    one = b"<e:Status a='1'>\n<e:StatusCode>01</e:StatusCode> s3cr3t! </e:Status >"
+    raw = b"<Traces>" + one + b"<Status/><Status><StatusCode/></Status><!-- <Status> --></Traces>"
+    on_disk = tmp_path / "answer"
+    on_disk.write_bytes(raw)
+    for content in (raw, on_disk):
+        kept = [kept.content for kept in traces_as_received(content, 3, "s3cr3t!") if kept]
+        assert kept == [one.replace(b"s3cr3t!", b"*******"), b"<Status/>", b"<Status><StatusCode/></Status>"]
+    whole = traces_as_received(raw, 2, "s3cr3t!")
+    assert [kept and kept.content for kept in whole] == [raw.replace(b"s3cr3t!", b"*******")] * 2
+    assert traces_as_received(raw + b" " * (1 << 20), 2, "s3cr3t!") == [None, None]
 
 
 def test_a_token_is_blanked_however_it_is_written(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """Two whole nodes: one is the other's uplink, or a system that is pushed to, by eDoc SOAP."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from axis.delivery.partner import Partner
 from axis.edxml.model import DocumentPackage
 from axis.edxml.reader import read
+from axis.edxml.v1 import FORM
 from axis.edxml.writer import to_bytes
 from axis.ops.access import open_access
-from axis.settings import Settings
+from axis.settings import CONFIG_NAME, Settings
 from axis.store.registry import OrganRow
 from axis.terms import PackageKind
+from tests.cli.conftest import Ran, run_inside
 from tests.exchange.harness import a_document, a_status
 from tests.nodes import CLOCK, Above, Blueprint, client_of, lay_out, running, secret_of
 
@@ -82,8 +85,34 @@ async def test_an_uplink_by_soap_carries_documents_and_statuses(tmp_path: Path) 
                 return len(await yte.received_list()) == 1
 
             await eventually(down)
+            [document] = await yte.received_list()
+            [status] = await yte.received_list(PackageKind.STATUS)
             for client in (yte, moh):
                 await client.close()
+        await originals_are_kept(tmp_path / "city", *(one.doc_id.partition(".")[0] for one in (document, status)))
+
+
+async def originals_are_kept(folder: Path, document: str, status: str) -> None:
+    """What a node fetched by SOAP is there as it was received, at the command line."""
+
+    async def original(*arguments: str) -> Ran:
+        config = ("--config", str(folder / CONFIG_NAME))
+        return await asyncio.to_thread(run_inside, "documents", "original", *arguments, *config)
+
+    for named in (document, "G22,2026/11/24,7/SYT-VP"):
+        answer = await original(named)
+        assert answer.code == 0, answer.err
+        assert answer.out.startswith("--")  # a multipart body
+        assert ">G22,2026/11/24,7/SYT-VP</edXML:DocumentId>" in answer.out
+        assert secret_of("city") not in answer.out
+    about = (await original(document, "--json")).json
+    assert (about["package_id"], about["form"], about["system_id"]) == (document, f"{FORM}, GetDocument", "national")
+    said = await original(status)
+    assert re.fullmatch(r"<(\w+:)?Status.*<(\w+:)?StatusCode>03<.*</(\w+:)?Status>", said.out, re.DOTALL)
+    sent = await original("H24.11,2026/11/24,101/SYT-VP")
+    assert sent.code == 1
+    assert "it came as it is" in sent.err
+    assert (await original("nothing")).code == 1
 
 
 async def test_a_system_is_pushed_to_by_soap(tmp_path: Path) -> None:
