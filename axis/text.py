@@ -51,6 +51,11 @@ def search_form(*texts: str | None) -> str:
     return "".join(f" {word[:_WORD_CHARACTERS]}" for word in words)[:_SEARCH_CHARACTERS]
 
 
+def also_found_by(form: str, text: str | None) -> str:
+    """A search form with the words of another text before it: what it was found by goes on finding it."""
+    return (search_form(text) + form)[:_SEARCH_CHARACTERS]
+
+
 def plain(text: str) -> str:
     """The text without characters that people cannot see and that change how the rest is read."""
     return text.translate(_ODD)

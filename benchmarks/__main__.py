@@ -19,8 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import facts, fronts, kpi, large, outgoing, parsing, pending, shapes, signatures
-from benchmarks.running import Running, node
+from benchmarks import adapters, facts, fronts, kpi, large, outgoing, parsing, pending, shapes, signatures
+from benchmarks.running import UNBOUNDED, Running, node
 from tests import databases
 
 LOOP_BOUND_MS = 20
@@ -57,9 +57,7 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     with _postgres() as url, node(folder / "postgres", database_url=url) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
-    with node(folder / "fronts", **fronts.SETTINGS) as running:
-        costs = fronts.measure(running, 2_000_000 if quick else 50_000_000, 40 if quick else 1_000)
-    figures["fronts"] = [asdict(cost) for cost in costs]
+    figures["ways"] = ways(folder, quick=quick)
     figures |= _signatures(folder, seconds)
     size = kpi.QUICK if quick else kpi.FULL
     figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)
@@ -84,6 +82,16 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
     figures["fsync_per_s_after"] = facts.fsync_per_s(folder, 1.0)
     figures["load_average"] = facts.load()
     return figures
+
+
+def ways(folder: Path, *, quick: bool) -> list[dict[str, object]]:
+    """Every way to connect, side by side."""
+    loads = adapters.QUICK if quick else adapters.FULL
+    with node(folder / "fronts", **UNBOUNDED) as running:
+        found = fronts.measure(running, loads[1].size_bytes, 40 if quick else 1_000)
+    with node(folder / "adapters", **UNBOUNDED) as running:
+        found += adapters.measure(running, folder / "packages", loads)
+    return [asdict(cost) for cost in found]
 
 
 def _signatures(folder: Path, seconds: float) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The ways in side by side: the same packages handed to one node by each front, and what that costs the node.
+"""The fronts side by side: the same packages handed to one node by each, and what that costs the node.
 
 Each front's own client sends, in this process: what it costs is not counted. Packages a second therefore depend on the
 clients too; the node's own CPU and memory do not.
@@ -6,13 +6,10 @@ clients too; the node's own CPU and memory do not.
 
 import asyncio
 import hashlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import aiohttp
 
 from adapters.edoc.calls import EdocClientOptions
 from adapters.edoc.client import EdocClient
@@ -20,43 +17,48 @@ from adapters.vxp.calls import VxpClientOptions
 from adapters.vxp.client import VxpClient
 from axis.clock import SystemClock
 from axis.delivery.peer import Outgoing
-from axis.ids import new_id
-from axis.keys import new_token, token_digest
 from axis.ops.access import Connecting, open_access
 from axis.settings import read_settings
-from axis.store.api import add_token
-from axis.store.records import ApiToken
-from axis.terms import PackageKind, Scope
+from axis.terms import PackageKind
 from benchmarks.packages import numbered, template
-from benchmarks.running import Running
+from benchmarks.running import Running, Used, watched
 from tests.nodes import secret_of
 
 CONNECTIONS = 8
-SETTINGS = {"api__requests_per_minute": 1_000_000, "api__requests_at_once": 100_000}
-"""What a node that is measured needs."""
-
-_SOAP_SYSTEM, _SOAP_ORGAN = "dms-soap", "H24.77"
-_SENDER = "dms-yte"
+SOAP_SYSTEM, SOAP_ORGAN = "dms-soap", "H24.77"
+_SENDER, _SENDING_ORGAN = "dms-yte", "H24.11"
 Send = Callable[[bytes], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one front cost the node."""
+    """What one way of passing packages cost."""
 
-    front: str
+    way: str
     size_mb: float
     packages: int
     per_s: float
     cpu_ms: float  # of the node, for one package
     growth_mb: float  # of its resident memory, at its peak
 
+    @classmethod
+    def of(cls, way: str, sizes: Sequence[int], used: Used) -> "Cost":
+        """sizes: of the packages that were passed."""
+        return cls(
+            way=way,
+            size_mb=round(sizes[0] / 1e6, 2),
+            packages=len(sizes),
+            per_s=round(len(sizes) / used.seconds, 1),
+            cpu_ms=round(used.cpu_s / len(sizes) * 1000, 2),
+            growth_mb=used.growth_mb,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     """One front with its client."""
 
-    front: str
+    name: str
     sender: str  # organisation
     send: Send
 
@@ -67,7 +69,7 @@ def measure(node: Running, large_bytes: int, count: int) -> list[Cost]:
 
 
 async def _measure(node: Running, large_bytes: int, count: int) -> list[Cost]:
-    soap_secret, token = await _connect(node)
+    soap_secret = await connect_soap(node)
     found: list[Cost] = []
     clock = SystemClock()
     with TemporaryDirectory(prefix="axis-bench-") as scratch:
@@ -75,15 +77,14 @@ async def _measure(node: Running, large_bytes: int, count: int) -> list[Cost]:
             endpoint=f"{node.url}/vxp", system_id=_SENDER, secret=secret_of(_SENDER), timeout_s=600
         )
         soap_options = EdocClientOptions(
-            endpoint=f"{node.url}/edoc", organ_id=_SOAP_ORGAN, token=soap_secret, scratch=Path(scratch), timeout_s=600
+            endpoint=f"{node.url}/edoc", organ_id=SOAP_ORGAN, token=soap_secret, scratch=Path(scratch), timeout_s=600
         )
         vxp, soap = VxpClient(vxp_options, None, clock), EdocClient(soap_options, None, clock)
-        headers = {"Authorization": f"Bearer {token}"}
-        async with aiohttp.ClientSession(headers=headers) as session:
+        async with await node.client(_SENDER) as rest:
             ways = (
-                _Way(front="vxp", sender="H24.11", send=vxp.send_edoc),
-                _Way(front="edoc", sender=_SOAP_ORGAN, send=lambda package: _send_soap(soap, package)),
-                _Way(front="api", sender="H24.11", send=lambda package: _send_rest(session, node.url, package)),
+                _Way(name="vxp front, in", sender=_SENDING_ORGAN, send=vxp.send_edoc),
+                _Way(name="edoc front, in", sender=SOAP_ORGAN, send=lambda package: _send_soap(soap, package)),
+                _Way(name="api front, in", sender=_SENDING_ORGAN, send=rest.send_package),
             )
             for position, way in enumerate(ways):
                 for size_bytes, number in ((20_000, count), (large_bytes, 2)):
@@ -101,45 +102,23 @@ async def _cost(node: Running, way: _Way, packages: Sequence[bytes]) -> Cost:
         while waiting:
             await way.send(waiting.pop())
 
-    begun, cpu = time.perf_counter(), node.cpu_s()
-    with node.peak() as peak:
+    with watched(node.process.pid) as used:
         await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(packages)))))
-    took, cpu = time.perf_counter() - begun, node.cpu_s() - cpu
-    return Cost(
-        front=way.front,
-        size_mb=round(len(packages[0]) / 1e6, 2),
-        packages=len(packages),
-        per_s=round(len(packages) / took, 1),
-        cpu_ms=round(cpu / len(packages) * 1000, 2),
-        growth_mb=peak["growth_mb"],
-    )
+    return Cost.of(way.name, [len(package) for package in packages], used)
 
 
 def _packages(sender: str, size_bytes: int, first: int, count: int) -> list[bytes]:
-    parts = template(size_bytes)
-    if sender != "H24.11":
-        parts = tuple(part.replace(b"H24.11", sender.encode()) for part in parts)
+    parts = template(size_bytes, sender=sender)
     return [numbered(parts, first + number) for number in range(count)]
 
 
-async def _connect(node: Running) -> tuple[str, str]:
-    """A system that calls by SOAP, and a token for REST; a running node knows both within a second."""
-    now, token = SystemClock().now(), new_token()
-    row = ApiToken(
-        token_id=new_id(now),
-        system_id=_SENDER,
-        name="bench",
-        token_sha256=token_digest(token),
-        scopes=Scope.SEND.value,
-        created_at=now,
-        expires_at=None,
-    )
+async def connect_soap(node: Running) -> str:
+    """The secret of a new system that calls by SOAP; a running node knows it within a second."""
     async with open_access(read_settings(node.folder / "axis.toml")) as access:
-        wish = Connecting(system_id=_SOAP_SYSTEM, name="", serves=(_SOAP_ORGAN,), front="edoc")
-        secret = await access.connect(wish, now, "bench")
-        await access.store.write(lambda c: add_token(c, row, "bench"))
+        wish = Connecting(system_id=SOAP_SYSTEM, name="", serves=(SOAP_ORGAN,), front="edoc")
+        secret = await access.connect(wish, SystemClock().now(), "bench")
     await asyncio.sleep(2)
-    return secret, token
+    return secret
 
 
 async def _send_soap(client: EdocClient, package: bytes) -> None:
@@ -148,7 +127,7 @@ async def _send_soap(client: EdocClient, package: bytes) -> None:
         kind=PackageKind.DOCUMENT,
         size_bytes=len(package),
         sha256_hex=hashlib.sha256(package).hexdigest(),
-        from_organ=_SOAP_ORGAN,
+        from_organ=SOAP_ORGAN,
         request_id="bench",
     )
 
@@ -156,10 +135,3 @@ async def _send_soap(client: EdocClient, package: bytes) -> None:
         yield package
 
     await client.send(outgoing, content)
-
-
-async def _send_rest(session: aiohttp.ClientSession, url: str, package: bytes) -> None:
-    async with session.post(f"{url}/api/v1/packages", data=package) as answer:
-        if not answer.ok:
-            raise RuntimeError(await answer.text())
-        await answer.read()

@@ -1,14 +1,13 @@
 """A very large package through a node: sent and fetched by VXP and by REST. Memory must not grow with it."""
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.packages import write_large
-from benchmarks.running import Running
+from benchmarks.running import Running, watched
 from tests.nodes import client_of
 
 BOUND_MB = 100
@@ -43,11 +42,9 @@ async def _measure(node: Running, folder: Path, size_bytes: int) -> list[Passed]
     found: list[Passed] = []
 
     async def timed(way: str, work: Awaitable[T]) -> T:
-        begun = time.perf_counter()
-        with node.peak() as peak:
+        with watched(node.process.pid) as used:
             answer = await work
-        took = time.perf_counter() - begun
-        found.append(Passed(way=way, size_mb=size_mb, seconds=round(took, 2), growth_mb=peak["growth_mb"]))
+        found.append(Passed(way=way, size_mb=size_mb, seconds=round(used.seconds, 2), growth_mb=used.growth_mb))
         return answer
 
     try:

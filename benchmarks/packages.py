@@ -14,10 +14,10 @@ _PIECE = 3 << 18  # of a file, before base64; a multiple of three
 _AROUND_BYTES = 2_000  # of a package, besides its file
 
 
-def template(size_bytes: int, *to: str) -> tuple[bytes, ...]:
+def template(size_bytes: int, *to: str, sender: str = "H24.11") -> tuple[bytes, ...]:
     """A package of about this size, cut where its number stands."""
     content = b"%PDF-1.7" + os.urandom(max(1, (size_bytes - _AROUND_BYTES) * 3 // 4))
-    package = to_bytes(a_document(*(to or ("H24.15",)), number=_MARK, files=(a_file(content),)))
+    package = to_bytes(a_document(*(to or ("H24.15",)), sender=sender, number=_MARK, files=(a_file(content),)))
     return tuple(package.split(_MARK.encode()))
 
 

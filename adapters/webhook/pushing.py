@@ -4,12 +4,14 @@ What its answer means: 2xx, it has the event durably (with the package in it, th
 about this package, and final. Everything else may pass: tried again, under the same id.
 """
 
-import base64
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import pybase64
 
 from adapters.base import PeerParts
 from adapters.webhook import PeerOptions
@@ -54,10 +56,7 @@ class WebhookPeer:
         inside = self._options.package == "body" and outgoing.size_bytes <= self._options.body_bytes
         data = _described(outgoing)
         now = self._now()
-        if inside:
-            raw = b"".join([chunk async for chunk in content()])
-            data["package_base64"] = base64.b64encode(raw).decode()
-        else:
+        if not inside:
             data["link"] = self._link(outgoing.package_id, now)
         message = Message(
             message_id=outgoing.request_id,
@@ -67,7 +66,7 @@ class WebhookPeer:
             subject=outgoing.package_id,
             data=data,
         )
-        await self._post(message)
+        await self._post(message.message_id, await _with_package(message, content) if inside else message.body())
         return Sent(ref=outgoing.request_id, acknowledged=inside)
 
     async def poll(self) -> tuple[Incoming, ...]:
@@ -89,9 +88,8 @@ class WebhookPeer:
         """Post an event that means nothing."""
         now = self._now()
         data = {"system_id": self._system_id}
-        await self._post(
-            Message(message_id=new_id(now), kind="ping", source=self._place.source, at=now, subject=None, data=data)
-        )
+        ping = Message(message_id=new_id(now), kind="ping", source=self._place.source, at=now, subject=None, data=data)
+        await self._post(ping.message_id, ping.body())
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -103,9 +101,9 @@ class WebhookPeer:
         url = f"{self._place.public_url.rstrip('/')}/webhook/packages/{self._place.links.token(subject)}"
         return {"url": url, "expires_at": expires_at.isoformat().replace("+00:00", "Z")}
 
-    async def _post(self, message: Message) -> None:
-        body = message.body()
-        headers = cloud_events.signed_headers([self._key], message.message_id, self._now(), body)
+    async def _post(self, message_id: str, body: bytes | bytearray) -> None:
+        # In a thread: a body may have many megabytes.
+        headers = await asyncio.to_thread(cloud_events.signed_headers, [self._key], message_id, self._now(), body)
         try:
             answered = await self._outward.post(self._options.url, body, headers)
         except FAILURES as e:
@@ -143,6 +141,19 @@ def make_peer(system_id: str, options: PeerOptions, parts: PeerParts) -> Webhook
         clock=parts.clock,
     )
     return WebhookPeer(system_id, options, place, Outward(bounds))
+
+
+async def _with_package(message: Message, content: Bytes) -> bytearray:
+    """The event with the package in it: the one copy of it that is in memory."""
+    before, after = message.body_around("package_base64")
+    body, rest = bytearray(before), b""
+    async for chunk in content():
+        joined = rest + chunk
+        whole = len(joined) // 3 * 3
+        body += pybase64.b64encode(joined[:whole])
+        rest = joined[whole:]
+    body += pybase64.b64encode(rest) + after
+    return body
 
 
 def _described(outgoing: Outgoing) -> dict[str, Any]:

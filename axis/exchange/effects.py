@@ -25,6 +25,7 @@ from axis.status.acts import (
 from axis.store.hot import Change, DeliveryMoved, DocumentRevised
 from axis.store.records import Delivery, Document, DocumentChange, Leaf, Row, SystemEvent
 from axis.terms import ActEffect, ActKind, DeliveryState, DocumentState, EventKind
+from axis.text import also_found_by
 
 _EVENTS = {
     ActKind.RECALL: EventKind.DOCUMENT_RECALLED,
@@ -199,6 +200,7 @@ def _revised(parcel: Parcel, document: Document, plan: _Plan, state: DocumentSta
         urgency=parcel.urgency if "priority" in after else document.urgency,
         due_date=comparable_date(after["due_date"]) if "due_date" in after else document.due_date,
         particulars=particulars_json(texts) if plan.texts else document.particulars,
+        folded=also_found_by(document.folded, after["subject"]) if "subject" in after else document.folded,
     )
 
 

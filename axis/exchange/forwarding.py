@@ -238,6 +238,7 @@ class Forwarding:
             acceptance_due_at=dues.acceptance_at,
             completion_due_at=dues.completion_at,
             forwarded_from=subject.delivery.delivery_id,
+            from_organ=document.from_organ,
         )
 
     def _shipped(self, subject: _Subject, to: Destination, delivery: Delivery, at: datetime) -> Iterator[Row]:

@@ -31,6 +31,9 @@ from axis.store.records import (
 )
 from axis.store.spool import Spooled
 from axis.terms import BusinessType, DeliveryState, PackageKind, Place, TransportState, Urgency
+from axis.text import search_form
+
+_NAMES_SEARCHED = 30  # of a document's receivers: those after them are found by the organisation, not by its words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +210,13 @@ def document_row(
         verdict=parcel.entry.checked.word,
         sent_due_at=_sent_due_at(context, parcel),
         particulars=particulars_json(particulars(header)),
+        folded=search_form(
+            header.code.text,
+            header.subject,
+            header.sender.organ_name,
+            header.document_id,
+            *list(parcel.names.values())[:_NAMES_SEARCHED],
+        ),
     )
 
 
@@ -258,6 +268,7 @@ def delivery_rows(
             state=birth.state if birth else DeliveryState.OPEN,
             state_at=birth.at if birth else None,
             act_id=birth.act_id if birth else None,
+            from_organ=parcel.from_organ,
         )
         for destination in to
     )

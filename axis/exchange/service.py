@@ -1,17 +1,21 @@
 """The exchange: the use cases behind one door. What a front may ask for, and nothing else."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 
 from axis.delivery.directory import CurrentDirectory
 from axis.delivery.explain import Explanation, explain
 from axis.delivery.ledger import DayDigest, Direction, Found, Item
+from axis.edxml.model import DocumentHeader
 from axis.errors import AxisError, Code, NotAllowed, NotFound
 from axis.exchange.checking import SignatureCheck
 from axis.exchange.composing import AskBackWish, Composer, ReportWish, Speaker
 from axis.exchange.context import Context, ReceiverTypes
 from axis.exchange.drafting import DocumentWish, Drafting, Sent
+from axis.exchange.foresight import Foresight, foresee
 from axis.exchange.forwarding import Forwarded, Forwarding, ForwardWish, ReturnWish
 from axis.exchange.handover import HandOver
 from axis.exchange.intake import Intake
@@ -27,6 +31,10 @@ from axis.organ.plan import OrganRow
 from axis.store import queries
 from axis.store.spool import Spooled
 from axis.terms import PackageKind
+from axis.trust.model import Verdict
+from axis.trust.occasion import Occasion
+from axis.trust.paths import Judge
+from axis.trust.verify import verify_bytes, verify_file
 
 
 class Exchange:
@@ -41,6 +49,7 @@ class Exchange:
         """
         self._context = context
         self._check_intake = check_intake
+        self._judges = judges
         self._intake = Intake(context, SignatureCheck(context, judges))
         self._hand_over = HandOver(context)
         self._ledger = Ledger(context)
@@ -62,9 +71,23 @@ class Exchange:
         """How this node's updates mark whom they add and whom they remove."""
         return self._context.policy.receiver_types
 
+    @property
+    def signs(self) -> bool:
+        """Whether the node has a key, and so signs what it says for those it speaks for."""
+        return self._composer.has_key
+
     def explain(self, sender: str, receiver: str) -> Explanation:
         """How a package from one code to another goes now, which rule decides and why."""
         return explain(self._context.router, self._context.directory.current, sender, receiver)
+
+    async def foresee(self, header: DocumentHeader) -> Foresight:
+        """What would become of a document if it were sent now. It changes nothing, and promises nothing."""
+        return await foresee(self._context, header)
+
+    async def look_at_file(self, content: bytes | Path, sender: str) -> Verdict:
+        """A file's signatures, judged as those of a document of this sender, from the evidence that is at hand."""
+        occasion = self._judges.occasion(self.directory.current.registry.canonical(sender), self._context.clock.now())
+        return await asyncio.to_thread(_judged, content, self._judges.current, occasion)
 
     def check_intake(self) -> None:
         """Raises Busy when a package would not be taken now: asked before its body is read."""
@@ -217,3 +240,9 @@ class Exchange:
         if not system.may_register:
             raise NotAllowed(Code.NOT_ALLOWED, "registering organisations needs the right may_register")
         return above
+
+
+def _judged(content: bytes | Path, judge: Judge, occasion: Occasion) -> Verdict:
+    if isinstance(content, bytes):
+        return verify_bytes(content, judge, occasion)
+    return verify_file(content, judge, occasion)

@@ -7,16 +7,19 @@ time and size, and are not unpacked.
 
 import ipaddress
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from axis.delivery.recording import note_body, note_reply, note_request
 
 _CHUNK_BYTES: Final = 16 << 10
+_PIECE_BYTES: Final = 256 << 10  # of a body; one that is shorter goes as it is
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
 
@@ -119,12 +122,15 @@ class Outward:
         self._bounds = bounds
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+    async def post(self, url: str, body: bytes | bytearray, headers: dict[str, str]) -> Answered:
         """Post once. Raises what FAILURES lists."""
         address = check_url(url, private_addresses=self._bounds.private_addresses)
         session = self._open()
+        data: bytes | bytearray | AsyncIterator[bytes] = body
+        if len(body) > _PIECE_BYTES:  # whole, it would be copied into the connection's buffer
+            data, headers = _pieces(body), {**headers, hdrs.CONTENT_LENGTH: str(len(body))}
         note_request("POST", url, headers.items())
-        async with session.post(address, data=body, headers=headers, allow_redirects=False) as response:
+        async with session.post(address, data=data, headers=headers, allow_redirects=False) as response:
             note_reply(response.status, response.headers.items())
             got = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
@@ -150,6 +156,11 @@ class Outward:
                 auto_decompress=False,
             )
         return self._session
+
+
+async def _pieces(body: bytes | bytearray) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield bytes(body[start : start + _PIECE_BYTES])
 
 
 def failure_words(error: BaseException) -> str:

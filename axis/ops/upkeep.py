@@ -1,7 +1,7 @@
 """What has to be done unasked: content that nothing refers to goes after a day of grace, ended sessions too.
 
-Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one, and who looked at what as
-long as the settings say.
+Events for systems are kept for 90 days, answers to calls with an Idempotency-Key for one, drafts for 180 days, and who
+looked at what as long as the settings say.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from axis.clock import Clock
-from axis.store import api, queries, second_factors, sessions, uploads, viewings
+from axis.store import api, drafts, queries, second_factors, sessions, uploads, viewings
 from axis.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ _EVERY_S = 3600.0
 _GRACE = timedelta(days=1)  # what an upload has made durable, and its transaction has not referred to yet, is younger
 _EVENTS_KEPT = timedelta(days=90)
 _ANSWERS_KEPT = timedelta(days=1)
+_DRAFTS_KEPT = timedelta(days=180)  # since somebody touched them
 _AT_ONCE = 500  # rows removed in one write: well under 50 ms
 
 
@@ -54,6 +55,7 @@ class Upkeep:
         ended = await self._forget(uploads.forget_uploads, now)
         views = await self._forget(viewings.forget_viewings, now - self._views_kept) if self._views_kept else 0
         files = await self._sweep_uploads()
+        old_drafts = await self._forget(drafts.forget_drafts, now - _DRAFTS_KEPT)
         log.info(
             "upkeep_done",
             blob_files=swept.files,
@@ -64,6 +66,7 @@ class Upkeep:
             uploads=ended,
             views=views,
             upload_files=files,
+            drafts=old_drafts,
         )
 
     async def _sweep_uploads(self) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, delete, exists, select
 from axis.errors import Code, Internal, NotFound
 from axis.store.faults import file_error
 from axis.store.records import Blob
-from axis.store.schema import blob, original, package, revocation, time_proof, verdict_evidence
+from axis.store.schema import blob, draft_file, original, package, revocation, time_proof, verdict_evidence
 from axis.store.spool import Spooled
 
 CHUNK_BYTES = 256 * 1024
@@ -291,6 +291,7 @@ def _sweep_rows(connection: Connection, older_than: datetime) -> int:
     users = (
         package.c.sha256_hex,
         original.c.sha256_hex,
+        draft_file.c.sha256_hex,
         verdict_evidence.c.sha256_hex,
         revocation.c.sha256_hex,
         time_proof.c.token_sha256,

@@ -139,6 +139,7 @@ class DocumentRevised:
     urgency: int
     due_date: str | None
     particulars: str | None
+    folded: str
 
     @classmethod
     def of(cls, document: Document, state: DocumentState) -> Self:
@@ -152,6 +153,7 @@ class DocumentRevised:
             urgency=document.urgency,
             due_date=document.due_date,
             particulars=document.particulars,
+            folded=document.folded,
         )
 
 

@@ -287,6 +287,7 @@ def _document_revised(p: _Parameters) -> Update:
             urgency=p(t.urgency, "urgency"),
             due_date=p(t.due_date, "due_date"),
             particulars=p(t.particulars, "particulars"),
+            folded=p(t.folded, "folded"),
         )
     )
 

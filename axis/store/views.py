@@ -5,7 +5,6 @@ are paged by key and every inner list is capped, so that no page grows with the 
 rights, but keeps to the `Scope` that it is given.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     Select,
     and_,
     exists,
@@ -33,14 +31,16 @@ from axis.store.queries.acts import named
 from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
 from axis.store.scopes import Scope, in_scope
+from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
 from axis.terms import Origin, Place, TransportState
 
 NAMED_RECEIVERS = 3  # of a document, in the list
-_SEARCH_WORDS = 8
-_SEARCH_CHARACTERS = 200
 
 _DOCUMENT = columns_of(Document)
 _read_document = record_reader(Document)
+_WITH_SENDER = select(*_DOCUMENT, s.organ.c.name.label("organ_name")).outerjoin_from(
+    s.document, s.organ, s.organ.c.organ_id == s.document.c.from_organ
+)
 
 
 class Direction(StrEnum):
@@ -65,7 +65,7 @@ class ListQuery:
 
     scope: Scope
     direction: Direction = Direction.ALL
-    text: str = ""  # every word must occur in code, subject, DocumentId, or a party's code or name
+    wanted: Wanted = ANYTHING
     older_than: ListKey | None = None
     newer_than: ListKey | None = None
     rows: int = 50
@@ -108,7 +108,8 @@ class DocumentList:
 def list_documents(conn: Connection, query: ListQuery) -> DocumentList:
     """One page of documents, newest first."""
     backwards = query.newer_than is not None
-    found = conn.execute(_page(query)).all()
+    uids = candidates(conn, query.wanted.phrases)
+    found = conn.execute(_page(query, None if uids is None else listed(conn, uids))).all()
     more, found = len(found) > query.rows, found[: query.rows]
     return DocumentList(
         lines=_lines(conn, found[::-1] if backwards else found),
@@ -122,14 +123,17 @@ def next_try() -> ColumnElement[Any]:
     return func.coalesce(s.consignment.c.visible_at, s.queue.c.due_at, type_=s.UtcMicros())
 
 
-def tallies_of(conn: Connection, document_uids: Sequence[str]) -> dict[str, tuple[Tally, ...]]:
-    """How many receivers of each document are in which situation.
+def tallies_of(
+    conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
+) -> dict[str, tuple[Tally, ...]]:
+    """How many receivers of each document are in which situation. delivery_ids: those that count; None: all.
 
     A delivery's first consignment brought the document; later ones carry acts on it.
     """
     v, c, q = s.delivery.c, s.consignment.c, s.queue.c
     earlier = s.consignment.alias("earlier")
     first = not_(exists().where(earlier.c.delivery_id == v.delivery_id, earlier.c.consignment_id < c.consignment_id))
+    counted = v.document_uid.in_(document_uids) if delivery_ids is None else v.delivery_id.in_(delivery_ids)
     situation = (v.document_uid, v.place, v.status_code, c.state)
     rows = conn.execute(
         select(
@@ -141,7 +145,7 @@ def tallies_of(conn: Connection, document_uids: Sequence[str]) -> dict[str, tupl
         .select_from(s.delivery)
         .outerjoin(s.consignment, and_(c.delivery_id == v.delivery_id, first))
         .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
-        .where(v.document_uid.in_(document_uids))
+        .where(counted)
         .group_by(*situation)
     )
     found: dict[str, list[Tally]] = {}
@@ -159,14 +163,21 @@ def tallies_of(conn: Connection, document_uids: Sequence[str]) -> dict[str, tupl
     return {document_uid: tuple(tallies) for document_uid, tallies in found.items()}
 
 
-def _page(query: ListQuery) -> Select[Any]:
+def document_lines(
+    conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
+) -> tuple[DocumentLine, ...]:
+    """The rows for some documents, in no order. delivery_ids: what is counted of their deliveries; None: all."""
+    found = conn.execute(_WITH_SENDER.where(s.document.c.document_uid.in_(document_uids))).all()
+    return _lines(conn, found, delivery_ids)
+
+
+def _page(query: ListQuery, some: Select[Any] | None) -> Select[Any]:
     d = s.document.c
-    statement = (
-        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
-        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(in_scope(query.scope), _goes(query.direction), *matches(query.text))
-        .limit(query.rows + 1)
-    )
+    statement = _WITH_SENDER.where(
+        in_scope(query.scope), _goes(query.direction), *conditions(query.wanted), *_parties(query.wanted)
+    ).limit(query.rows + 1)
+    if some is not None:
+        statement = statement.where(d.document_uid.in_(some))
     # Of each pair the first condition is for the index, the second for those received in the same microsecond.
     if (key := query.newer_than) is not None:
         later = or_(d.received_at > key.received_at, d.document_uid > key.document_uid)
@@ -177,6 +188,17 @@ def _page(query: ListQuery) -> Select[Any]:
     return statement.order_by(d.received_at.desc(), d.document_uid.desc())
 
 
+def _parties(wanted: Wanted) -> Iterable[ColumnElement[bool]]:
+    if wanted.organs:
+        d, v, organs = s.document.c, s.delivery.c, sorted(wanted.organs)
+        yield d.document_uid.in_(
+            union_all(
+                select(d.document_uid).where(d.from_organ.in_(organs)),
+                select(v.document_uid).where(v.receiver_organ.in_(organs)),
+            )
+        )
+
+
 def _goes(direction: Direction) -> ColumnElement[bool]:
     if direction is Direction.SENT:
         return s.document.c.origin != Origin.UPLINK
@@ -185,43 +207,13 @@ def _goes(direction: Direction) -> ColumnElement[bool]:
     return true()
 
 
-def matches(text: str) -> Iterable[ColumnElement[bool]]:
-    """One condition per word of the search."""
-    d, v = s.document.c, s.delivery.c
-    for word in text[:_SEARCH_CHARACTERS].split()[:_SEARCH_WORDS]:
-        named = union_all(
-            select(s.organ.c.organ_id).where(_contains(word, s.organ.c.name)),
-            select(s.organ_name.c.organ_id).where(_contains(word, s.organ_name.c.name)),
-        )
-        receiver = or_(_contains(word, v.receiver_organ, v.addressed_as, v.receiver_name), v.receiver_organ.in_(named))
-        yield or_(
-            d.document_uid == word.upper(),
-            _contains(word, d.code, d.code_key, d.subject, d.document_id, d.from_organ, d.sender_name),
-            d.from_organ.in_(named),
-            exists().where(v.document_uid == d.document_uid, receiver),
-        )
-
-
-def _contains(word: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether any column holds the word.
-
-    SQLite folds the case of ASCII letters only, so Vietnamese ones are looked for as typed, small, capital and
-    capitalised, each in both Unicode forms that DMSs write.
-    """
-    spellings = {
-        unicodedata.normalize(form, cased)
-        for form in ("NFC", "NFD")
-        for cased in (word, word.lower(), word.upper(), word.capitalize())
-    }
-    distinct = sorted({"".join(c.lower() if c.isascii() else c for c in spelling) for spelling in spellings})
-    return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in distinct))
-
-
-def _lines(conn: Connection, found: Sequence[Row[Any]]) -> tuple[DocumentLine, ...]:
+def _lines(
+    conn: Connection, found: Sequence[Any], delivery_ids: Sequence[str] | None = None
+) -> tuple[DocumentLine, ...]:
     """The rows of the list, with what belongs to them from the other tables: four queries, however many rows."""
     documents = [_read_document(row[: len(_DOCUMENT)]) for row in found]
     uids = [document.document_uid for document in documents]
-    tallies = tallies_of(conn, uids)
+    tallies = tallies_of(conn, uids, delivery_ids)
     names = _receiver_names(conn, {document.document_uid: document.received_at for document in documents})
     senders = names_then(
         conn,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ from axis.store.store import Store
 from axis.store.systems import Pushing
 from axis.web.middleware import catch_errors, identify
 from tests.api.test_webhooks import CHECK
-from tests.exchange.harness import Node, a_document, make_node
+from tests.exchange.harness import Node, a_document, a_file, make_node
 from tests.exchange.pushing import PUSHED, RETRY_S, City
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of this test, 32 bytes!!").decode()  # the same in every worker
@@ -158,6 +159,17 @@ async def test_a_small_package_comes_in_the_event_and_a_large_one_by_link(scene:
     await scene.city.work()
     assert "package_base64" not in scene.event()["data"]
     assert scene.event()["data"]["link"]["url"].startswith(scene.url)
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])  # base64 works by threes
+async def test_a_package_of_many_pieces_comes_whole_in_the_event(scene: Scene, more: int) -> None:
+    await scene.push_to(package="body", body_bytes="1000000")
+    document = a_document("H24.15", subject="x" * more, files=(a_file(random.Random(more).randbytes(450_000)),))
+    await scene.node.send("dms-yte", document)
+    await scene.city.work()
+    event = scene.event()
+    assert base64.b64decode(event["data"]["package_base64"], validate=True) == to_bytes(document)
+    assert (event["type"], event["subject"]) == ("vn.axis.package", event["data"]["package_id"])
 
 
 async def test_what_may_pass_is_tried_again_under_the_same_id_with_a_new_link(scene: Scene) -> None:

@@ -12,8 +12,9 @@ WORDS = {
 
 async def test_somebody_logs_in_and_out_by_keyboard(site: Site, visit: Visit, look: Look, language: Language) -> None:
     say, account = WORDS[language], await site.account(Role.AUDITOR)
+    document = await site.archive.document()
     page = await visit()
-    await page.goto(f"{site.url}/documents/01ARZ3NDEKTSV4RRFFQ69G5FAV?q=1")
+    await page.goto(f"{site.url}/documents/{document.document_uid}")
     await look(page, "login")
     await page.keyboard.type(account.username)
     await page.keyboard.press("Tab")

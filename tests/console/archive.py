@@ -31,6 +31,7 @@ from axis.store.records import (
 from axis.store.rows import values_of
 from axis.store.store import Store
 from axis.terms import ActEffect, ActKind, Answer, Origin, PackageKind, Place, TransportState
+from axis.text import search_form
 
 NOON = datetime(2025, 11, 27, 5, 0, tzinfo=UTC)  # 12:00 in Vietnam
 
@@ -96,7 +97,11 @@ class Archive:
     ) -> Document:
         """A document, its package and files, its deliveries, consignments and statuses."""
         uid, package_id = self.id(), self.id()
+        to = list(to)
         document = replace(self._blank(uid, package_id), **more)
+        names = (one.name for one in to)
+        folded = search_form(document.code, document.subject, document.sender_name, document.document_id, *names)
+        document = replace(document, folded=more.get("folded", folded))
         package = self._package(document, package_id, content)
         rows: list[Row] = [
             self._blob or self.blob(package.sha256_hex, content),
@@ -264,6 +269,7 @@ class Archive:
             status_at=self.clock.at if to.statuses else None,
             version=len(to.statuses),
             created_at=self.clock.at,
+            from_organ=document.from_organ,
         )
         delivery = replace(delivery, **to.delivery)
         rows: list[Row] = [delivery]

@@ -156,7 +156,7 @@ async def test_a_renamed_organisation_is_shown_as_it_was_called_then(
     assert "Sở Nội vụ và Lao động H24.1" in words
     assert "Phường Đông Hà H24.2" in words
     assert "ay là" not in words
-    listed = words_of(await page_of(operator, "/"))
+    listed = words_of(await page_of(operator, "/documents"))
     for name in ("Sở Nội vụ", "Sở Nội vụ và Lao động", "Xã Đông Hà", "Phường Đông Hà"):
         assert re.search(rf"{name} (?!và)", listed), name
     found = words_of(await page_of(operator, "/?q=Xã"))
@@ -451,8 +451,8 @@ async def test_script_in_every_text_of_a_package_stays_text(operator: Client, ar
     stuck = {"state": T.DEAD, "last_error": f"peer_unreachable: {EVIL}"}
     await archive.act(document, "update", {"H24.2": None}, changes=texts_changed, stuck=stuck)
     for path in (
-        "/",
-        f"/?q={EVIL}",
+        "/documents",
+        f"/documents?q={EVIL}",
         path_of(document.document_uid),
         path_of(document.document_uid) + "?only=elsewhere",
     ):
@@ -470,7 +470,7 @@ async def test_signs_that_turn_a_line_around_are_made_visible(operator: Client, 
     document = await archive.document(
         files=[file("cong-van-\u202efdp.exe")], subject="a\u2066b\u200fc\x00d".replace("\x00", "\x01")
     )
-    for path in ("/", path_of(document.document_uid)):
+    for path in ("/documents", path_of(document.document_uid)):
         page = await (await operator.get(path)).text()
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x01]", page)
         assert "a\ufffdb\ufffdc\ufffdd" in page

@@ -156,7 +156,7 @@ async def test_pages_whose_data_is_ascii_hold_no_vietnamese_in_english(operator:
     await archive.act(document, "recall", {"H24.2": "agreed", "H24.3": None}, reason="Wrong number")
     await archive.act(document, "update", {"H24.2": None}, changes=[("priority", "0", "2"), ("subject", "a", "b")])
     single = await archive.document([To("H24.2", TransportState.QUEUED)], flags="same_code", **texts)
-    paths = ["/", "/?q=nothing", "/?direction=sent", "/documents/nope", "/?older=x"]
+    paths = ["/", "/documents?q=nothing", "/documents?direction=sent", "/documents/nope", "/documents?older=x"]
     paths += [f"/documents/{one.document_uid}" for one in (document, single)]
     for path in paths:
         page = await (await operator.get(path, headers=ENGLISH)).text()
@@ -166,10 +166,10 @@ async def test_pages_whose_data_is_ascii_hold_no_vietnamese_in_english(operator:
 
 
 async def test_an_error_is_explained_in_the_language_of_the_page(operator: Client) -> None:
-    english_page = await (await operator.get("/?older=x", headers=ENGLISH)).text()
+    english_page = await (await operator.get("/documents?older=x", headers=ENGLISH)).text()
     assert "The request could not be read" in english_page
     assert Code.BAD_REQUEST in english_page
-    assert "Yêu cầu không đọc được" in await (await operator.get("/?older=x", headers=HTML)).text()
+    assert "Yêu cầu không đọc được" in await (await operator.get("/documents?older=x", headers=HTML)).text()
 
 
 async def test_roles_are_named_in_the_language_of_the_page(log_in: LogIn) -> None:

@@ -10,22 +10,26 @@ import pytest
 from axis.store import schema
 from axis.store.configuration import lock
 from axis.store.scopes import Scope
+from axis.store.search import organ_names
 from axis.store.store import Store
 from axis.store.views import Direction, ListKey, ListQuery, list_documents
 from axis.terms import Origin, Place, Role, TransportState
+from axis.web.console.asked import Names, understand
 from tests.console.archive import Archive, Clock, To, file
 from tests.console.conftest import Client, LogIn
 
 T = TransportState
 
 
-async def subjects(store: Store, **query: Any) -> list[str | None]:
+async def subjects(store: Store, *, text: str = "", **query: Any) -> list[str | None]:
+    names = Names.of(await store.read(organ_names))
+    query["wanted"] = understand(text, names).wanted
     given = ListQuery(scope=query.pop("scope", Scope.ALL), **query)
     found = await store.read(lambda conn: list_documents(conn, given))
     return [line.document.subject for line in found.lines]
 
 
-async def page_of(client: Client, path: str = "/") -> str:
+async def page_of(client: Client, path: str = "/documents") -> str:
     answer = await client.get(path, headers={"Accept": "text/html"})
     assert answer.status == 200, await answer.text()
     return unescape(re.sub(r"\s+", " ", await answer.text()))
@@ -314,17 +318,17 @@ async def test_an_act_on_its_way_does_not_change_how_the_document_stands(
 
 async def test_an_empty_list_says_why_and_what_to_do(operator: Client) -> None:
     assert "Chưa có văn bản nào" in words_of(await page_of(operator))
-    assert "Chưa có văn bản nào theo chiều này" in words_of(await page_of(operator, "/?direction=sent"))
-    page = await page_of(operator, "/?direction=sent&q=<b>x</b>")
+    assert "Chưa có văn bản nào theo chiều này" in words_of(await page_of(operator, "/documents?direction=sent"))
+    page = await page_of(operator, "/documents?direction=sent&q=<b>x</b>")
     assert "Không có văn bản nào khớp với “<b>x</b>”" in page
-    assert 'href="/?direction=sent"' in page
-    end = await page_of(operator, "/?older=1-01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert 'href="/documents?direction=sent"' in page
+    end = await page_of(operator, "/documents?older=1-01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert "Đã hết danh sách" in end
 
 
 @pytest.mark.parametrize("key", ["x", "1", "1-2", "99999999999999999999-01ARZ3NDEKTSV4RRFFQ69G5FAV", "-1-" + "0" * 26])
 async def test_an_address_that_names_no_place_in_the_list_is_refused(operator: Client, key: str) -> None:
-    answer = await operator.get("/", params={"older": key}, headers={"Accept": "text/html"})
+    answer = await operator.get("/documents", params={"older": key}, headers={"Accept": "text/html"})
     assert answer.status == 400
     assert "bad_request" in await answer.text()
 
@@ -334,17 +338,17 @@ async def test_an_address_that_names_no_place_in_the_list_is_refused(operator: C
 )
 async def test_an_odd_search_is_harmless(operator: Client, archive: Archive, query: str) -> None:
     await archive.document()
-    answer = await operator.session.get(str(operator.make_url("/")) + "?" + query)
+    answer = await operator.session.get(str(operator.make_url("/documents")) + "?" + query)
     assert answer.status == 200
 
 
 async def test_the_pages_own_script_is_told_when_nothing_has_changed(operator: Client, archive: Archive) -> None:
     await archive.document(subject="một")
-    first = await operator.get("/")
+    first = await operator.get("/documents")
     tag = first.headers["ETag"]
-    same = await operator.get("/", headers={"If-None-Match": tag})
+    same = await operator.get("/documents", headers={"If-None-Match": tag})
     assert (same.status, await same.read()) == (304, b"")
     await archive.document(subject="hai")
-    changed = await operator.get("/", headers={"If-None-Match": tag})
+    changed = await operator.get("/documents", headers={"If-None-Match": tag})
     assert changed.status == 200
     assert "hai" in await changed.text()

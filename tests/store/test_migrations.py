@@ -96,7 +96,8 @@ def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: StoreOpti
         other = open_engine(StoreOptions(url=postgres.url(name), data_dir=empty.data_dir), Use.WRITE)
     schema.metadata.create_all(other)
     assert shape(migrated) == shape(other)
-    assert len(shape(migrated)) == len(schema.metadata.tables)
+    words = {"document_words"} | {f"document_words_{part}" for part in ("config", "content", "data", "docsize", "idx")}
+    assert shape(migrated).keys() - words == schema.metadata.tables.keys()  # FTS5 keeps its words in tables of its own
     migrated.dispose()
     other.dispose()
     if migrated.dialect.name == "postgresql":

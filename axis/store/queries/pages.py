@@ -33,7 +33,7 @@ from axis.store.queries.lists import WAITS, PendingItem, held_for, pending_items
 from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.schema import UtcMicros
-from axis.store.views import matches
+from axis.store.search import matches
 from axis.terms import PENDING, PackageKind, Place
 
 _r, _c, _d, _v, _p = s.route.c, s.consignment.c, s.document.c, s.delivery.c, s.package.c

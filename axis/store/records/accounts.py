@@ -88,6 +88,16 @@ class SsoLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSearch:
+    """The address of a list that somebody wants to find again."""
+
+    saved_id: str
+    account_id: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Viewing:
     """One look at a document, or one thing that was taken along."""
 

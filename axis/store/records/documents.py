@@ -57,6 +57,7 @@ class Document:
     state: DocumentState = DocumentState.OPEN
     version: int = 0
     particulars: str | None = None
+    folded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,7 @@ class Delivery:
     forwarded_from: str | None = None
     returned_at: datetime | None = None
     return_reason: str | None = None
+    from_organ: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from axis.store.schema.accounts import (
     account_organ,
     login_step,
     recovery_code,
+    saved_search,
     session,
     sso_login,
     viewing,
@@ -49,6 +50,7 @@ from axis.store.schema.documents import (
     package,
     status_event,
 )
+from axis.store.schema.drafts import draft, draft_file, receiver_list
 from axis.store.schema.trust import (
     certificate,
     check_due,
@@ -65,6 +67,7 @@ from axis.store.schema.trust import (
 from axis.store.schema.work import (
     audit,
     bounce,
+    bulk_act,
     courier_bundle,
     courier_party,
     deadline,
@@ -101,6 +104,7 @@ __all__ = [
     "audit",
     "blob",
     "bounce",
+    "bulk_act",
     "certificate",
     "check_due",
     "config_version",
@@ -113,6 +117,8 @@ __all__ = [
     "document",
     "document_change",
     "downtime",
+    "draft",
+    "draft_file",
     "finding",
     "from_micros",
     "hold",
@@ -135,6 +141,7 @@ __all__ = [
     "partner_failure",
     "partner_minute",
     "queue",
+    "receiver_list",
     "reconciliation",
     "recovery_code",
     "registry_sync",
@@ -142,6 +149,7 @@ __all__ = [
     "route",
     "route_row",
     "route_rule",
+    "saved_search",
     "session",
     "signature_policy",
     "signed",

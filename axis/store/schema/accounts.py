@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
 )
 
@@ -97,6 +98,17 @@ sso_login = Table(
     Column("verifier", String(128), nullable=False),
     Column("next_path", Text, nullable=False),
     Column("expires_at", UtcMicros, nullable=False, index=True),
+)
+
+# Addresses of lists that somebody wants to find again.
+saved_search = Table(
+    "saved_search",
+    metadata,
+    Column("saved_id", String(26), primary_key=True),
+    Column("account_id", String(26), ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),  # on this node, with its query
+    UniqueConstraint("account_id", "name"),
 )
 
 # Who has looked at which document, and what was taken along. Only ever inserted, and removed when old.

@@ -1,6 +1,7 @@
 """What came in: documents, packages, acts, deliveries, statuses."""
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -57,6 +59,7 @@ document = Table(
     Column("state", String(10), nullable=False, server_default="open"),  # terms.DocumentState, of all its deliveries
     Column("version", Integer, nullable=False, server_default="0"),  # raised by every act and every further receiver
     Column("particulars", Text),  # the header's texts as they are now, JSON; the package keeps what came
+    Column("folded", Text, nullable=False, server_default=""),  # text.search_form of what people look it up by
     CheckConstraint("state IN ('open', 'recalled', 'replaced', 'withdrawn')", name="state"),
     UniqueConstraint("from_organ", "document_key", "edition"),
     UniqueConstraint("from_organ", "code_key", "promulgation_date", "same_code_no"),
@@ -64,7 +67,31 @@ document = Table(
     Index("ix_document_document_key", "document_key"),
     Index("ix_document_from_organ", "from_organ", "document_uid"),  # what an organisation sent, newest first
     Index("ix_document_verdict", "verdict", "document_uid"),
+    Index("ix_document_words", text("to_tsvector('simple'::regconfig, folded)"), postgresql_using="gin").ddl_if(
+        dialect="postgresql"
+    ),
 )
+
+_TABLE_OF_WORDS = (
+    "CREATE VIRTUAL TABLE document_words USING fts5("
+    "folded, document_uid UNINDEXED, tokenize = 'unicode61 remove_diacritics 0', prefix = '2 3')"
+)
+_NEW_WORDS = (
+    "CREATE TRIGGER document_words_new AFTER INSERT ON document BEGIN "
+    "INSERT INTO document_words (folded, document_uid) VALUES (new.folded, new.document_uid); END"
+)
+_CHANGED_WORDS = (
+    "CREATE TRIGGER document_words_changed AFTER UPDATE OF folded ON document WHEN old.folded <> new.folded BEGIN "
+    "INSERT INTO document_words (folded, document_uid) VALUES (new.folded, new.document_uid); END"
+)
+WORDS_OF_SQLITE = (_TABLE_OF_WORDS, _NEW_WORDS, _CHANGED_WORDS)
+"""What PostgreSQL's index of words is on SQLite: an FTS5 table, kept by triggers.
+
+It only narrows a search down, `document.folded` decides: so words that were there before an update may stay.
+"""
+
+for _statement in WORDS_OF_SQLITE:
+    event.listen(document, "after_create", DDL(_statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 package = Table(
     "package",
@@ -153,6 +180,13 @@ act_receiver = Table(
     Column("answer", String(9)),  # terms.Answer; NULL: open
     Column("answered_at", UtcMicros),
     Column("package_id", String(26), ForeignKey("package.package_id"), index=True),  # that brings the act to it
+    Index(
+        "ix_act_receiver_open",
+        "receiver_organ",
+        "act_id",
+        sqlite_where=text("answer IS NULL"),
+        postgresql_where=text("answer IS NULL"),
+    ),
 )
 
 # What an update changed in the header.
@@ -187,12 +221,22 @@ delivery = Table(
     Column("forwarded_from", String(26)),  # the delivery whose receiver passed the document on; rows are never removed
     Column("returned_at", UtcMicros),  # given back as misaddressed: by a status 02 that says so
     Column("return_reason", Text),
+    Column("from_organ", String(128), nullable=False, server_default=""),  # the document's
     CheckConstraint(
         "state IN ('open', 'recalled', 'recall_agreed', 'recall_declined', 'removed', 'replaced')", name="state"
     ),
     UniqueConstraint("document_uid", "receiver_organ"),
     Index("ix_delivery_receiver_organ", "receiver_organ", "created_at"),
     Index("ix_delivery_receiver_document", "receiver_organ", "document_uid"),  # what it received, newest first
+    Index("ix_delivery_inbox", "receiver_organ", "status_code", "created_at", "delivery_id"),
+    Index(
+        "ix_delivery_outbox",
+        "from_organ",
+        "status_code",
+        "document_uid",
+        sqlite_where=text("place <> 'elsewhere'"),
+        postgresql_where=text("place <> 'elsewhere'"),
+    ),
 )
 
 consignment = Table(

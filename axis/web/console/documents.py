@@ -11,7 +11,9 @@ from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_docu
 from axis.store.views import ListQuery, list_documents
 from axis.terms import StatusCode, ViewKind
 from axis.text import plain
+from axis.web.console.asked import understand
 from axis.web.console.desk import DeskCards
+from axis.web.console.directory import Directory
 from axis.web.console.listing import list_page, read_direction, read_key
 from axis.web.console.paper import PaperPage, paper_page
 from axis.web.console.parts import ID, ConsoleParts
@@ -19,7 +21,6 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.watching import Looked, Watch
 
-_SEARCH_CHARACTERS = 200
 _ORGAN_CHARACTERS = 128
 _CHOICES = frozenset({WAITING, ELSEWHERE, *StatusCode})
 
@@ -32,24 +33,26 @@ class Documents:
         self._clock = parts.clock
         self._sessions = sessions
         self._pages = pages
+        self._directory = Directory(parts.store, parts.clock)
         self._rows = parts.rules.page_rows
         self._desk = DeskCards(parts.desk, parts.clock)
         self._watch = Watch(parts.store, parts.clock)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
-        """GET /."""
+        """GET /documents."""
         visitor = await self._sessions.require(request)
+        asked = understand(request.query.get("q", ""), await self._directory.names())
         query = ListQuery(
             scope=visitor.scope,
             direction=read_direction(request.query.get("direction")),
-            text=plain(" ".join(request.query.get("q", "").split()))[:_SEARCH_CHARACTERS],
+            wanted=asked.wanted,
             older_than=read_key(request.query.get("older"), "older"),
             newer_than=read_key(request.query.get("newer"), "newer"),
             rows=self._rows,
         )
         found = await self._store.read(lambda conn: list_documents(conn, query))
         now = self._clock.now()
-        return await self._pages.page(request, "list.html", visitor, lambda: list_page(found, query, now))
+        return await self._pages.page(request, "list.html", visitor, lambda: list_page(found, query, asked, now))
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /documents/{uid}."""
@@ -80,4 +83,4 @@ class Documents:
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
     """The routes of the list and of a document's page."""
     documents = Documents(parts, sessions, pages)
-    return (web.get("/", documents.list), web.get(f"/documents/{{uid:{ID}}}", documents.show))
+    return (web.get("/documents", documents.list), web.get(f"/documents/{{uid:{ID}}}", documents.show))

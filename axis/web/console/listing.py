@@ -10,6 +10,7 @@ from axis.store.schema import from_micros, to_micros
 from axis.store.scopes import Scope
 from axis.store.views import Direction, DocumentLine, DocumentList, ListKey, ListQuery
 from axis.web.console import words
+from axis.web.console.asked import Asked
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.progress import Progress, progress
@@ -73,6 +74,7 @@ class ListPage:
     older_href: str | None
     newest_href: str | None
     clear_href: str  # the same without the search
+    chips: tuple[tuple[str, str, str], ...]  # what the search box understood: kind, words, the list without it
 
 
 def read_key(text: str | None, at: str) -> ListKey | None:
@@ -93,27 +95,30 @@ def read_direction(text: str | None) -> Direction:
         return Direction.ALL
 
 
-def list_page(found: DocumentList, query: ListQuery, now: datetime) -> ListPage:
+def list_page(found: DocumentList, query: ListQuery, asked: Asked, now: datetime) -> ListPage:
     """The page for what was found."""
+    text = asked.text
     first, last = (found.lines[0], found.lines[-1]) if found.lines else (None, None)
     on_first = query.older_than is None and query.newer_than is None
     return ListPage(
         tabs=tuple(
-            Tab(word=_(word), href=_href(direction, query.text), chosen=direction is query.direction)
+            Tab(word=_(word), href=_href(direction, text), chosen=direction is query.direction)
             for direction, word in _WORDS.items()
         ),
         direction=query.direction,
-        text=query.text,
-        rows=tuple(_row(line, now) for line in found.lines),
-        empty=None if found.lines else _empty(query, on_first=on_first),
-        newer_href=_href(query.direction, query.text, newer=_key(first)) if first and found.has_newer else None,
-        older_href=_href(query.direction, query.text, older=_key(last)) if last and found.has_older else None,
-        newest_href=None if on_first else _href(query.direction, query.text),
+        text=text,
+        chips=tuple((part.kind, part.said, _href(query.direction, part.without)) for part in asked.parts),
+        rows=tuple(row_of(line, now) for line in found.lines),
+        empty=None if found.lines else _empty(query, text, on_first=on_first),
+        newer_href=_href(query.direction, text, newer=_key(first)) if first and found.has_newer else None,
+        older_href=_href(query.direction, text, older=_key(last)) if last and found.has_older else None,
+        newest_href=None if on_first else _href(query.direction, text),
         clear_href=_href(query.direction, ""),
     )
 
 
-def _row(line: DocumentLine, now: datetime) -> Row:
+def row_of(line: DocumentLine, now: datetime) -> Row:
+    """One document in two lines."""
     document = line.document
     stand = progress(line.tallies, now)
     return Row(
@@ -132,15 +137,15 @@ def _row(line: DocumentLine, now: datetime) -> Row:
     )
 
 
-def _empty(query: ListQuery, *, on_first: bool) -> Empty:
+def _empty(query: ListQuery, text: str, *, on_first: bool) -> Empty:
     if query.scope == Scope.NOTHING:
         return Empty(
             title=_("Tài khoản chưa được gắn với cơ quan nào"),
             text=_("Văn bản của cơ quan sẽ hiện ở đây sau khi quản trị trục gắn tài khoản của bạn với cơ quan đó."),
         )
-    if query.text:
+    if text:
         return Empty(
-            title=_("Không có văn bản nào khớp với “{text}”", text=query.text),
+            title=_("Không có văn bản nào khớp với “{text}”", text=text),
             text=_("Hãy thử ít từ hơn, hoặc tìm theo số và ký hiệu, trích yếu, tên hay mã cơ quan."),
             href=_href(query.direction, ""),
             action=_("Bỏ tìm kiếm"),
@@ -168,4 +173,4 @@ def _href(direction: Direction, text: str, **place: str) -> str:
     query = {"direction": direction.value} if direction is not Direction.ALL else {}
     query |= {"q": text} if text else {}
     query |= place
-    return f"/?{urlencode(query)}" if query else "/"
+    return f"/documents?{urlencode(query)}" if query else "/documents"

@@ -33,7 +33,11 @@ _READERS: Final = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
 _OPERATORS: Final = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 
 ENTRIES: Final = (
-    Entry(word=N_("Văn bản"), href="/", icon="file", roles=_READERS | {Role.CLERK}),
+    Entry(word=N_("Việc cần làm"), href="/", icon="check", roles=_READERS | {Role.CLERK}),
+    Entry(word=N_("Văn bản đến"), href="/inbox", icon="inbox", roles=frozenset({Role.CLERK})),
+    Entry(word=N_("Văn bản đi"), href="/outbox", icon="send", roles=frozenset({Role.CLERK})),
+    Entry(word=N_("Văn bản"), href="/documents", icon="file", roles=_READERS),
+    Entry(word=N_("Soạn văn bản"), href="/compose", icon="pencil", roles=frozenset({Role.CLERK})),
     Entry(word=N_("Phát hiện"), href="/findings", icon="seal", roles=_READERS),
     Entry(word=N_("Vận hành trục"), href="/operator", icon="globe", roles=_OPERATORS),
 )

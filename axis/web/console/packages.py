@@ -108,12 +108,17 @@ def _file(base: str, file: Attachment, verdict: Look | None) -> File:
         name=file.name,
         size=size(file.size_bytes),
         media_type=file.media_type,
-        kind=_(_KINDS[file.media_type]) if file.media_type in _KINDS else file.media_type,
+        kind=kind_word(file.media_type),
         digest=_digest(file.sha256_hex),
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,
         verdict=verdict,
     )
+
+
+def kind_word(media_type: str) -> str:
+    """A media type as people call it, where there is a word."""
+    return _(_KINDS[media_type]) if media_type in _KINDS else media_type
 
 
 def _digest(sha256_hex: str) -> Digest:

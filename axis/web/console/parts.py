@@ -1,13 +1,15 @@
 """What the console is built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from axis.calendar.working import Calendar
 from axis.clock import Clock
 from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
+from axis.ops.sso import SingleSignOn
 from axis.settings import Console
 from axis.store.store import Store
 from axis.web.console.operating import Operating
@@ -30,5 +32,7 @@ class ConsoleParts:
     key: NodeKey
     node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
+    sso: SingleSignOn | None = None
     operating: Operating | None = None  # None: this console has no pages for operators
+    calendar: Calendar = field(default_factory=Calendar)  # the city's working days
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong

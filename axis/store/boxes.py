@@ -1,0 +1,318 @@
+"""A clerk's inbox and outbox: their pages, their counts, what has to be done.
+
+A list is walked from an index in its own order, organisation by organisation where they are few, and each count stops
+at `MOST`: nothing here grows with the archive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import product
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, literal_column, or_, select, union_all
+
+from axis.ids import first_id
+from axis.store import schema as s
+from axis.store.records import Delivery
+from axis.store.rows import columns_of, read_all, record_reader
+from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
+from axis.store.views import DocumentLine, document_lines
+from axis.terms import ActKind, StatusCode
+
+MOST = 1_000
+"""A count goes no further; pages say "1.000+"."""
+
+_APART = 48  # organisations × statuses that are walked one by one; more are walked together
+_d, _v, _t, _r = s.document.c, s.delivery.c, s.deadline.c, s.act_receiver.c
+_HERE = _v.place != literal_column("'elsewhere'")  # as the index says it
+_ASKS = (ActKind.RECALL, ActKind.RECALL_REQUEST)
+_DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
+
+
+class Box(StrEnum):
+    """Which way, seen from the organisations that somebody acts for."""
+
+    INBOX = "inbox"  # deliveries to them
+    OUTBOX = "outbox"  # documents of theirs
+
+
+class Situation(StrEnum):
+    """What a list is narrowed to, besides a status."""
+
+    TODO = "todo"  # of an inbox: arrived, and neither accepted nor refused
+    WAITING = "waiting"  # without any status
+    OVERDUE = "overdue"  # of an inbox: something is owed, and its time is over
+    RECALL = "recall"  # of an inbox: the sender wants it back and waits for an answer
+
+
+class Order(StrEnum):
+    """In which order."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    DUE = "due"  # of an inbox: what is owed first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A place in a list: what it is ordered by, and the id that tells two of one moment apart."""
+
+    at: datetime | None  # None: ordered by the id alone
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxQuery:
+    """One page of a box."""
+
+    box: Box
+    organs: frozenset[str]  # canonical codes, with those below
+    now: datetime
+    narrowed: str = ""  # a Situation, a status code, or "" for all
+    wanted: Wanted = ANYTHING
+    order: Order = Order.NEWEST
+    place: Key | None = None  # go on from there …
+    backwards: bool = False  # … towards the beginning
+    rows: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxLine:
+    """A row: a document, and in an inbox the delivery to one of ours."""
+
+    line: DocumentLine
+    delivery: Delivery | None
+    owed_at: datetime | None  # by when its receiver owes the next thing
+    place: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxPage:
+    """A page, and whether there is more on either side."""
+
+    lines: tuple[BoxLine, ...]
+    has_before: bool
+    has_after: bool
+
+
+def read_box(conn: Connection, query: BoxQuery) -> BoxPage:
+    """One page."""
+    if not query.organs:
+        return BoxPage(lines=(), has_before=False, has_after=False)
+    uids = candidates(conn, query.wanted.phrases)
+    some = None if uids is None else listed(conn, uids)
+    statement = _inbox(query, some) if query.box is Box.INBOX else _outbox(query, some)
+    found = conn.execute(statement).all()
+    more, found = len(found) > query.rows, found[: query.rows]
+    if query.backwards:
+        found = found[::-1]
+    return BoxPage(
+        lines=_lines(conn, found),
+        has_before=more if query.backwards else query.place is not None,
+        has_after=query.backwards or more,
+    )
+
+
+def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime) -> dict[str, int]:
+    """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each."""
+    if not organs:
+        return {}
+    own = sorted(organs)
+    party = (_v.receiver_organ.in_(own),) if box is Box.INBOX else (_v.from_organ.in_(own), _HERE)
+    counted = {code.value: select(literal(1)).where(*party, _v.status_code == code.value) for code in StatusCode}
+    counted[Situation.WAITING] = select(literal(1)).where(*party, _v.status_code.is_(None))
+    if box is Box.INBOX:
+        counted[Situation.OVERDUE] = (
+            select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now).distinct()
+        )
+        counted[Situation.RECALL] = _asked(own)
+    row = conn.execute(
+        select(*(_bounded(one).label(f"n{number}") for number, one in enumerate(counted.values())))
+    ).one()
+    found = dict(zip(map(str, counted), row, strict=True))
+    if box is Box.INBOX:
+        silent, arrived = found[Situation.WAITING], found[StatusCode.ARRIVED]
+        found[Situation.TODO] = min(MOST + 1, silent + arrived)
+    return {name: number for name, number in found.items() if number}
+
+
+def came_since(conn: Connection, box: Box, organs: frozenset[str], since: datetime) -> int:
+    """How much a box was given since a moment; at most `MOST` and one."""
+    if not organs:
+        return 0
+    own = sorted(organs)
+    inner = select(literal(1))
+    if box is Box.INBOX:
+        inner = inner.where(_v.receiver_organ.in_(own), _v.created_at >= since)
+    else:
+        inner = inner.where(_d.from_organ.in_(own), _d.document_uid >= first_id(since))
+    return int(conn.execute(select(_bounded(inner))).scalar_one())
+
+
+def _bounded(inner: Select[Any]) -> ColumnElement[int]:
+    return select(func.count()).select_from(inner.limit(MOST + 1).subquery()).scalar_subquery()
+
+
+def _inbox(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
+    """Ids of deliveries with their place, one more than the page holds."""
+    own = sorted(query.organs)
+    if query.order is Order.DUE or query.narrowed == Situation.OVERDUE:
+        return _by_deadline(query, own, some)
+    if query.narrowed == Situation.RECALL:
+        inner = _walk(query, some, _v.receiver_organ.in_(own)).where(_v.delivery_id.in_(_asked(own)))
+        return _limited(query, inner)
+    statuses: Sequence[str | None] = (query.narrowed,) if query.narrowed in set(StatusCode) else ()
+    if query.narrowed == Situation.TODO:
+        statuses = (None, StatusCode.ARRIVED)
+    if query.narrowed == Situation.WAITING:
+        statuses = (None,)
+    pairs = list(product(own, statuses or ("",)))
+    if some is not None or len(pairs) > _APART:
+        status = () if not statuses else (or_(*(_v.status_code == one for one in statuses)),)
+        return _limited(query, _walk(query, some, _v.receiver_organ.in_(own), *status))
+    parts = [
+        _limited(query, _walk(query, None, _v.receiver_organ == organ, *([] if one == "" else [_v.status_code == one])))
+        for organ, one in pairs
+    ]
+    return _joined(query, parts)
+
+
+def _walk(query: BoxQuery, some: Select[Any] | None, *where: ColumnElement[bool]) -> Select[Any]:
+    """Deliveries in the order of their coming."""
+    wanted = query.wanted
+    statement = select(_v.delivery_id, _v.document_uid, _v.created_at.label("at"), _v.delivery_id.label("id")).where(
+        *where
+    )
+    if wanted.since is not None:
+        statement = statement.where(_v.created_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(_v.created_at < wanted.until)
+    if some is not None:
+        statement = statement.where(_v.document_uid.in_(some))
+    of_document = list(conditions(_without_days(wanted)))
+    if wanted.organs:
+        of_document.append(_d.from_organ.in_(sorted(wanted.organs)))
+    if of_document:
+        statement = statement.join(s.document, _d.document_uid == _v.document_uid).where(*of_document)
+    return statement
+
+
+def _without_days(wanted: Wanted) -> Wanted:
+    return Wanted(phrases=wanted.phrases, document_uid=wanted.document_uid)
+
+
+def _by_deadline(query: BoxQuery, own: Sequence[str], some: Select[Any] | None) -> Select[Any]:
+    """Deliveries by what they owe first."""
+    owed = select(_t.delivery_id, func.min(_t.due_at, type_=s.UtcMicros()).label("at")).where(
+        _t.receiver_organ.in_(own)
+    )
+    if query.narrowed == Situation.OVERDUE:
+        owed = owed.where(_t.due_at < query.now)
+    first = owed.group_by(_t.delivery_id).subquery()
+    inner = _walk(query, some, first.c.delivery_id == _v.delivery_id).with_only_columns(
+        _v.delivery_id, _v.document_uid, first.c.at, _v.delivery_id.label("id"), maintain_column_froms=True
+    )
+    if query.narrowed in set(StatusCode):
+        inner = inner.where(_v.status_code == query.narrowed)
+    if query.narrowed in (Situation.TODO, Situation.WAITING):
+        early = _v.status_code.is_(None)
+        inner = inner.where(early if query.narrowed == Situation.WAITING else or_(early, _v.status_code == "01"))
+    return _limited(query, inner, at=first.c.at)
+
+
+def _asked(own: Sequence[str]) -> Select[Any]:
+    """Deliveries that their sender wants back."""
+    target, act = s.act_target.c, s.act.c
+    return (
+        select(_v.delivery_id)
+        .select_from(s.act_receiver)
+        .join(s.act, and_(act.act_id == _r.act_id, act.kind.in_(_ASKS)))
+        .join(s.act_target, and_(target.act_id == _r.act_id, target.position == _r.position))
+        .join(s.delivery, and_(_v.document_uid == target.document_uid, _v.receiver_organ == _r.receiver_organ))
+        .where(_r.receiver_organ.in_(own), _r.answer.is_(None))
+    )
+
+
+def _outbox(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
+    """Ids of documents, one more than the page holds."""
+    own = sorted(query.organs)
+    if some is not None or len(own) > _APART:
+        return _limited(query, _sent(query, some, own))
+    return _joined(query, [_limited(query, _sent(query, None, [organ])) for organ in own])
+
+
+def _sent(query: BoxQuery, some: Select[Any] | None, own: Sequence[str]) -> Select[Any]:
+    wanted = query.wanted
+    of_document = list(conditions(wanted))
+    narrowed = query.narrowed in set(StatusCode) or query.narrowed == Situation.WAITING
+    uid = _v.document_uid if narrowed else _d.document_uid
+    statement = select(literal(None).label("delivery_id"), uid, literal(None).label("at"), uid.label("id"))
+    if narrowed:
+        status = None if query.narrowed == Situation.WAITING else query.narrowed
+        statement = statement.where(_v.from_organ.in_(own), _v.status_code == status, _HERE).distinct()
+        if of_document or wanted.organs:
+            statement = statement.join(s.document, _d.document_uid == _v.document_uid)
+    else:
+        statement = statement.where(_d.from_organ.in_(own))
+    if wanted.since is not None:
+        statement = statement.where(uid >= first_id(wanted.since))
+    if some is not None:
+        statement = statement.where(uid.in_(some))
+    if wanted.organs:
+        other = s.delivery.alias("other")
+        reached = select(other.c.document_uid).where(other.c.receiver_organ.in_(sorted(wanted.organs)))
+        statement = statement.where(reached.where(other.c.document_uid == uid).exists())
+    return statement.where(*of_document)
+
+
+def _limited(query: BoxQuery, statement: Select[Any], at: ColumnElement[Any] | None = None) -> Select[Any]:
+    """The part of a walk that follows the place, in order."""
+    inbox = query.box is Box.INBOX
+    at = _v.created_at if at is None else at
+    key = _v.delivery_id if inbox else statement.selected_columns[1]
+    downwards = (query.order is Order.NEWEST) != query.backwards
+    if (place := query.place) is not None:
+        beyond = key < place.id if downwards else key > place.id
+        if inbox and place.at is not None:
+            # The first condition is for the index, the second for those of one microsecond.
+            bound = at <= place.at if downwards else at >= place.at
+            further = at < place.at if downwards else at > place.at
+            statement = statement.where(bound, or_(further, beyond))
+        else:
+            statement = statement.where(beyond)
+    order = (at, key) if inbox else (key,)
+    return statement.order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
+
+
+def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
+    """Several walks as one."""
+    if len(parts) == 1:
+        return parts[0]
+    every = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    order = (every.c.at, every.c.id) if query.box is Box.INBOX else (every.c.id,)
+    downwards = (query.order is Order.NEWEST) != query.backwards
+    return select(every).order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
+
+
+def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+    delivery_ids = [row[0] for row in found if row[0] is not None]
+    of_id: dict[str, Delivery] = {}
+    owed: dict[str, datetime] = {}
+    if delivery_ids:
+        rows = conn.execute(select(*_DELIVERY).where(_v.delivery_id.in_(delivery_ids))).all()
+        of_id = {one.delivery_id: one for one in read_all(_read_delivery, rows)}
+        first = func.min(_t.due_at, type_=s.UtcMicros())
+        due = select(_t.delivery_id, first).where(_t.delivery_id.in_(delivery_ids)).group_by(_t.delivery_id)
+        owed = {row[0]: row[1] for row in conn.execute(due)}
+    of_uid = {
+        line.document.document_uid: line
+        for line in document_lines(conn, [row[1] for row in found], delivery_ids or None)
+    }
+    return tuple(
+        BoxLine(
+            line=of_uid[uid], delivery=of_id.get(delivery_id), owed_at=owed.get(delivery_id), place=Key(at=at, id=key)
+        )
+        for delivery_id, uid, at, key in found
+    )

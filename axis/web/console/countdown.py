@@ -1,0 +1,33 @@
+"""How much time is left, in the city's working days and hours."""
+
+from datetime import datetime, timedelta
+
+from axis.calendar.working import Calendar
+from axis.web.console.language import _, n_
+from axis.web.console.words import Look
+
+_HOUR = timedelta(hours=1)
+
+
+def countdown(due_at: datetime | None, now: datetime, calendar: Calendar) -> Look | None:
+    """What to say of a deadline that is still owed; None when nothing is."""
+    if due_at is None or not calendar.covers(due_at.date()):
+        return None
+    if due_at <= now:
+        return Look(word=_late(calendar.worked(due_at, now), calendar.day_length), tone="red", icon="alert")
+    left = calendar.worked(now, due_at)
+    near = left < calendar.day_length
+    word = _left(left, calendar.day_length)
+    return Look(word=word, tone="amber" if near else "slate", icon="clock", outline=not near)
+
+
+def _left(left: timedelta, day: timedelta) -> str:
+    if left >= day:
+        return n_("còn {n} ngày làm việc", left // day)
+    return n_("còn {n} giờ làm việc", left // _HOUR) if left >= _HOUR else _("còn dưới 1 giờ làm việc")
+
+
+def _late(late: timedelta, day: timedelta) -> str:
+    if late >= day:
+        return n_("quá hạn {n} ngày làm việc", late // day)
+    return n_("quá hạn {n} giờ làm việc", late // _HOUR) if late >= _HOUR else _("vừa quá hạn")
