@@ -31,7 +31,7 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     written = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--json", str(written)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode in (0, 1), run.stderr
+    assert written.exists(), run.stderr[-4_000:]
     figures = json.loads(written.read_text(encoding="utf-8"))
     assert bool(figures["broken"]) == (run.returncode == 1)
     assert figures["fsync_per_s"] > 0
