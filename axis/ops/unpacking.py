@@ -4,7 +4,7 @@ The file is read again out of the package, and is what it was when the package c
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +48,19 @@ class Unpacking:
             yield await asyncio.to_thread(as_it_was, file, file.content, self._limits)
 
     @asynccontextmanager
+    async def files(self, sha256_hex: str, rows: Sequence[Attachment]) -> AsyncIterator[tuple[Opened, ...]]:
+        """Every file of the package, in the rows' order; as `file`."""
+        async with self._room() as folder:
+            package = await self._read(sha256_hex, folder)
+            opened = []
+            for row in rows:
+                file = _at(package, row.position)
+                if file.sha256_hex != row.sha256_hex or not isinstance(file.content, Path):
+                    raise Internal("a stored package gives another file than when it came in")
+                opened.append(await asyncio.to_thread(as_it_was, file, file.content, self._limits))
+            yield tuple(opened)
+
+    @asynccontextmanager
     async def _room(self) -> AsyncIterator[Path]:
         """A folder to take a package apart in. Raises Busy(OVERLOADED) when too many want one."""
         if self._waiting >= _WAITING:
@@ -65,13 +78,20 @@ class Unpacking:
             self._waiting -= 1
 
     async def _unpack(self, sha256_hex: str, position: int, folder: Path) -> Decoded:
+        return _at(await self._read(sha256_hex, folder), position)
+
+    async def _read(self, sha256_hex: str, folder: Path) -> object:
         """Read the package again, from bytes that are copied out of the store a block at a time."""
         source = folder / "package"
         # Opened here: a thread's handle would be lost when the wait for it is cancelled.
         with source.open("wb") as copy:
             async for chunk in self._store.blobs.chunks(sha256_hex):
                 await asyncio.to_thread(copy.write, chunk)
-        package = await asyncio.to_thread(read, source, limits=self._limits, spool_dir=folder)
-        if not isinstance(package, DocumentPackage) or position >= len(package.attachments):
-            raise Internal("a stored package has fewer files than when it came in")
-        return package.attachments[position]
+        return await asyncio.to_thread(read, source, limits=self._limits, spool_dir=folder)
+
+
+def _at(package: object, position: int) -> Decoded:
+    """A file of a package that was read."""
+    if not isinstance(package, DocumentPackage) or position >= len(package.attachments):
+        raise Internal("a stored package has fewer files than when it came in")
+    return package.attachments[position]

@@ -143,7 +143,7 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
         tallies=tallies,
         receivers=receivers,
         has_more_receivers=more,
-        packages=_packages(conn, document),
+        packages=packages_of(conn, document),
         acts=acts_of(conn, document_uid),
         editions=editions_of(conn, document),
         replaces=replaced_by(conn, document),
@@ -178,7 +178,8 @@ def _belongs_to(document_uid: str) -> ColumnElement[bool]:
     return and_(p.kind == PackageKind.DOCUMENT, or_(p.document_uid == document_uid, p.package_id.in_(acts)))
 
 
-def _packages(conn: Connection, document: Document) -> tuple[PackageView, ...]:
+def packages_of(conn: Connection, document: Document) -> tuple[PackageView, ...]:
+    """The packages of a document, its own first, with their files."""
     p = s.package.c
     rows = conn.execute(
         select(*_PACKAGE)

@@ -9,13 +9,17 @@ from axis.store.records import Document
 from axis.web.console import words
 from axis.web.console.as_of import said_as_of
 from axis.web.console.language import N_, _
+from axis.web.console.sessions import Visitor
 from axis.web.console.words import Look
 
 _TABS: Final = (
     ("", N_("Văn bản"), "file"),
     ("/signatures", N_("Chữ ký"), "seal"),
     ("/history", N_("Lịch sử"), "clock"),
+    ("/views", N_("Lượt xem"), "search"),
 )
+
+_OF_THE_PAST: Final = frozenset({"/signatures", "/history"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +56,16 @@ def about_document(document: Document, sender_name: str | None, verdict: str | N
     )
 
 
-def tabs(uid: str, chosen: str, as_of: datetime | None = None) -> tuple[Tab, ...]:
-    """The tabs; the moment that is looked at goes along, but for the document's own page, which shows the present."""
+def tabs(uid: str, chosen: str, visitor: Visitor, as_of: datetime | None = None) -> tuple[Tab, ...]:
+    """The tabs that the visitor may open; the moment that is looked at goes along where a page can show it."""
     query = f"?{urlencode({'as_of': said_as_of(as_of)})}" if as_of else ""
     return tuple(
         Tab(
             word=_(word),
             icon=icon,
-            href=f"/documents/{uid}{path}{query if path else ''}",
+            href=f"/documents/{uid}{path}{query if path in _OF_THE_PAST else ''}",
             chosen=path.removeprefix("/") == chosen,
         )
         for path, word, icon in _TABS
+        if path != "/views" or visitor.watches
     )

@@ -7,7 +7,7 @@ script or style anywhere, and the content policy allows none.
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
@@ -64,6 +64,7 @@ class Pages:
     """Renders pages for one application."""
 
     def __init__(self, app: web.Application, node_name: str, rest: Rest) -> None:
+        self._app = app
         self._node_name = node_name
         self._rest = rest
         self._static = _Static()
@@ -83,6 +84,10 @@ class Pages:
         english()  # read now, and not while a page is made
         for template in environment.list_templates():
             environment.get_template(template)  # compiled now: the first visitor need not wait for it
+
+    def at_shutdown(self, let_go: Callable[[web.Application], Awaitable[None]]) -> None:
+        """What to do when the node stops, before it waits for requests that still run."""
+        self._app.on_shutdown.append(let_go)
 
     async def page(self, request: web.Request, name: str, visitor: Visitor, make: Callable[[], object]) -> web.Response:
         """A page, or 304 when the caller (the page's own script) has the same one already.

@@ -63,6 +63,7 @@ class Visitor:
     given: frozenset[str] = frozenset()  # the organisations that this account was given
     organs: frozenset[str] = frozenset()  # the same with everybody below them: whom a clerk acts for
     session_id: str = ""
+    way: str = PASSWORD  # how the session was opened
     owes: str = ""  # the page that has to be dealt with before any other; "": none
 
     @property
@@ -137,8 +138,11 @@ class Sessions:
         await self._store.write(lambda conn: sessions.open_session(conn, session, line, replaces=replaced))
         self.set_cookie(response, self.cookie, token)
 
-    async def find(self, request: web.Request) -> Visitor | None:
-        """Who makes this request; None when nobody is logged in."""
+    async def find(self, request: web.Request, *, passive: bool = False) -> Visitor | None:
+        """Who makes this request; None when nobody is logged in.
+
+        passive: it does not count as use, as what a page's script asks does not.
+        """
         token = request.cookies.get(self.cookie)
         if not token:
             return None
@@ -149,7 +153,7 @@ class Sessions:
             return None
         session, account = found.session, found.account
         expires_at = self._expiry(session.created_at, now)
-        if LIVE_HEADER not in request.headers and now - session.used_at >= _EXTEND_AFTER:
+        if not passive and LIVE_HEADER not in request.headers and now - session.used_at >= _EXTEND_AFTER:
             await self._store.write(lambda conn: sessions.extend_session(conn, token_sha256, now, expires_at))
         return Visitor(
             username=account.username,
@@ -161,6 +165,7 @@ class Sessions:
             given=found.organs,
             organs=await self._organs(found),
             session_id=session.session_id,
+            way=session.way,
             owes=self._owes(found),
         )
 

@@ -5,18 +5,24 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from axis.web.console.boxes import box_routes
+from axis.web.console.bundle import bundle_routes
 from axis.web.console.composing import compose_routes
 from axis.web.console.desk import desk_routes
 from axis.web.console.documents import document_routes
 from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
+from axis.web.console.history import history_routes
 from axis.web.console.home import home_routes
+from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.queue import queue_routes
+from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.sso import sso_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
 from axis.web.console.viewing import viewing_routes
@@ -29,15 +35,21 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         web.get("/static/{name}", pages.static),
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
+        *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
         *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *compose_routes(parts, pages, sessions),
+        *act_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
+        *queue_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
+        *history_routes(parts, pages, sessions),
+        *bundle_routes(parts, pages, sessions),
     )

@@ -19,7 +19,7 @@ from axis.store.document_view import Trail
 from axis.store.records import Attachment
 from axis.store.store import Store
 from axis.store.trail_view import Judged, TrailDetail, read_trail
-from axis.terms import Role
+from axis.terms import Role, ViewKind
 from axis.web.console import words
 from axis.web.console.about import About, Tab, about_document, tabs
 from axis.web.console.as_of import AsOf, as_of_band, read_as_of
@@ -27,9 +27,10 @@ from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
-from axis.web.console.sessions import CSRF_FIELD, Sessions, check_csrf, read_form
+from axis.web.console.sessions import CSRF_FIELD, Sessions, Visitor, check_csrf, read_form
 from axis.web.console.signatures import SignatureCard, SignatureTrail, signature_trail
 from axis.web.console.verdict_changes import Comparison, compare
+from axis.web.console.watching import Looked, Watch
 from axis.web.console.words import Look
 
 MAY_RECHECK: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.ADMINISTRATOR})
@@ -72,8 +73,9 @@ class TrailPage:
     recheck_href: str | None  # None: the visitor may not, or looks at the past
 
 
-def trail_page(detail: TrailDetail, as_of: datetime | None, now: datetime, *, may_recheck: bool) -> TrailPage:
+def trail_page(detail: TrailDetail, as_of: datetime | None, now: datetime, visitor: Visitor) -> TrailPage:
     """The page for what was read."""
+    may_recheck = bool(visitor.roles & MAY_RECHECK)
     uid = detail.document.document_uid
     latest = detail.history[0].verdict if detail.history else None
     trail = signature_trail(
@@ -82,7 +84,7 @@ def trail_page(detail: TrailDetail, as_of: datetime | None, now: datetime, *, ma
     signers = [Signer(card=card, where=part.name) for part in trail.parts for card in part.signatures]
     return TrailPage(
         about=about_document(detail.document, detail.sender_name, latest.overall if latest else None),
-        tabs=tabs(uid, "signatures", as_of),
+        tabs=tabs(uid, "signatures", visitor, as_of),
         as_of=as_of_band(as_of, now, f"/documents/{uid}/signatures"),
         trail=trail,
         signers=tuple(sorted(signers, key=_when)),
@@ -133,6 +135,7 @@ class Trails:
         self._clock = clock
         self._sessions = sessions
         self._pages = pages
+        self._watch = Watch(store, clock)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /documents/{uid}/signatures."""
@@ -142,9 +145,9 @@ class Trails:
         detail = await self._store.read(lambda conn: read_trail(conn, visitor.scope, uid, as_of))
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document, or none yet")
-        may = bool(visitor.roles & MAY_RECHECK)
+        await self._watch.record(request, visitor, Looked(kind=ViewKind.SIGNATURES, document_uid=uid))
         return await self._pages.page(
-            request, "signatures.html", visitor, lambda: trail_page(detail, as_of, now, may_recheck=may)
+            request, "signatures.html", visitor, lambda: trail_page(detail, as_of, now, visitor)
         )
 
     async def recheck(self, request: web.Request) -> web.StreamResponse:

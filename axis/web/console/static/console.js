@@ -83,17 +83,66 @@ async function look() {
   }
 }
 
-async function watch() {
-  if (!paused && !document.hidden && !String(getSelection())) { // a replaced region would lose what is selected
-    const begun = performance.now();
-    try {
-      await look();
-      waitMs = Math.max(EVERY_MS, 20 * (performance.now() - begun)); // a page that is slow to make is asked for less
-    } catch {
-      waitMs = Math.min(waitMs * 2, AT_MOST_MS);
-    }
+let looking = false;
+let stale = false; // something has changed while nobody could look
+
+async function lookAgain() {
+  // What is selected would be lost with its region; a hidden page looks when it is seen again.
+  if (paused || document.hidden || String(getSelection()) || looking) {
+    stale = true;
+    return;
   }
-  setTimeout(watch, waitMs);
+  looking = true;
+  stale = false;
+  const begun = performance.now();
+  try {
+    await look();
+    waitMs = Math.max(EVERY_MS, 20 * (performance.now() - begun)); // a page that is slow to make is asked for less
+  } catch {
+    waitMs = Math.min(waitMs * 2, AT_MOST_MS);
+  }
+  looking = false;
+}
+
+// The node tells when it is worth looking; where it cannot, the page looks by itself every few seconds.
+let events = null;
+let told = false;
+
+function listen() {
+  if (events || document.hidden || !window.EventSource) return;
+  const shown = location.pathname.match(/^\/documents\/([0-9A-Z]{26})/);
+  events = new EventSource(shown ? `/live/${shown[1]}` : "/live");
+  events.addEventListener("ready", () => { told = true; });
+  events.addEventListener("changed", lookAgain);
+  events.addEventListener("ended", () => location.reload());
+  events.addEventListener("error", () => { told = false; });
+}
+
+function hush() { // a hidden page holds no connection: browsers have few for one host
+  if (events) events.close();
+  events = null;
+  told = false;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.querySelector("[data-live]")) return;
+  if (document.hidden) {
+    hush();
+  } else {
+    listen();
+    lookAgain();
+  }
+});
+
+let lastMs = performance.now();
+
+async function watch() {
+  const now = performance.now();
+  if (stale || now - lastMs >= (told ? AT_MOST_MS : waitMs)) {
+    lastMs = now;
+    await lookAgain();
+  }
+  setTimeout(watch, 1000);
 }
 
 function startLive() {
@@ -117,17 +166,55 @@ function startLive() {
   });
   document.body.append(note);
   document.getElementById("account").prepend(button);
-  setTimeout(watch, waitMs);
+  addEventListener("pagehide", hush);
+  addEventListener("pageshow", listen);
+  listen();
+  watch();
 }
 
 // ── Keyboard ────────────────────────────────────────────────────────────────
+let before = ""; // the key before this one, when it was "g"
+
+function move(step) {
+  const links = [...document.querySelectorAll(".rows .row a, .rows .row h2 a")].filter((link) => link.offsetParent);
+  const firsts = links.filter((link, place) => links.findIndex((other) => other.closest(".row") === link.closest(".row")) === place);
+  if (!firsts.length) return;
+  const row = document.activeElement.closest(".row");
+  const place = firsts.findIndex((link) => link.closest(".row") === row);
+  const next = place < 0 ? (step > 0 ? 0 : firsts.length - 1) : Math.min(Math.max(place + step, 0), firsts.length - 1);
+  firsts[next].focus();
+  firsts[next].scrollIntoView({ block: "nearest" });
+}
+
+function go(path) {
+  const link = document.querySelector(`.places a[href="${path}"]`);
+  if (link) link.click();
+}
+
+const KEYS = {
+  "/": () => {
+    const search = document.getElementById("q");
+    if (search) { search.focus(); search.select(); }
+  },
+  "?": () => {
+    const keys = document.getElementById("keys");
+    if (keys && !keys.open) keys.showModal();
+  },
+  j: () => move(1),
+  k: () => move(-1),
+  gh: () => go("/"),
+  gi: () => go("/inbox"),
+  go: () => go("/outbox"),
+};
+
 document.addEventListener("keydown", (event) => {
-  const search = document.getElementById("q");
-  if (event.key !== "/" || !search || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Shift") return;
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || document.querySelector("dialog[open]")) return;
+  const action = KEYS[before + event.key] || (before ? null : KEYS[event.key]);
+  before = event.key === "g" && !before ? "g" : "";
+  if (!action) return;
   event.preventDefault();
-  search.focus();
-  search.select();
+  action();
 });
 
 startLive();
