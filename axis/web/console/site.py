@@ -18,6 +18,7 @@ from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
@@ -45,6 +46,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *act_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
+        *queue_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
