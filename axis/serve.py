@@ -41,6 +41,7 @@ from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.ops.access import Access, deadline_rules, router_of, signature_rules, store_options, trust_folder
+from axis.ops.bulk import BulkActs
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.figures import FiguresKeeper
@@ -170,6 +171,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         working: list[Callable[[], Coroutine[None, None, None]]] = [
             *_background(works, settings, teller),
             Schedule(store, clock, jobs).run,
+            BulkActs(Access(settings=settings, store=store, key=works.key), clock).run,
             partial(_beside, parts),
         ]
         loops += [context.rest.keep(work) for work in working]

@@ -19,6 +19,8 @@ from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.people import people_routes
+from axis.web.console.queue import queue_routes
+from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.sso import sso_routes
@@ -43,8 +45,10 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *compose_routes(parts, pages, sessions),
+        *act_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
+        *queue_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
