@@ -92,6 +92,7 @@ class Code(StrEnum):
     ORGAN_CLOSED = "organ_closed"
     ACCOUNT_EXISTS = "account_exists"
     LAST_ADMINISTRATOR = "last_administrator"
+    ACCOUNT_LINKED = "account_linked"
     FACTOR_SET = "factor_set"
 
     # Routes

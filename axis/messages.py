@@ -508,6 +508,12 @@ _RECORD: dict[Code, Sentences] = {
         "This is the last administrator who can log in.",
         "Make another account an administrator first.",
     ),
+    Code.ACCOUNT_LINKED: _say(
+        "Người này đã được gắn với một tài khoản khác.",
+        "Hãy gỡ liên kết ở tài khoản kia trước.",
+        "This person is linked with another account already.",
+        "Take the link off that account first.",
+    ),
     Code.FACTOR_SET: _say(
         "Tài khoản đã bật xác thực hai lớp.",
         "Hãy tắt lớp hiện có trước, hoặc đề nghị quản trị trục đặt lại.",

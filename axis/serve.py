@@ -41,6 +41,7 @@ from axis.exchange.sending import SendingPolicy
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
 from axis.ops.access import Access, deadline_rules, router_of, signature_rules, store_options, trust_folder
+from axis.ops.bulk import BulkActs
 from axis.ops.disk import DiskWatch, Watermark, probe_of
 from axis.ops.fetching import Fetching, fetch_bounds
 from axis.ops.figures import FiguresKeeper
@@ -53,6 +54,7 @@ from axis.ops.reminding import Reminding
 from axis.ops.route_clock import RouteClock
 from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
+from axis.ops.sso import SingleSignOn
 from axis.ops.stamping import Authority, Stamping
 from axis.ops.upkeep import Upkeep
 from axis.ops.webhooks import Teller, Webhooks
@@ -169,6 +171,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         working: list[Callable[[], Coroutine[None, None, None]]] = [
             *_background(works, settings, teller),
             Schedule(store, clock, jobs).run,
+            BulkActs(Access(settings=settings, store=store, key=works.key), clock).run,
             partial(_beside, parts),
         ]
         loops += [context.rest.keep(work) for work in working]
@@ -412,6 +415,7 @@ def _application(
         limits=_limits(settings),
         scratch=parts.store.temporary,
         key=parts.key,
+        sso=SingleSignOn(settings.sso, settings.sso.read_secret(), parts.clock) if settings.sso.issuer else None,
         node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         operating=Operating(

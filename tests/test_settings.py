@@ -313,7 +313,7 @@ def test_mail_without_encryption_is_for_this_machine_only(tmp_path: Path) -> Non
 
 
 _WITHOUT_DEFAULT = (
-    r"(url|tls_\w+|secret|key|certificate|(smtp_|imap_)?password|pin)_?file"
+    r"(url|tls_\w+|secret|key|certificate|(smtp_|imap_)?password|client_secret|pin)_?file"
     r"|tls_|pkcs11_|tsa_url|folder|weak_until|revocation_max"
 )
 

@@ -112,6 +112,7 @@ def show_account(name: Name, config: ConfigOption = None, json: JsonOption = Fal
             "organs": "\n".join(organs) or "-",
             "enabled": "yes" if account.enabled else "no",
             "second_factor": "yes" if account.totp_encrypted else "no",
+            "single_sign_on": account.sso_subject or "-",
             "locked_until": show_moment(account.locked_until) or "-",
             "last_login_at": show_moment(account.last_login_at) or "-",
             "created_at": show_moment(account.created_at),
@@ -211,6 +212,33 @@ def reset_totp(name: Name, config: ConfigOption = None) -> None:
 
     with_access(config, change)
     say(f"Đã đặt lại xác thực hai lớp của {name}.", f"Reset the second factor of {name}.")
+
+
+@account_app.command("link")
+def link(
+    name: Name,
+    subject: Annotated[str, typer.Option(help="As whom the provider knows the person: the claim `sub`.")],
+    issuer: Annotated[str | None, typer.Option(help="The provider; left out: that of the settings.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let somebody into an account by single sign-on."""
+
+    async def change(access: "Access") -> None:
+        await _accounts(access).link(name, issuer or access.settings.sso.issuer, subject)
+
+    with_access(config, change)
+    say(f"Đã gắn {name} với hệ thống đăng nhập một lần.", f"Linked {name} with the single sign-on.")
+
+
+@account_app.command("unlink")
+def unlink(name: Name, config: ConfigOption = None) -> None:
+    """Let nobody into an account by single sign-on any more; its sessions end."""
+
+    async def change(access: "Access") -> None:
+        await _accounts(access).unlink(name)
+
+    with_access(config, change)
+    say(f"Đã gỡ {name} khỏi hệ thống đăng nhập một lần.", f"Unlinked {name} from the single sign-on.")
 
 
 @account_app.command("sessions")

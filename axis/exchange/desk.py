@@ -95,6 +95,16 @@ class Word:
     seen: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A document that the clerk's organisation has sent, and how it stands."""
+
+    document: Document
+    deliveries: tuple[Delivery, ...]
+    unfetched: frozenset[str]  # receivers that have not got it yet
+    last_act: Act | None
+
+
 class Told(StrEnum):
     """What became of a clerk's word."""
 
@@ -128,6 +138,26 @@ class Desk:
         if found is None or not found.received:
             raise NotFound(Code.NOT_FOUND, "no such delivery of yours")
         return found.document, found.received[0]
+
+    async def own(self, clerk: Clerk, document_uid: str) -> Own:
+        """A document of one of the clerk's organisations, in whose name the node speaks. Raises NotFound."""
+
+        def look(conn: Connection) -> Own | None:
+            document = queries.document(conn, document_uid)
+            if document is None or document.from_organ not in clerk.organs or not self.speaks_for(document.from_organ):
+                return None
+            acts = queries.acts_on(conn, document_uid)
+            return Own(
+                document=document,
+                deliveries=queries.deliveries(conn, document_uid),
+                unfetched=frozenset(one.receiver_organ for one in queries.withdrawable(conn, document_uid)),
+                last_act=acts[-1] if acts else None,
+            )
+
+        found = await self._context.store.read(look)
+        if found is None:
+            raise NotFound(Code.NOT_FOUND, "no such document of yours")
+        return found
 
     async def say(self, clerk: Clerk, word: Word) -> Told:
         """State a status in the organisation's name. The same word again has no second effect.
@@ -180,9 +210,7 @@ class Desk:
 
     async def ask_back(self, clerk: Clerk, wish: AskBackWish) -> Outcome:
         """Ask one receiver to give a document of the clerk's organisation back (13). Raises as `Exchange.ask_back`."""
-        found = await self.look(clerk, wish.document_uid)
-        if found is None or not found.sends:
-            raise NotFound(Code.NOT_FOUND, "no such document of yours")
+        await self.own(clerk, wish.document_uid)
         return (await self._exchange.ask_back(wish)).outcome
 
     def below(self, organ_id: str) -> tuple[Organ, ...]:

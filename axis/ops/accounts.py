@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from axis.clock import Clock, today
 from axis.errors import Code, Malformed
 from axis.ids import new_id
-from axis.store import accounts, second_factors, sessions
+from axis.store import accounts, second_factors, sessions, sso
 from axis.store.accounts import AccountView, NewPassword, Rights
 from axis.store.records import Account, Session
 from axis.store.store import Store
@@ -26,6 +26,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99
 _NAME_CHARACTERS, _FULL_NAME_CHARACTERS = 64, 100
 _PASSWORD_CHARACTERS = range(12, 257)
 _ONCE_GOOD = timedelta(days=3)
+_SUBJECT_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,18 @@ class Accounts:
         """End all sessions. Returns how many there were. Raises NotFound."""
         now = self._clock.now()
         return await self._store.write(lambda conn: sessions.end_sessions(conn, username, now, self._actor))
+
+    async def link(self, username: str, issuer: str, subject: str) -> None:
+        """Let somebody in by single sign-on. Raises NotFound, WrongState(ACCOUNT_LINKED), Malformed(BAD_REQUEST)."""
+        if not issuer or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
+            raise Malformed(Code.BAD_REQUEST, "a provider, and the subject by which it knows the person", at="subject")
+        now = self._clock.now()
+        await self._store.write(lambda conn: sso.link(conn, username, (issuer, subject), now, self._actor))
+
+    async def unlink(self, username: str) -> None:
+        """Let nobody in by single sign-on any more; the sessions end. Raises NotFound."""
+        now = self._clock.now()
+        await self._store.write(lambda conn: sso.unlink(conn, username, now, self._actor))
 
     async def rename(self, username: str, full_name: str) -> None:
         """Change the person's name. Raises NotFound."""

@@ -17,6 +17,7 @@ from axis.settings.sections import (
     Mail,
     Node,
     Signing,
+    Sso,
     Uplink,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "Node",
     "Settings",
     "Signing",
+    "Sso",
     "Uplink",
     "describe_settings",
     "find_config",

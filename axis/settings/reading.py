@@ -26,6 +26,7 @@ from axis.settings.sections import (
     Reconcile,
     Server,
     Signing,
+    Sso,
     Store,
     Trust,
     Uplink,
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     uplink: tuple[Uplink, ...] = ()
     console: Console = Console()
+    sso: Sso = Sso()
 
     @field_validator("uplink")
     @classmethod

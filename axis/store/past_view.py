@@ -190,7 +190,7 @@ def waiting_then(
         )
         .join(s.package, _p.package_id == _c.package_id)
         .outerjoin(s.organ, s.organ.c.organ_id == _c.receiver_organ)
-        .where(_still(at), partner_id == _PARTNER)
+        .where(_still(at), _PARTNER.in_((partner_id,)))
         .order_by(_c.consignment_id)
         .limit(rows + 1)
     )

@@ -82,6 +82,7 @@ TABLES: dict[type, Table] = {
     records.SignaturePolicy: schema.signature_policy,
     records.QueueRow: schema.queue,
     records.PartnerState: schema.partner,
+    records.BulkAct: schema.bulk_act,
     records.PartnerMinute: schema.partner_minute,
     records.PartnerFailure: schema.partner_failure,
     records.Downtime: schema.downtime,

@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 SCREENSHOTS = HERE.parent.parent / "screenshots"  # for people; never committed
 PASSWORD = "mật khẩu của phép thử"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
+SETTINGS = {"node.name": "Hai Binh", "console.totp_required_for": []}  # no test has a telephone
 _QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -101,7 +102,7 @@ class Site:
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A node of the module's own, on SQLite, with the demo city's organisations."""
     folder = tmp_path_factory.mktemp("node")
-    settings = await lay_out(folder / "data", Blueprint(signatures="off", more={"node.name": "Hai Binh"}))
+    settings = await lay_out(folder / "data", Blueprint(signatures="off", more=SETTINGS))
     async with running(settings) as node:
         yield Site(node=node, archive=Archive(node.store, Clock(at=CLOCK.now())))
 

@@ -95,3 +95,16 @@ def test_an_account_gets_another_password_for_one_log_in_and_can_be_unlocked(hom
     assert home.axis("account", "sessions", "lan", "--json").json == []
     assert home.axis("account", "sessions", "nobody").code == 1
     assert home.axis("account", "end-sessions", "lan", "--session", "x").code == 1
+
+
+def test_an_account_is_linked_with_a_person_of_the_single_sign_on(home: Home) -> None:
+    assert home.axis("account", "add", "lan", "--role", "auditor").code == 0
+    assert home.axis("account", "add", "hoa", "--role", "auditor").code == 0
+    assert home.axis("account", "link", "lan", "--subject", "b0c4").code == 2  # the settings name no provider
+    there = ("--issuer", "https://sso.invalid", "--subject", "b0c4")
+    assert home.axis("account", "link", "lan", *there).code == 0
+    assert "b0c4" in home.axis("account", "show", "lan").out
+    taken = home.axis("account", "link", "hoa", *there)
+    assert (taken.code, "account_linked" in taken.err) == (1, True)
+    assert home.axis("account", "unlink", "lan").code == 0
+    assert home.axis("account", "link", "hoa", *there).code == 0

@@ -27,6 +27,7 @@ from axis.terms import Role
 from axis.web.app import WebParts, build_app
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
+from tests.console.conftest import KEY
 from tests.exchange.harness import ORGANS, Node, Plan, make_node
 
 COMMUNE, STATION, OFFICE = "H24.90", "H24.90.1", "H24.90.3"
@@ -123,6 +124,8 @@ class Office:
             rules=self.rules,
             limits=self.limits,
             scratch=self.scratch,
+            key=KEY,
+            node_name="Hải Bình",
             tls=False,
         )
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))

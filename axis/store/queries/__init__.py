@@ -124,7 +124,7 @@ from axis.store.queries.ledger import (
     reconciliation,
     reconciliations,
 )
-from axis.store.queries.letters import FAILED, Letter, LettersAsked, letter, letters, letters_beside
+from axis.store.queries.letters import FAILED, Letter, LettersAsked, count_letters, letter, letters, letters_beside
 from axis.store.queries.lists import (
     PendingItem,
     SentRow,
@@ -259,6 +259,7 @@ __all__ = [
     "consignments_of",
     "consignments_of_document",
     "count_dead",
+    "count_letters",
     "count_overdue",
     "count_pending",
     "courier_bundle",

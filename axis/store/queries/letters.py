@@ -63,10 +63,25 @@ class LettersAsked:
     organ: str | None = None  # sender or receiver, by canonical code
     queued_before: datetime | None = None
     held: bool = False  # those that are held back, whatever their state
+    after: str | None = None  # only those behind this one, by id
+    until: str | None = None  # and none behind this one
+    ids: tuple[str, ...] | None = None  # only these
 
 
 def letters(conn: Connection, asked: LettersAsked, now: datetime, limit: int) -> tuple[Letter, ...]:
     """The consignments, oldest first. now: what is held back then counts as held."""
+    statement = _matching(asked).order_by(_c.consignment_id).limit(limit)
+    return tuple(map(_letter, conn.execute(statement, {"now": now})))
+
+
+def count_letters(conn: Connection, asked: LettersAsked, now: datetime, most: int) -> tuple[int, str]:
+    """How many there are, counted up to `most`, and the id of the last of these."""
+    some = _matching(asked).with_only_columns(_c.consignment_id).order_by(_c.consignment_id).limit(most).subquery()
+    found = conn.execute(select(func.count(), func.max(some.c.consignment_id)), {"now": now}).one()
+    return found[0], found[1] or ""
+
+
+def _matching(asked: LettersAsked) -> Select[Any]:
     if asked.held:
         statement = _select().where(_c.consignment_id.in_(_waiting()), _held(_h.hold_id).is_not(None))
     else:
@@ -79,7 +94,13 @@ def letters(conn: Connection, asked: LettersAsked, now: datetime, limit: int) ->
         statement = statement.where(or_(_c.receiver_organ == asked.organ, _p.from_organ == asked.organ))
     if asked.queued_before is not None:
         statement = statement.where(_c.queued_at <= asked.queued_before)
-    return tuple(map(_letter, conn.execute(statement.order_by(_c.consignment_id).limit(limit), {"now": now})))
+    if asked.after is not None:
+        statement = statement.where(_c.consignment_id > asked.after)
+    if asked.until is not None:
+        statement = statement.where(_c.consignment_id <= asked.until)
+    if asked.ids is not None:
+        statement = statement.where(_c.consignment_id.in_(asked.ids))
+    return statement
 
 
 def letter(conn: Connection, consignment_id: str, now: datetime) -> Letter | None:

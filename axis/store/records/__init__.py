@@ -58,6 +58,7 @@ from axis.store.records.trust import (
 from axis.store.records.work import (
     Audit,
     BounceRow,
+    BulkAct,
     CourierBundle,
     CourierParty,
     Deadline,
@@ -120,6 +121,7 @@ __all__ = [
     "Audit",
     "Blob",
     "BounceRow",
+    "BulkAct",
     "CertificateRow",
     "CheckDue",
     "Consignment",

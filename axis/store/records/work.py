@@ -38,6 +38,25 @@ class PartnerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BulkAct:
+    """What an operator does to many consignments."""
+
+    bulk_id: str
+    at: datetime
+    actor: str
+    act: str
+    target: str | None
+    reason: str
+    asked: str
+    total: int
+    changed: int = 0
+    missed: int = 0
+    place: str = ""
+    ended_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerMinute:
     """How calls of a partner went in one minute."""
 

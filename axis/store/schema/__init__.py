@@ -67,6 +67,7 @@ from axis.store.schema.trust import (
 from axis.store.schema.work import (
     audit,
     bounce,
+    bulk_act,
     courier_bundle,
     courier_party,
     deadline,
@@ -103,6 +104,7 @@ __all__ = [
     "audit",
     "blob",
     "bounce",
+    "bulk_act",
     "certificate",
     "check_due",
     "config_version",

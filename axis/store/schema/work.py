@@ -112,6 +112,29 @@ hold = Table(
     CheckConstraint("sender IS NOT NULL OR receiver IS NOT NULL OR partner_id IS NOT NULL", name="of_something"),
 )
 
+# What an operator has done to many consignments, chosen one by one or by what they have in common: done by
+# ops.bulk in portions, from place on.
+bulk_act = Table(
+    "bulk_act",
+    metadata,
+    Column("bulk_id", String(26), primary_key=True),
+    Column("at", UtcMicros, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("act", String(8), nullable=False),  # retry | reroute | cancel
+    Column("target", String(64)),  # of a reroute
+    Column("reason", Text, nullable=False),
+    Column("asked", Text, nullable=False),  # JSON: which (ops.bulk.Selection)
+    Column("total", Integer, nullable=False),  # as counted when it was begun
+    Column("changed", Integer, nullable=False),
+    Column("missed", Integer, nullable=False),  # in another state by then
+    Column("place", String(26), nullable=False),  # the last consignment that was looked at; "": none
+    Column("ended_at", UtcMicros),
+    Column("error", Text),  # why it stopped before its end
+    Index(
+        "ix_bulk_act_open", "bulk_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")
+    ),
+)
+
 # The node is under maintenance while there is this one row: it reads, and writes nothing of the exchange.
 maintenance = Table(
     "maintenance",

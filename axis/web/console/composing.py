@@ -60,7 +60,7 @@ from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import CSRF_FIELD, Sessions, Visitor, check_csrf, read_form
 
-_MOST_DRAFTS = 100
+MOST_DRAFTS = 100
 _MOST_LISTS = 50
 _MOST_RECEIVERS = 5_000
 _MOST_FILES_AT_ONCE = 50
@@ -140,24 +140,9 @@ class Composing:
         empty = next((one for one in open_ones if _is_empty(one)), None)
         if empty is not None and not await self._has_files(visitor, empty.draft_id):
             raise web.HTTPSeeOther(f"/compose/{empty.draft_id}")
-        row = self.new_draft(visitor, sender=senders[0].code if len(senders) == 1 else "")
-        await self._store.write(lambda c: stored.add_draft(c, row, _MOST_DRAFTS))
+        row = new_draft(visitor, self._clock.now(), sender=senders[0].code if len(senders) == 1 else "")
+        await self._store.write(lambda c: stored.add_draft(c, row, MOST_DRAFTS))
         raise web.HTTPSeeOther(f"/compose/{row.draft_id}")
-
-    def new_draft(self, visitor: Visitor, *, sender: str = "") -> Draft:
-        """An empty draft, not stored yet."""
-        now = self._clock.now()
-        return Draft(
-            draft_id=new_id(now),
-            account_id=visitor.account_id,
-            sender=sender,
-            texts="{}",
-            receivers="[]",
-            act="",
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
 
     async def discard(self, request: web.Request) -> web.StreamResponse:
         """POST /compose/{id}/discard."""
@@ -494,6 +479,21 @@ class Composing:
             types=types(),
         )
         return self._pages.answer(request, "compose.html", status=shown.status, page=page)
+
+
+def new_draft(visitor: Visitor, now: datetime, *, sender: str = "") -> Draft:
+    """An empty draft, not stored yet."""
+    return Draft(
+        draft_id=new_id(now),
+        account_id=visitor.account_id,
+        sender=sender,
+        texts="{}",
+        receivers="[]",
+        act="",
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _is_empty(draft: Draft) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from axis.exchange.desk import AtHand, OnDesk, Told
 from axis.status.order import Effect
-from axis.terms import ActKind, DeliveryState, StatusCode
+from axis.terms import ActKind, DeliveryState, DocumentState, StatusCode
 from axis.web.console import words
 from axis.web.console.clerks import stamp
 from axis.web.console.language import N_, _
@@ -126,6 +126,7 @@ class DeskCard:
     boxes: tuple[DeskBox, ...]
     others: tuple[DeskLink, ...]  # further organisations of theirs
     acts: tuple[DeskLink, ...]  # what the sender's clerk may do
+    revises: bool  # also update and replace it
     notice: Notice | None
 
 
@@ -139,7 +140,8 @@ def desk_card(on_desk: OnDesk, visitor: Visitor, now: datetime, told: str) -> De
         csrf=visitor.csrf_token,
         boxes=tuple(desk_box(one, visitor, now) for one in boxes),
         others=tuple(DeskLink(word=one.name, href=_href(uid, "answer", one)) for one in others),
-        acts=(),
+        acts=_acts(on_desk),
+        revises=_in_force(on_desk),
         notice=Notice(kind=kind, text=_(text)) if text else None,
     )
 
@@ -168,6 +170,20 @@ def desk_box(at_hand: AtHand, visitor: Visitor, now: datetime, *, reason: str = 
         reason=reason,
         problem=problem,
     )
+
+
+def _in_force(on_desk: OnDesk) -> bool:
+    return on_desk.sends and on_desk.document.state is DocumentState.OPEN
+
+
+def _acts(on_desk: OnDesk) -> tuple[DeskLink, ...]:
+    """What is left to do of a document that the clerk's organisation has sent."""
+    if not on_desk.sends or on_desk.document.state is DocumentState.RECALLED:
+        return ()
+    base = f"/documents/{on_desk.document.document_uid}"
+    recall = DeskLink(word=_("Thu hồi…"), href=f"{base}/recall")
+    ask = DeskLink(word=_("Yêu cầu một nơi trả lại…"), href=f"{base}/ask-back")
+    return (recall, ask) if _in_force(on_desk) else (recall,)
 
 
 def stamped(uid: str, organ: str) -> str:

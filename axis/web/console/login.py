@@ -29,7 +29,7 @@ from axis.web.console.language import N_, _
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.passwords import Passwords
 from axis.web.console.render import Pages
-from axis.web.console.sessions import CSRF_FIELD, Sessions, check_csrf, digest, new_token, read_form
+from axis.web.console.sessions import CSRF_FIELD, SSO, Sessions, check_csrf, digest, new_token, read_form
 from axis.web.middleware import network_of
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,17 @@ _WRONG_CODE: Final = N_(
     "Hãy chờ mã mới trên điện thoại rồi thử lại."
 )
 _STEP_ENDED: Final = N_("Lần đăng nhập này đã quá vài phút hoặc nhập sai mã quá nhiều lần. Hãy đăng nhập lại từ đầu.")
+
+
+_SSO_PROBLEMS: Final = {
+    "down": N_("Hệ thống đăng nhập một lần hiện không trả lời. Hãy thử lại sau, hoặc đăng nhập bằng mật khẩu."),
+    "refused": N_("Hệ thống đăng nhập một lần không xác nhận lần đăng nhập này. Hãy thử lại."),
+    "stale": N_("Lần đăng nhập một lần này đã quá lâu, đã dùng rồi, hoặc bắt đầu ở trình duyệt khác. Hãy thử lại."),
+    "unknown": N_(
+        "Bạn đã đăng nhập một lần nhưng chưa có tài khoản trên trục này, hoặc tài khoản đang bị khóa. "
+        "Hãy liên hệ quản trị trục."
+    ),
+}
 
 
 class Login:
@@ -121,12 +132,13 @@ class LoginPages:
         self._login = login
         self._sessions = sessions
         self._pages = pages
+        self._sso = parts.sso
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /login."""
         if await self._sessions.find(request) is not None:
             raise web.HTTPSeeOther("/")
-        problem = _STEP_ENDED if "ended" in request.query else ""
+        problem = _STEP_ENDED if "ended" in request.query else _SSO_PROBLEMS.get(request.query.get("sso", ""), "")
         return self._form(request, next_path=request.query.get("next", ""), problem=problem)
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
@@ -180,7 +192,7 @@ class LoginPages:
         if visitor is None:
             raise web.HTTPSeeOther("/login")
         check_csrf(request, form.get(CSRF_FIELD, ""), visitor.csrf_token)
-        response = web.HTTPSeeOther("/login")
+        response = web.HTTPSeeOther("/login?out=sso" if self._sso and visitor.way == SSO else "/login")
         await self._sessions.close(response, visitor)
         raise response
 
@@ -237,6 +249,8 @@ class LoginPages:
             next_path=local_path(next_path),
             username=username[:_USERNAME_CHARACTERS],
             problem=_(problem) if problem else "",
+            sso=(self._sso.rules.name or _("Đăng nhập một lần")) if self._sso else "",
+            left_sso=self._sso is not None and request.query.get("out") == "sso",
         )
         self._sessions.set_cookie(response, self._sessions.login_cookie, token)
         return response

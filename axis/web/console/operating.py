@@ -39,11 +39,11 @@ async def acted(request: web.Request, sessions: Sessions) -> tuple[Visitor, dict
     return visitor, form
 
 
-def read_reason(form: Mapping[str, str]) -> str:
+def read_reason(form: Mapping[str, str], name: str = "reason") -> str:
     """Why something is done. Raises Malformed(BAD_REQUEST)."""
-    reason = form.get("reason", "").strip()
+    reason = form.get(name, "").strip()
     if not reason or len(reason) > REASON_CHARACTERS:
-        raise Malformed(Code.BAD_REQUEST, f"1 to {REASON_CHARACTERS} characters", at="reason")
+        raise Malformed(Code.BAD_REQUEST, f"1 to {REASON_CHARACTERS} characters", at=name)
     return reason
 
 

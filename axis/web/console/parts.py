@@ -9,6 +9,7 @@ from axis.edxml.model import Limits
 from axis.exchange.desk import Desk
 from axis.exchange.service import Exchange
 from axis.keys import NodeKey
+from axis.ops.sso import SingleSignOn
 from axis.settings import Console
 from axis.store.store import Store
 from axis.web.console.operating import Operating
@@ -31,6 +32,7 @@ class ConsoleParts:
     key: NodeKey
     node_name: str  # as people read it
     tls: bool  # whether browsers reach this node over HTTPS
+    sso: SingleSignOn | None = None
     operating: Operating | None = None  # None: this console has no pages for operators
     calendar: Calendar = field(default_factory=Calendar)  # the city's working days
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong

@@ -63,6 +63,7 @@ class Visitor:
     given: frozenset[str] = frozenset()  # the organisations that this account was given
     organs: frozenset[str] = frozenset()  # the same with everybody below them: whom a clerk acts for
     session_id: str = ""
+    way: str = PASSWORD  # how the session was opened
     owes: str = ""  # the page that has to be dealt with before any other; "": none
 
     @property
@@ -164,6 +165,7 @@ class Sessions:
             given=found.organs,
             organs=await self._organs(found),
             session_id=session.session_id,
+            way=session.way,
             owes=self._owes(found),
         )
 

@@ -21,8 +21,11 @@ from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.past import past_routes
+from axis.web.console.queue import queue_routes
+from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
+from axis.web.console.sso import sso_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
 from axis.web.console.viewing import viewing_routes
@@ -35,6 +38,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         web.get("/static/{name}", pages.static),
         *language_routes(parts, pages, sessions),
         *login_routes(parts, pages, sessions),
+        *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions, (auditor_home(parts),)),
@@ -42,8 +46,10 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
         *compose_routes(parts, pages, sessions),
+        *act_routes(parts, pages, sessions),
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
+        *queue_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
