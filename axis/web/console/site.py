@@ -21,6 +21,7 @@ from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.past import past_routes
+from axis.web.console.people import people_routes
 from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
@@ -40,6 +41,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *people_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions, (auditor_home(parts),)),
         *box_routes(parts, pages, sessions),
