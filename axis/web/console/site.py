@@ -13,11 +13,13 @@ from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.history import history_routes
 from axis.web.console.home import home_routes
+from axis.web.console.kpi_page import kpi_routes
 from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.people import people_routes
 from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
@@ -37,6 +39,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *people_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
         *box_routes(parts, pages, sessions),
@@ -47,6 +50,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
+        *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
