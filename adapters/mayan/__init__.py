@@ -72,7 +72,7 @@ class PeerOptions(BaseModel):
     )
     poll: bool = Field(default=True, description="Whether the node looks for what is tagged, and at the workflow.")
     batch: int = Field(50, ge=1, le=1000, description="Most tagged documents that are taken at one look.")
-    look: int = Field(50, ge=1, le=1000, description="Most open documents whose workflow is looked at, at one look.")
+    look: int = Field(20, ge=1, le=1000, description="Most open documents whose workflow is looked at, at one look.")
     language: str = Field("vie", pattern="^[a-z]{3}$", description="The documents' language for OCR there, ISO 639-3.")
     upload_wait_s: float = Field(
         60.0, gt=0, le=3600, description="How long Mayan's workers may take until a file is there."

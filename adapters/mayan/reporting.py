@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from adapters.filing.options import read_statuses
 from adapters.filing.wishes import AnsweredForm, StatusWish, status_package
 from adapters.mayan import PeerOptions
@@ -19,11 +21,13 @@ from adapters.mayan.server import Mayan, Missing
 from adapters.mayan.setup import Setup, Workflow
 from adapters.mayan.wire import Filed, Flow, Step, Value, read_document, read_flow, read_step
 from axis.edxml.dates import read_date
-from axis.errors import AxisError, Code, Malformed
+from axis.errors import AxisError, Code, Malformed, PeerRefused
 from axis.exchange.document_form import StaffForm
 from axis.messages import describe
 from axis.terms import StatusCode
 from axis.text import comparison_form, one_line
+
+log = structlog.get_logger(__name__)
 
 _MOST_FLOWS: Final = 200
 _MOST_STEPS: Final = 5_000
@@ -84,8 +88,8 @@ class Reporting:
         async for document in self._open_ones(layout.tags[self._options.tag_open]):
             try:
                 found += await self._due_of(document, layout.workflow)
-            except Missing:
-                continue  # taken away meanwhile
+            except (Missing, PeerRefused) as e:  # taken away meanwhile, or not for us to see: the others are told
+                log.warning("mayan_not_followed", ref=document.ref, error=e.detail)
         self._told = {one.ref: one for one in found}
         return found
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from adapters.filing.place import file_pieces, safe_name
 from adapters.filing.wishes import MOST_FILES, DocumentWish, header_of, read_wish, write_document
 from adapters.mayan import PeerOptions
@@ -29,9 +31,11 @@ from adapters.mayan.wire import File, Filed, Value, read_document, read_file
 from axis.edxml.dates import read_date
 from axis.edxml.model import DocumentPackage
 from axis.edxml.reader import read
-from axis.errors import AxisError, Code, Malformed
+from axis.errors import AxisError, Code, Malformed, PeerRefused
 from axis.messages import describe
 from axis.text import one_line
+
+log = structlog.get_logger(__name__)
 
 _PACKAGE: Final = ".edxml"
 _LABEL: Final = 200
@@ -69,12 +73,12 @@ class Sending:
         self._read.pop(ref, None)
         try:
             document = await self._papers.document(ref)
-        except Missing as e:
-            raise Malformed(Code.BAD_FILE, "the document is not there any more", at=f"document {ref}") from e
-        values = await self._papers.values(ref)
-        await self._check_type(document)
-        path = f"documents/{ref}/files/"
-        files = [read_file(row) async for row in self._mayan.each(path, MOST_FILES + 1)]
+            values = await self._papers.values(ref)
+            await self._check_type(document)
+            path = f"documents/{ref}/files/"
+            files = [read_file(row) async for row in self._mayan.each(path, MOST_FILES + 1)]
+        except (Missing, PeerRefused) as e:  # the list of what is tagged was given: this is about the one document
+            raise Malformed(Code.BAD_FILE, e.detail, at=f"document {ref}") from e
         if len(files) > MOST_FILES:
             raise Malformed(Code.TOO_MANY, f"more than {MOST_FILES} files", at="files")
         async with self._room.folder() as folder:
@@ -103,8 +107,9 @@ class Sending:
             await self._papers.comment(ref, mark, f"Không gửi được / Cannot be sent ({error.code})\n\n{text}{again}")
             await self._papers.tag(ref, self._options.tag_failed)
             await self._papers.untag(ref, self._options.tag_send)
-        except Missing:
-            self._setup.forget()  # the document is gone, and with it what was to be said; or a tag is
+        except (Missing, PeerRefused) as e:  # it is gone, or we may not: the others must not wait for it
+            log.warning("mayan_not_marked", ref=ref, code=error.code, error=e.detail)
+            self._setup.forget()
 
     async def _check_type(self, document: Filed) -> None:
         """Whether its type can keep what the node must find again, before anything is sent."""
@@ -126,8 +131,8 @@ class Sending:
                             raise Malformed(Code.TOO_LARGE, f"more than {most} bytes", at=one_line(file.name, _LABEL))
                         digest.update(piece)
                         await asyncio.to_thread(out.write, piece)
-        except Missing as e:
-            raise Malformed(Code.ATTACHMENT_ABSENT, "the file is not there", at=one_line(file.name, _LABEL)) from e
+        except (Missing, PeerRefused) as e:
+            raise Malformed(Code.ATTACHMENT_ABSENT, e.detail, at=one_line(file.name, _LABEL)) from e
         if file.sha256_hex and digest.hexdigest() != file.sha256_hex:
             raise Malformed(Code.HASH_MISMATCH, "it is not as Mayan took it in", at=one_line(file.name, _LABEL))
         return path

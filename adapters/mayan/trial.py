@@ -1,4 +1,4 @@
-"""Tries a Mayan out: who we are there, what is set up, and whether a file that is handed over appears whole."""
+"""Tries a Mayan out: who we are there, what is set up, and whether we may do all that is done to documents."""
 
 import secrets
 from pathlib import Path
@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from adapters.checking import Fault, Findings, Step, Trouble
 from adapters.mayan.arriving import appears
 from adapters.mayan.desk import MayanPeer
+from adapters.mayan.paper import Papers
 from adapters.mayan.server import Missing, Upload
 from adapters.mayan.wire import read_document, row_of
 
@@ -33,7 +34,7 @@ def _named(peer: MayanPeer) -> str:
 
 
 async def _file_once(peer: MayanPeer) -> None:
-    """A document with a file, which are removed again."""
+    """All that is done to documents, to one that is removed again."""
     layout = await peer.setup.layout()
     body = {"document_type_id": layout.document_type.ref, "label": _LABEL, "language": peer.options.language}
     document = read_document(row_of(await peer.mayan.post("documents/", body)))
@@ -44,6 +45,14 @@ async def _file_once(peer: MayanPeer) -> None:
             upload = Upload(name="thu-ket-noi.txt", path=path, action="keep")
             if not await appears(peer.mayan, document.ref, upload, peer.options.upload_wait_s):
                 raise Trouble(Fault.OTHER, "a file was taken and does not appear: do Mayan's workers run?")
+        papers = Papers(peer.mayan, peer.setup)
+        await papers.say(document, {"receivers": "-"})
+        await papers.say(document, {"receivers": ""})
+        await papers.comment(document.ref, "[axis]", _LABEL)
+        await papers.tag(document.ref, peer.options.tag_failed)
+        await papers.untag(document.ref, peer.options.tag_failed)
+        if layout.cabinet is not None:
+            await peer.mayan.post(f"cabinets/{layout.cabinet}/documents/add/", {"document": document.ref})
     finally:
         await _remove(peer, document.ref)
 

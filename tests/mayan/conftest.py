@@ -33,6 +33,7 @@ def real_mayan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealM
     token = mayan.set_up()
     try:
         mayan.start()
+        print(f"\nMayan: set up in {mayan.setup_s:.0f} s, answers after {mayan.boot_s:.0f} s")  # noqa: T201 - figures
         yield mayan, token
     finally:
         mayan.kill()

@@ -105,7 +105,7 @@ class RealMayan:
     def _run(self, *command: str) -> str:
         done = subprocess.run(
             [self._program, *command],
-            env=self._environment,
+            env=self._environment | {"DJANGO_SETTINGS_MODULE": "mayan.settings.production"},
             capture_output=True,
             text=True,
             timeout=_SETUP_S,

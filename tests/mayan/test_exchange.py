@@ -105,6 +105,7 @@ async def test_a_repeat_of_the_push_makes_no_second_document(city: MayanCity) ->
         await city.peer.send(outgoing, lambda: city.node.store.blobs.chunks(outgoing.sha256_hex))
     (document,) = await city.filed()
     assert await city.clerk.count_files(document["id"]) == 2
+    assert sum(call.startswith("POST") and call.endswith("/files/") for call in city.line.calls) == 2
 
 
 async def _outgoing(city: MayanCity, package_id: str) -> Outgoing:

@@ -18,6 +18,7 @@ from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.people import people_routes
 from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
@@ -37,6 +38,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *login_routes(parts, pages, sessions),
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
+        *people_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions),
         *box_routes(parts, pages, sessions),
