@@ -13,6 +13,7 @@ from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.history import history_routes
 from axis.web.console.home import home_routes
+from axis.web.console.kpi_page import kpi_routes
 from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
@@ -49,6 +50,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
+        *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
