@@ -1,4 +1,4 @@
-"""How packages go out: one document to many receivers, and many partners of which some hang.
+"""How packages go out: one document to many receivers, and many partners of which some hang, or most are down.
 
 The exchange, its outbox and the partners run in this process; the partners are real HTTP servers on loopback.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from axis.exchange.outbox import OutboxPolicy
 from axis.ops.logs import silenced
@@ -34,13 +35,31 @@ class Size:
 
     receivers: tuple[int, ...]
     partners: int
-    hanging: int  # of them
-    documents: int  # to each partner
+    ill: tuple["Ill", ...]
     rounds: int
 
 
-FULL = Size(receivers=(1, 100, 1_000), partners=50, hanging=5, documents=20, rounds=2)
-QUICK = Size(receivers=(1, 100), partners=6, hanging=1, documents=3, rounds=1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ill:
+    """Some of the partners do not answer."""
+
+    mood: str  # of `tests.post_office`: "hang", they answer never; "down", there is no connection
+    partners: int
+    documents: int  # to each partner
+
+
+FULL = Size(
+    receivers=(1, 100, 1_000),
+    partners=50,
+    ill=(Ill(mood="hang", partners=5, documents=20), Ill(mood="down", partners=45, documents=100)),
+    rounds=3,
+)
+QUICK = Size(
+    receivers=(1, 100),
+    partners=6,
+    ill=(Ill(mood="hang", partners=1, documents=3), Ill(mood="down", partners=5, documents=3)),
+    rounds=1,
+)
 
 
 def measure_fan_out(folder: Path, url: str, size: Size) -> list[dict[str, object]]:
@@ -94,62 +113,73 @@ async def _stored_bytes(store: Store) -> int:
     return int(await store.read(lambda c: c.exec_driver_sql(query).scalar_one()))
 
 
-def measure_partners(folder: Path, size: Size) -> dict[str, object]:
-    """Deliveries to the partners that answer: without, and beside, some that hang; in turn, the best of each.
+def measure_partners(folder: Path, size: Size) -> list[dict[str, object]]:
+    """Deliveries to the partners that answer: without, and beside, those that do not; in pairs, one after the other.
 
-    By the second, and by the second of CPU: on a busy machine only the latter can be compared.
+    What is lost is the middle of the pairs, by the second and by the second of CPU: on a busy machine only the latter
+    can be compared.
     """
-    rates: dict[int, list[tuple[float, float]]] = {0: [], size.hanging: []}
-    for turn in range(size.rounds):
-        for hanging, found in rates.items():
-            own = folder / f"{turn}-{hanging}"
-            own.mkdir(parents=True)
-            options = StoreOptions(url="sqlite:///axis.db", data_dir=own)
-            migrate(options)
-            with silenced():
-                found.append(asyncio.run(_partners(options, own, size, hanging)))
-    (alone, alone_cpu), (beside, beside_cpu) = (map(max, zip(*found, strict=True)) for found in rates.values())
+    return [_compared(folder / ill.mood, size, ill) for ill in size.ill]
+
+
+def _compared(folder: Path, size: Size, ill: Ill) -> dict[str, object]:
+    pairs = [
+        [_run(folder / f"{turn}-{beside}", size, ill, beside=beside) for beside in (False, True)]
+        for turn in range(size.rounds)
+    ]
+    (alone, alone_cpu), (beside, beside_cpu) = (map(max, zip(*runs, strict=True)) for runs in zip(*pairs, strict=True))
+    lost, lost_cpu = (100 * (1 - median(ill_run[by] / well_run[by] for well_run, ill_run in pairs)) for by in range(2))
     return {
         "partners": size.partners,
-        "hanging": size.hanging,
-        "deliveries": size.documents * (size.partners - size.hanging),
+        "ill": f"{ill.partners} {ill.mood}",
+        "deliveries": ill.documents * (size.partners - ill.partners),
         "alone_per_s": round(alone, 1),
-        "beside_hanging_per_s": round(beside, 1),
-        "lost_percent": round(100 * (1 - beside / alone), 1),
+        "beside_per_s": round(beside, 1),
+        "lost_percent": round(lost, 1),
         "alone_per_cpu_s": round(alone_cpu, 1),
-        "beside_hanging_per_cpu_s": round(beside_cpu, 1),
-        "lost_cpu_percent": round(100 * (1 - beside_cpu / alone_cpu), 1),
+        "beside_per_cpu_s": round(beside_cpu, 1),
+        "lost_cpu_percent": round(lost_cpu, 1),
     }
 
 
-async def _partners(options: StoreOptions, folder: Path, size: Size, hanging: int) -> tuple[float, float]:
-    """Deliveries a second, and a second of CPU. hanging: how many of the others are pushed to; else they fetch."""
+def _run(folder: Path, size: Size, ill: Ill, *, beside: bool) -> tuple[float, float]:
+    folder.mkdir(parents=True)
+    options = StoreOptions(url="sqlite:///axis.db", data_dir=folder)
+    migrate(options)
+    with silenced():
+        return asyncio.run(_partners(options, folder, size, ill, beside=beside))
+
+
+async def _partners(options: StoreOptions, folder: Path, size: Size, ill: Ill, *, beside: bool) -> tuple[float, float]:
+    """Deliveries a second, and a second of CPU. beside: whether those that are ill are pushed to; else they fetch."""
     codes = [f"H24.{1_000 + number}" for number in range(size.partners)]
     organs = (_CITY, _SENDER, *(OrganRow(code=code, name=f"Cơ quan {code}", parent="H24") for code in codes))
     systems = {"dms-yte": ("H24.11",), **{f"dms-{code}": (code,) for code in codes}}
     store = Store.open(options)
     async with post_office() as office, post_office() as bad:
-        office.latency_s, bad.mood = _LATENCY_S, "hang"
+        office.latency_s, bad.mood = _LATENCY_S, ill.mood
         city = City(await make_node(store, folder, Plan(organs=organs, systems=systems)), office)
         city.policy = replace(OutboxPolicy(), look_s=0.2)
         try:
-            for code in codes[size.hanging :]:
+            for code in codes[ill.partners :]:
                 await city.push_to(f"dms-{code}", office)
-            for code in codes[:hanging]:
+            for code in codes[: ill.partners] if beside else ():
                 await city.push_to(f"dms-{code}", bad)
-            await _rate(city, codes, "w", 1, size)  # connections are made
-            return await _rate(city, codes, "d", size.documents, size)
+            well = size.partners - ill.partners
+            await _rate(city, codes, ("w", 1), well)  # connections are made
+            return await _rate(city, codes, ("d", ill.documents), well)
         finally:
             await city.partners.close()
             await store.close()
 
 
-async def _rate(city: City, codes: Sequence[str], turn: str, documents: int, size: Size) -> tuple[float, float]:
-    """Some documents to all partners, by a loop of its own, until those that answer have them."""
+async def _rate(city: City, codes: Sequence[str], turn: tuple[str, int], well: int) -> tuple[float, float]:
+    """Some documents to all partners, by a loop of its own, until those that are well have them."""
+    name, documents = turn
     for number in range(documents):
-        await city.node.send("dms-yte", a_document(*codes, number=f"{turn}{number}"))
+        await city.node.send("dms-yte", a_document(*codes, number=f"{name}{number}"))
     first = len(city.office.parcels)
-    deliveries = documents * (size.partners - size.hanging)
+    deliveries = documents * well
     running = asyncio.gather(city.another().run(), _let_time_pass(city))
     begun, worked = time.perf_counter(), time.process_time()
     while len(city.office.parcels) < first + deliveries:  # noqa: ASYNC110 - the office knows nothing of benchmarks

@@ -62,6 +62,7 @@ _WORK_NAME: Final = re.compile(
     r"(?P<token>(?P<moment>[0-9]{8}-[0-9]{6})-[0-9]{10}[0-9a-f]{4})\.(?P<part>item|file[0-9]+)\..+"
 )
 _CLEARED_AT_ONCE = 500
+_STUCK_SHARE = 4  # a fourth of a batch is for items that did not go before, if there is so much else
 _LOOKED_AT_ONCE = 500
 
 
@@ -114,14 +115,25 @@ class Collector:
         self._statuses = read_statuses(options.statuses)
         self._looks: dict[str, _Look] = {}
         self._held: dict[str, _Held] = {}
+        self._tries: dict[str, int] = {}  # of items in WORK: how often this process has offered them
 
     async def poll(self) -> tuple[Incoming, ...]:
-        """What can be taken now, at most a batch: first what a former look left, then what is new."""
+        """What can be taken now, at most a batch: what another process left, what is new, what did not go before.
+
+        Items that do not go, however many, leave most of a batch to others; the least tried among them come first.
+        """
         work = await self._left_over()
-        room = self._options.batch - len(work)
-        if room > 0:
-            work += await self._claim(room)
-        return tuple(Incoming(ref=name, kind=PackageKind.DOCUMENT) for name in work[: self._options.batch])
+        self._tries = {name: self._tries[name] for name in work if name in self._tries}
+        stuck = sorted(self._tries, key=lambda name: (self._tries[name], name))
+        batch = self._options.batch
+        most = batch - min(len(stuck), batch // _STUCK_SHARE)
+        items = [name for name in work if name not in self._tries][:most]
+        if len(items) < most:
+            items += await self._claim(most - len(items))
+        items += stuck[: batch - len(items)]
+        for name in items:
+            self._tries[name] = self._tries.get(name, 0) + 1
+        return tuple(Incoming(ref=name, kind=PackageKind.DOCUMENT) for name in items)
 
     @asynccontextmanager
     async def fetch(self, item: Incoming) -> AsyncIterator[AsyncIterator[bytes]]:

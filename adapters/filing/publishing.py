@@ -39,10 +39,12 @@ from axis.edxml.model import Limits
 from axis.edxml.reader import read
 from axis.errors import Malformed, PeerRefused
 from axis.terms import StatusCode
+from axis.text import one_line
 
 log = structlog.get_logger(__name__)
 
 _NOTE_BYTES = 4 << 20
+_REASON_BYTES, _REASON_CHARACTERS = 4 << 10, 300
 _MOST_PARTS = 1000  # times that one package came for further receivers
 _NOTES_DAYS = 90  # longer than anything is tried or asked after
 _FORGOTTEN_AT_ONCE = 500
@@ -77,7 +79,8 @@ class Publisher:
         stem = outgoing.package_id
         async for note in self._notes(outgoing.package_id):
             await self._appear(note)
-            served.update(note.receivers)
+            if not await self._has_failed(note):
+                served.update(note.receivers)
             stem = _stem(outgoing.package_id, _number(note.stem) + 1)
         receivers = tuple(one for one in outgoing.receivers if one.organ_id not in served)
         if receivers or not served:
@@ -85,12 +88,16 @@ class Publisher:
         return Sent(ref=outgoing.package_id)
 
     async def receivers(self, package_id: str) -> tuple[ReceiverState, ...]:
-        """For whom the DMS has taken a package."""
-        states = []
+        """For whom the DMS has taken a package, and for whom it says that it cannot."""
+        states: dict[str, ReceiverState] = {}
         async for note in self._notes(package_id):
-            taken = await self._is_taken(note)
-            states += [ReceiverState(organ_code=code, acknowledged=taken) for code in note.receivers]
-        return tuple(states)
+            reason = await self._failure(note)
+            taken = reason is None and await self._is_taken(note)
+            for code in note.receivers:  # laid out again, it is the last time that counts
+                states[code] = ReceiverState(
+                    organ_code=code, acknowledged=taken, failed=reason is not None, words=reason or ""
+                )
+        return tuple(states.values())
 
     async def taken(self, package_id: str) -> None:
         """The DMS has said something of the package, so it has it."""
@@ -187,12 +194,43 @@ class Publisher:
         await self._note_taken(note)
         return True
 
+    async def _has_failed(self, note: _Note) -> bool:
+        """Whether it is on record that the DMS could not take it; a later receipt outdoes that."""
+        if await self._place.stat(Spot(SENT, f"{note.stem}.taken")) is not None:
+            return False
+        return await self._place.stat(Spot(SENT, f"{note.stem}.failed")) is not None
+
+    async def _failure(self, note: _Note) -> str | None:
+        """Why the DMS could not take it, in its words; None: it does not say so."""
+        if await self._place.stat(Spot(SENT, f"{note.stem}.taken")) is not None:
+            return None
+        recorded, said = Spot(SENT, f"{note.stem}.failed"), Spot(self._options.to_dms, f"{note.stem}.failed")
+        raw = await self._words_at(said)
+        if raw is None:
+            raw = await self._words_at(recorded)
+            return None if raw is None else _reason(raw)
+        # On record before anything is cleared away; what it said goes last, so that a crash leaves nothing behind.
+        await write_bytes(self._place, recorded, raw)
+        for name in (note.last, *note.files, said.name):
+            await self._place.remove(Spot(self._options.to_dms, name))
+        return _reason(raw)
+
+    async def _words_at(self, spot: Spot) -> bytes | None:
+        try:
+            return await read_bytes(self._place, spot, _REASON_BYTES)
+        except Gone:
+            return None
+
     async def _note_taken(self, note: _Note) -> None:
         """That it was taken is noted before anything is cleared away."""
         await write_bytes(self._place, Spot(SENT, f"{note.stem}.taken"), b"")
         if self._options.acknowledge == "ok":
             for name in (note.last, *note.files, f"{note.stem}.ok"):
                 await self._place.remove(Spot(self._options.to_dms, name))
+
+
+def _reason(raw: bytes) -> str:
+    return one_line(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"), _REASON_CHARACTERS)
 
 
 def _codes(receivers: Sequence[Recipient]) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ class ReceiverState:
     organ_code: str
     acknowledged: bool
     words: str = ""  # the partner's own words, for people
+    failed: bool = False  # it says that it could not take the package, and will not
 
 
 @runtime_checkable

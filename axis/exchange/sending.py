@@ -30,6 +30,7 @@ from axis.terms import EventKind, Origin, TransportState, Urgency
 log = structlog.get_logger(__name__)
 
 _ASK = "ask"
+_NOT_TAKEN = "the receiver's software says that it could not take the package"
 _WORDS = 500  # characters of an error that are kept
 _TOLD_RECEIVERS = 100  # that one event names
 _MOST_WAIT = timedelta(hours=1)  # that a partner can ask for: none keeps its packages from being tried for days
@@ -270,12 +271,18 @@ class Sending:
         if not await self._is_ours(row):
             return None, None
         push = await self._context.store.read(lambda c: queries.push(c, row.package_id, row.partner_id))
-        ours = push.consignments if push else ()
-        return await self._context.work_out(len(ours), partial(self._write_asked, row, states, ours)), None
+        if push is None:
+            raise LookupError(row.package_id)  # a foreign key forbids it
+        write = partial(self._write_asked, row, states, push)
+        return await self._context.work_out(len(push.consignments), write), None
 
-    def _write_asked(self, row: QueueRow, states: Sequence[ReceiverState], ours: Sequence[Consignment]) -> Hot:
+    def _write_asked(self, row: QueueRow, states: Sequence[ReceiverState], push: queries.PushContent) -> Hot:
+        ours = push.consignments
         now = self._context.clock.now()
-        confirmed = self._confirmed(ours, states)
+        handed_over = [c for c in ours if c.state is TransportState.HANDED_OVER]
+        told = self._told(states)
+        confirmed = [c for c in handed_over if c.receiver_organ in told and told[c.receiver_organ].acknowledged]
+        failed = [c for c in handed_over if c.receiver_organ in told and told[c.receiver_organ].failed]
         moves: tuple[Change, ...] = tuple(
             ConsignmentMoved(consignment_id=c.consignment_id, was=c.state, becomes=TransportState.ACKNOWLEDGED, at=now)
             for c in confirmed
@@ -288,16 +295,42 @@ class Sending:
                 "system": row.partner_id,
             }
             leaves = (make_leaf(LeafKind.ACKNOWLEDGED, now, fields),)
-        done = {c.consignment_id for c in confirmed}
-        open_ones = [c for c in ours if c.state is TransportState.HANDED_OVER and c.consignment_id not in done]
+        given_up, told_of = self._write_not_taken(row, push.package, [(c, told[c.receiver_organ]) for c in failed])
+        done = {c.consignment_id for c in (*confirmed, *failed)}
+        open_ones = [c for c in handed_over if c.consignment_id not in done]
         end, audit = self._after_ask(row, now, [c.receiver_organ for c in open_ones])
-        return Hot(inserts=(*leaves, *audit), changes=(*moves, end))
+        return Hot(inserts=(*leaves, *told_of, *audit), changes=(*moves, *given_up, end))
 
-    def _confirmed(self, ours: Sequence[Consignment], states: Sequence[ReceiverState]) -> list[Consignment]:
+    def _told(self, states: Sequence[ReceiverState]) -> dict[str, ReceiverState]:
+        """What the partner says, by receiver; of several words for one, that it has the package counts."""
         registry = self._context.directory.current.registry
-        done = {registry.canonical(state.organ_code) for state in states if state.acknowledged}
-        done |= {canonical_form(state.organ_code) for state in states if state.acknowledged}
-        return [c for c in ours if c.state is TransportState.HANDED_OVER and c.receiver_organ in done]
+        told: dict[str, ReceiverState] = {}
+        for state in sorted(states, key=lambda one: one.acknowledged):
+            told[registry.canonical(state.organ_code)] = told[canonical_form(state.organ_code)] = state
+        return told
+
+    def _write_not_taken(
+        self, row: QueueRow, package: Package, failed: Sequence[tuple[Consignment, ReceiverState]]
+    ) -> tuple[tuple[Change, ...], tuple[Row, ...]]:
+        """Receivers whose software says that it could not take the package: dead, and its sender is told why."""
+        changes: list[Change] = []
+        rows: list[Row] = []
+        for consignment, state in failed:
+            words = f"{_NOT_TAKEN}: {state.words}"[:_WORDS] if state.words else _NOT_TAKEN
+            changes.append(
+                ConsignmentFailed(
+                    consignment_id=consignment.consignment_id,
+                    was=consignment.state,
+                    becomes=TransportState.DEAD,
+                    visible_at=None,
+                    last_error=words,
+                )
+            )
+            receivers = [consignment.receiver_organ]
+            fields = {"package_id": row.package_id, "receivers": receivers, "error": words}
+            rows.append(self._context.audit("consignment_dead", row.partner_id, fields))
+            rows += sender_events(self._context, EventKind.DELIVERY_DEAD, package, receivers, words)
+        return tuple(changes), tuple(rows)
 
     def _after_ask(self, row: QueueRow, now: datetime, open_ones: list[str]) -> tuple[Change, tuple[Row, ...]]:
         """Ask again later; stop when everybody has it, or when it has been too long, which somebody should look at."""

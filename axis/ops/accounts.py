@@ -37,6 +37,7 @@ class NewAccount:
     roles: tuple[Role, ...]
     organs: tuple[str, ...] = ()  # by any of their codes
     full_name: str = ""
+    once: bool = False  # whether its password is for one log-in only, within three days
 
 
 class Accounts:
@@ -132,6 +133,11 @@ class Accounts:
         now = self._clock.now()
         await self._store.write(lambda conn: sso.unlink(conn, username, now, self._actor))
 
+    async def set_roles(self, username: str, roles: Collection[Role]) -> None:
+        """Give an account exactly these roles. Raises NotFound, WrongState(LAST_ADMINISTRATOR)."""
+        now, wanted = self._clock.now(), frozenset(roles)
+        await self._store.write(lambda conn: accounts.set_roles(conn, username, wanted, now, self._actor))
+
     async def rename(self, username: str, full_name: str) -> None:
         """Change the person's name. Raises NotFound."""
         name = one_line(full_name, _FULL_NAME_CHARACTERS)
@@ -160,6 +166,8 @@ def new_account(wish: NewAccount, password: str, now: datetime) -> Account:
         enabled=True,
         created_at=now,
         full_name=one_line(wish.full_name, _FULL_NAME_CHARACTERS),
+        password_once=wish.once,
+        password_until=now + _ONCE_GOOD if wish.once else None,
     )
 
 

@@ -8,6 +8,7 @@ one administrator who can log in.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
@@ -19,7 +20,7 @@ from axis.store.configuration import record, some
 from axis.store.records import Account, AccountOrgan
 from axis.store.rows import columns_of, read_all, record_reader, values_of
 from axis.terms import Role
-from axis.text import comparison_form
+from axis.text import comparison_form, folded
 
 _SEARCH_CHARACTERS = 100
 
@@ -182,6 +183,19 @@ def organs_of(conn: Connection, account_id: str) -> frozenset[str]:
     return frozenset(conn.execute(select(t.organ_id).where(t.account_id == account_id)).scalars())
 
 
+def find_organs(conn: Connection, text: str, rows: int) -> tuple[Held, ...]:
+    """Active organisations whose code or name has every word, with or without accents; by code."""
+    words = folded(text).split()
+    o = s.organ.c
+    active = conn.execute(select(o.organ_id, o.name).where(o.status == "active").order_by(o.organ_id))
+    found = (
+        Held(organ_id=organ_id, name=name, closed=False)
+        for organ_id, name in active
+        if all(word in folded(f"{organ_id} {name}") for word in words)
+    )
+    return tuple(islice(found, rows)) if words else ()
+
+
 def grant(conn: Connection, username: str, rights: Rights, at: datetime, actor: str) -> None:
     """Give an account further rights; those that it has stay.
 
@@ -206,6 +220,16 @@ def revoke(conn: Connection, username: str, rights: Rights, at: datetime, actor:
         delete(s.account_organ).where(t.account_id == account.account_id, t.organ_id.in_(sorted(rights.organs)))
     )
     record(conn, at, actor, "account_revoked", _told(account, rights))
+
+
+def set_roles(conn: Connection, username: str, roles: frozenset[Role], at: datetime, actor: str) -> None:
+    """Give an account exactly these roles. Raises NotFound, WrongState(LAST_ADMINISTRATOR)."""
+    account = hold_account(conn, username)
+    before = frozenset(map(Role, account.roles.split()))
+    if gone := before - roles:
+        revoke(conn, username, Rights(roles=gone), at, actor)
+    if new := roles - before:
+        grant(conn, username, Rights(roles=new), at, actor)
 
 
 def set_full_name(conn: Connection, username: str, full_name: str, at: datetime, actor: str) -> None:

@@ -49,7 +49,7 @@ async def test_what_a_role_may_not_see_is_not_there(monkeypatch: pytest.MonkeyPa
         return visitor
 
     monkeypatch.setattr(Sessions, "find", find)
-    sessions = Sessions(None, None, SimpleNamespace(session_hours=1, idle_minutes=1), tls=False)  # type: ignore[arg-type]
+    sessions = Sessions(None, None, SimpleNamespace(session_hours=1, idle_minutes=1, totp_required_for=()), tls=False)  # type: ignore[arg-type]
     assert await sessions.require({}) is visitor  # type: ignore[arg-type]
     assert await sessions.require({}, Role.OPERATOR, Role.CLERK) is visitor  # type: ignore[arg-type]
     with pytest.raises(NotFound):

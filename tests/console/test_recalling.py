@@ -44,6 +44,9 @@ async def test_a_recall_is_shown_confirmed_and_done_once(office: Office) -> None
     fields = fields_of(page, recall)
     assert (await clerk.post(recall, **fields, everybody="1", reason=" "))[0] == 422
     assert (await clerk.post(recall, **fields, reason="Sai số"))[0] == 422, "nobody is chosen"
+    status, page = await clerk.post(recall, **fields, everybody="1", pick=A, reason="Sai số")
+    assert status == 422
+    assert "hãy bỏ một trong hai" in page, "never more than was meant"
     status, page = await clerk.post(recall, **fields, everybody="1", reason="Sai số")
     assert status == 200
     assert "Điều sẽ xảy ra tại 2 nơi nhận" in page

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from adapters.checking import Fault, Trouble
-from adapters.filing.collecting import Collector
+from adapters.filing.collecting import Collector, _Held
 from adapters.filing.options import FilingOptions
 from adapters.filing.place import Entry, Gone, Spot, is_finished_name, is_name, listing, once, write_bytes
 from adapters.filing.wishes import read_wish
 from adapters.folder.local import LocalPlace
+from axis.delivery.peer import Incoming
 from axis.edxml.model import Limits
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
@@ -405,3 +406,37 @@ async def test_what_was_taken_is_removed_in_time_by_our_time(make_city: MakeCity
 def test_options_that_make_no_sense(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"validation error"):
         FilingOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+async def test_items_that_do_not_go_hold_up_nothing_new_and_are_tried_on(
+    make_city: MakeCity, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    city = await make_city(batch=batch)
+    for number in range(2 * batch):
+        city.dms.drop(f"stuck-{number}.edxml", to_bytes(a_document("H24.11", sender="H24.15", number=f"9{number}")))
+    tried: list[str] = []
+    is_broken = True
+    fetch = city.peer._collector.fetch
+
+    def fails(item: Incoming) -> object:
+        if is_broken and "stuck" in item.ref:
+            tried.append(item.ref)
+            city.peer._collector._held[item.ref] = _Held(steady=False)
+            raise Malformed(Code.TRUNCATED_UPLOAD)
+        return fetch(item)
+
+    monkeypatch.setattr(city.peer._collector, "fetch", fails)
+    for _ in range(3):
+        await city.collect()
+    assert len(city.dms.names("axis-work")) == 2 * batch
+    for number in range(3):
+        city.dms.drop(f"new-{number}.edxml", to_bytes(a_document("H24.11", sender="H24.15", number=f"{number}")))
+    for _ in range(2):
+        await city.collect()
+    assert await city.documents() == 3
+    assert len(set(tried)) == 2 * batch
+    is_broken = False
+    for _ in range(2 * batch + 1):
+        await city.collect()
+    assert await city.documents() == 3 + 2 * batch

@@ -4,6 +4,9 @@ import asyncio
 import json
 import unicodedata
 from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,11 @@ from adapters.filing.place import Spot, write
 from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.writer import to_bytes
+from axis.keys import NodeKey
+from axis.ops.access import Access
+from axis.ops.letters import Intervention, intervene
+from axis.store.queries import LettersAsked, letters
+from axis.terms import TransportState
 from tests.exchange.harness import a_document, a_file, a_status
 from tests.filing.city import FilingCity, seen
 from tests.filing.conftest import MakeCity
@@ -215,5 +223,60 @@ async def test_the_json_may_be_left_out_and_files_too(make_city: MakeCity) -> No
     await city.push()
     assert city.dms.names() == [f"{accepted.package_id}.edxml"]
     city.dms.take()
+    await city.later(hours=1)
+    assert await city.node.states(accepted) == {"H24.15": "acknowledged"}
+
+
+@pytest.mark.parametrize("acknowledge", ["removed", "ok"])
+async def test_what_the_dms_cannot_take_is_told_to_the_sender_and_laid_out_again_when_it_is_retried(
+    make_city: MakeCity, acknowledge: str, tmp_path: Path
+) -> None:
+    city = await make_city(acknowledge=acknowledge)
+    accepted = await city.node.send("dms-yte", a_document("H24.15"))
+    await city.push()
+    failed = city.dms.root / "to-dms" / f"{accepted.package_id}.failed"
+    failed.write_bytes("\ufeffổ đĩa\nđã đầy".encode())
+    await city.later(hours=1)
+    assert await city.node.states(accepted) == {"H24.15": "dead"}
+    assert city.dms.names() == []
+    [error] = await city.node.store.read(
+        lambda c: (
+            c.exec_driver_sql("SELECT last_error FROM consignment WHERE receiver_organ = 'H24.15'").scalars().all()
+        )
+    )
+    assert error == "the receiver's software says that it could not take the package: ổ đĩa đã đầy"
+    assert [kind for kind, _ in await city.node.events("dms-yte")].count("delivery_dead") == 1
+    assert "consignment_dead" in await city.node.audit_kinds()
+    assert await city.node.count("queue") == 0
+
+    await retry_the_dead(city, tmp_path)
+    [told] = city.dms.told()
+    assert told["package"] == f"{accepted.package_id}-2.edxml"
+    if acknowledge == "ok":
+        (city.dms.root / "to-dms" / f"{accepted.package_id}-2.ok").touch()
+    else:
+        city.dms.take()
+    await city.later(hours=1)
+    assert await city.node.states(accepted) == {"H24.15": "acknowledged"}
+    assert city.dms.names() == []
+
+
+async def retry_the_dead(city: FilingCity, folder: Path) -> None:
+    """As `axis deliveries retry`."""
+    now = city.node.clock.now()
+    found = await city.node.store.read(lambda c: letters(c, LettersAsked(), now, 100))
+    settings: Any = SimpleNamespace(uplink=[])
+    access = Access(settings=settings, store=city.node.store, key=NodeKey.load(folder / "node.key"))
+    await intervene(access, found, Intervention(becomes=TransportState.QUEUED, reason="đã mở rộng", actor="A"), now)
+    await city.push()
+
+
+async def test_a_receipt_after_a_failure_counts(city: FilingCity) -> None:
+    accepted = await city.node.send("dms-yte", a_document("H24.15"))
+    await city.push()
+    (told,) = city.dms.told()
+    (city.dms.root / "to-dms" / f"{accepted.package_id}.failed").touch()
+    city.dms.drop("tt.json", city.dms.status(told, "03", package_id=told["package_id"]))
+    await city.collect()
     await city.later(hours=1)
     assert await city.node.states(accepted) == {"H24.15": "acknowledged"}

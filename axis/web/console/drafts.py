@@ -321,6 +321,8 @@ def _text_checks(draught: Draught) -> Iterator[CheckRow]:
 
 def _file_checks(draught: Draught) -> Iterator[CheckRow]:
     files, href = draught.view.files, "#files"
+    if not files and draught.target is not None and draught.target.kind is ActKind.UPDATE:
+        return  # an update may change texts and receivers only
     if not files:
         yield CheckRow(level="warn", text=_("Chưa có tệp nào."), href=href)
         return

@@ -39,6 +39,7 @@ _FIELDS = 6_000
 _NO_REASON: Final = N_("Hãy nêu lý do: nơi nhận sẽ đọc.")
 _TOO_LONG: Final = N_("Lý do dài quá {most} ký tự.")
 _NOBODY: Final = N_("Hãy chọn ít nhất một nơi nhận.")
+_BOTH: Final = N_("Bạn đánh dấu cả “Tất cả nơi nhận” và từng nơi: hãy bỏ một trong hai.")
 _CHANGED: Final = N_("Văn bản đã thay đổi trong lúc bạn xem. Chưa làm gì; hãy xem lại rồi xác nhận.")
 
 
@@ -91,7 +92,7 @@ class SenderActs:
         visitor, form = await self._form(request)
         own = await self._own(request, visitor)
         page = self._page(visitor, own, form)
-        problem = _reason_problem(page.reason) or ("" if page.chosen or page.everybody else _(_NOBODY))
+        problem = _reason_problem(page.reason) or _whom_problem(page, form)
         if problem:
             return self._answer(request, "recalling.html", replace(page, problem=problem, confirming=False), 422)
         if "confirm" not in form:
@@ -257,6 +258,12 @@ def _reason_problem(reason: str) -> str:
     if not reason:
         return _(_NO_REASON)
     return _(_TOO_LONG, most=_REASON_CHARACTERS) if len(reason) > _REASON_CHARACTERS else ""
+
+
+def _whom_problem(page: ActPage, form: Mapping[str, tuple[str, ...]]) -> str:
+    if page.everybody and "pick" in form:
+        return _(_BOTH)  # never more than was meant
+    return "" if page.chosen or page.everybody else _(_NOBODY)
 
 
 def _texts(own: Own, kind: ActKind) -> dict[str, str]:

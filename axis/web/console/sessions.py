@@ -39,7 +39,7 @@ _TOKEN_BYTES = 32
 _EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end before that is written down
 _BROWSER_CHARACTERS = 300
 _KEPT = 500  # accounts whose organisations are kept in mind
-_ROLE_WORDS: Final = {
+ROLE_WORDS: Final = {
     Role.ADMINISTRATOR: N_("Quản trị"),
     Role.OPERATOR: N_("Vận hành"),
     Role.AUDITOR: N_("Kiểm tra"),
@@ -69,7 +69,7 @@ class Visitor:
     @property
     def role_words(self) -> str:
         """The roles as people read them."""
-        return ", ".join(_(word) for role, word in _ROLE_WORDS.items() if role in self.roles)
+        return ", ".join(_(word) for role, word in ROLE_WORDS.items() if role in self.roles)
 
     @property
     def scope(self) -> Scope:
