@@ -313,6 +313,12 @@ def totals(conn: Connection, spans: Spans) -> dict[tuple[str, Side], Figures]:
     }
 
 
+def traffic(conn: Connection, spans: Sequence[str]) -> dict[str, int]:
+    """How many documents were sent in each of some spans, by everybody together."""
+    sums = select(_kpi.span, func.sum(_kpi.documents)).where(_kpi.span.in_(spans), _kpi.side == Side.SENT.value)
+    return {span: int(count) for span, count in conn.execute(sums.group_by(_kpi.span))}
+
+
 def _sums(conn: Connection, spans: Sequence[str]) -> dict[tuple[str, Side], Counts]:
     if not spans:
         return {}

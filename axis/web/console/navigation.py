@@ -39,6 +39,8 @@ ENTRIES: Final = (
     Entry(word=N_("Văn bản"), href="/documents", icon="file", roles=_READERS),
     Entry(word=N_("Soạn văn bản"), href="/compose", icon="pencil", roles=frozenset({Role.CLERK})),
     Entry(word=N_("Phát hiện"), href="/findings", icon="seal", roles=_READERS),
+    Entry(word=N_("Nhật ký"), href="/views", icon="clock", roles=frozenset({Role.AUDITOR, Role.ADMINISTRATOR})),
+    Entry(word=N_("Chỉ số"), href="/kpi", icon="done", roles=_READERS),
     Entry(word=N_("Vận hành trục"), href="/operator", icon="globe", roles=_OPERATORS),
     Entry(word=N_("Tài khoản"), href="/admin/accounts", icon="person", roles=frozenset({Role.ADMINISTRATOR})),
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from axis.web.console.auditing import auditor_home
 from axis.web.console.boxes import box_routes
 from axis.web.console.bundle import bundle_routes
 from axis.web.console.composing import compose_routes
@@ -13,11 +14,14 @@ from axis.web.console.downloads import download_routes
 from axis.web.console.findings import finding_routes
 from axis.web.console.history import history_routes
 from axis.web.console.home import home_routes
+from axis.web.console.journals import journal_routes
+from axis.web.console.kpi_page import kpi_routes
 from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.past import past_routes
 from axis.web.console.people import people_routes
 from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
@@ -40,7 +44,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *me_routes(parts, pages, sessions),
         *people_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
-        *home_routes(parts, pages, sessions),
+        *home_routes(parts, pages, sessions, (auditor_home(parts),)),
         *box_routes(parts, pages, sessions),
         *document_routes(parts, pages, sessions),
         *desk_routes(parts, pages, sessions),
@@ -49,9 +53,12 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *download_routes(parts, pages, sessions),
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
+        *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
         *finding_routes(parts, pages, sessions),
         *history_routes(parts, pages, sessions),
         *bundle_routes(parts, pages, sessions),
+        *past_routes(parts, pages, sessions),
+        *journal_routes(parts, pages, sessions),
     )

@@ -1,0 +1,306 @@
+"""The page of figures, as values: shares and times against targets, and against the period before.
+
+Everything comes from the kept figures (`kpi`): no document is counted while somebody waits. Charts are SVG in the
+template, from numbers that are worked out here; each has its table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from axis.errors import Code, Malformed
+from axis.ops.kpi_report import Line, Period, Report, percent
+from axis.web.console.language import N_, _, grouped
+
+KPI: Final = "/kpi"
+_MOST_DAYS: Final = 366 * 5
+_DAYS_DRAWN: Final = 62  # a longer period is drawn by the month
+_SLOWEST: Final = 10
+_FEW: Final = 3  # deliveries under which a median says nothing
+_STATUSES: Final = (
+    ("said_01", N_("Đã đến (01)"), "blue"),
+    ("said_03", N_("Đã tiếp nhận (03)"), "teal"),
+    ("said_04", N_("Đã phân công (04)"), "indigo"),
+    ("said_05", N_("Đang xử lý (05)"), "amber"),
+    ("said_06", N_("Hoàn thành (06)"), "green"),
+    ("said_02", N_("Từ chối tiếp nhận (02)"), "red"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A period to choose."""
+
+    word: str
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One figure, now and in the period before."""
+
+    word: str
+    value: str
+    before: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A share, drawn in a box of 100 × 1."""
+
+    word: str
+    part: str  # "37 / 114"
+    share: float | None  # percent
+    said: str
+    tone: str
+    target: float | None = None  # percent, drawn as a line
+    reached: bool = True
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the chart of traffic, in a box of `count` × 100."""
+
+    word: str
+    value: int
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """An organisation that takes its time."""
+
+    code: str
+    name: str
+    median: str
+    share: float  # of the slowest one's, for the bar
+    deliveries: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KpiPage:
+    """The page."""
+
+    title: str
+    periods: tuple[Choice, ...]
+    earlier_href: str
+    later_href: str | None
+    first: str
+    last: str
+    numbers: tuple[Number, ...]
+    columns: tuple[Column, ...]
+    columns_title: str
+    statuses: tuple[Bar, ...]
+    on_time: tuple[Bar, ...]
+    online: tuple[Bar, ...]
+    slowest: tuple[Slow, ...]
+    xlsx_href: str
+    empty: bool
+
+
+def read_period(query: Mapping[str, str], today: date) -> tuple[str, Period]:
+    """The period that an address names: day, week, month, quarter, year, or own days. Raises Malformed(BAD_REQUEST)."""
+    name = query.get("period", "") or ("own" if query.get("from") or query.get("to") else "month")
+    at = _day(query.get("at", ""), "at") if query.get("at") else today
+    if name == "own":
+        period = Period(first=_day(query.get("from", ""), "from"), last=_day(query.get("to", ""), "to"))
+    elif name in _BEGINS:
+        first = _begin(name, at)
+        period = Period(first=first, last=_begin(name, first + timedelta(days=_BEGINS[name])) - timedelta(days=1))
+    else:
+        raise Malformed(Code.BAD_REQUEST, "day, week, month, quarter, year or own", at="period")
+    if not 0 <= (period.last - period.first).days < _MOST_DAYS:
+        raise Malformed(Code.BAD_REQUEST, "it ends before it begins, or is longer than five years", at="to")
+    return name, period
+
+
+_BEGINS: Final = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+"""How many days lead surely into the next one, from its first day on."""
+
+_WORDS: Final = {
+    "day": N_("Theo ngày"),
+    "week": N_("Theo tuần"),
+    "month": N_("Theo tháng"),
+    "quarter": N_("Theo quý"),
+    "year": N_("Theo năm"),
+}
+
+
+def _begin(name: str, at: date) -> date:
+    if name == "week":
+        return at - timedelta(days=at.weekday())
+    if name == "month":
+        return at.replace(day=1)
+    if name == "quarter":
+        return at.replace(month=(at.month - 1) // 3 * 3 + 1, day=1)
+    return at.replace(month=1, day=1) if name == "year" else at
+
+
+def _day(text: str, at: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError as e:
+        raise Malformed(Code.BAD_REQUEST, "a day, as in 2026-11-24", at=at) from e
+    if not 2000 <= found.year <= 2100:  # noqa: PLR2004 - the node's lifetime, so that no sum leaves the calendar
+        raise Malformed(Code.BAD_REQUEST, "a day of this century", at=at)
+    return found
+
+
+def before(name: str, period: Period) -> Period:
+    """The period before it."""
+    last = period.first - timedelta(days=1)
+    if name in _BEGINS:
+        return Period(first=_begin(name, last), last=last)
+    return Period(first=period.first - (period.last - period.first) - timedelta(days=1), last=last)
+
+
+def drawn_spans(period: Period) -> tuple[str, ...]:
+    """The days that are drawn, or the months of a long period."""
+    days = (period.last - period.first).days + 1
+    if days <= _DAYS_DRAWN:
+        return tuple((period.first + timedelta(days=number)).isoformat() for number in range(days))
+    return tuple(dict.fromkeys((period.first + timedelta(days=number)).isoformat()[:7] for number in range(days)))
+
+
+def kpi_page(
+    name: str, period: Period, reports: tuple[Report, Report], traffic: Mapping[str, int], today: date
+) -> KpiPage:
+    """The page. reports: of the period, and of the one before. traffic: documents sent, by the spans drawn."""
+    now, then = reports
+    earlier = before(name, period)
+    later = period.last + timedelta(days=1)
+    own = {"from": period.first.isoformat(), "to": period.last.isoformat()}
+    return KpiPage(
+        title=f"{period.first:%d/%m/%Y} – {period.last:%d/%m/%Y}",
+        periods=tuple(
+            Choice(word=_(word), href=f"{KPI}?{urlencode({'period': one})}", chosen=one == name)
+            for one, word in _WORDS.items()
+        ),
+        earlier_href=_href(name, earlier.first, earlier),
+        later_href=_href(name, later, _after(period)) if later <= today else None,
+        first=own["from"],
+        last=own["to"],
+        numbers=_numbers(now, then),
+        columns=_columns(drawn_spans(period), traffic),
+        columns_title=_("Văn bản gửi theo ngày") if len(drawn_spans(period)[0]) > 7 else _("Văn bản gửi theo tháng"),  # noqa: PLR2004 - 2026-11
+        statuses=tuple(_status_bar(now.total, key, word, tone) for key, word, tone in _STATUSES),
+        on_time=tuple(_on_time(line) for line in now.levels if _on_time(line).share is not None),
+        online=tuple(_online(line) for line in now.levels if line.received.counts.deliveries),
+        slowest=_slowest(now.organs),
+        xlsx_href=f"{KPI}/export.xlsx?{urlencode(own)}",
+        empty=not now.total.sent.counts.documents and not now.total.received.counts.deliveries,
+    )
+
+
+def _after(period: Period) -> Period:
+    length = period.last - period.first
+    return Period(first=period.last + timedelta(days=1), last=period.last + length + timedelta(days=1))
+
+
+def _href(name: str, at: date, own: Period) -> str:
+    if name in _BEGINS:
+        return f"{KPI}?{urlencode({'period': name, 'at': at.isoformat()})}"
+    return f"{KPI}?{urlencode({'from': own.first.isoformat(), 'to': own.last.isoformat()})}"
+
+
+def _numbers(now: Report, then: Report) -> tuple[Number, ...]:
+    def counted(word: str, key: str, side: str) -> Number:
+        value, old = (getattr(getattr(report.total, side).counts, key) for report in (now, then))
+        return Number(word=word, value=grouped(value), before=grouped(old), target="")
+
+    def share(word: str, key: str) -> Number:
+        new, old = (_kept(report.total, key) for report in (now, then))
+        return Number(word=word, value=_percent(new), before=_percent(old), target="")
+
+    connected = percent(now.total.connected, now.total.organs)
+    return (
+        counted(_("Văn bản gửi"), "documents", "sent"),
+        counted(_("Lượt nhận"), "deliveries", "received"),
+        share(_("Gửi đúng hạn"), "sent"),
+        share(_("Tiếp nhận đúng hạn"), "acceptance"),
+        share(_("Hoàn thành đúng hạn"), "completion"),
+        Number(
+            word=_("Cơ quan đã kết nối"), value=_percent(connected), before="", target=_percent(now.connected_target)
+        ),
+    )
+
+
+def _kept(line: Line, key: str) -> float | None:
+    counts = line.sent.counts if key == "sent" else line.received.counts
+    on_time, late = getattr(counts, f"{key}_on_time"), getattr(counts, f"{key}_late")
+    return percent(on_time, on_time + late)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:g} %"
+
+
+def _columns(spans: Sequence[str], traffic: Mapping[str, int]) -> tuple[Column, ...]:
+    most = max((traffic.get(span, 0) for span in spans), default=0) or 1
+    found = []
+    for x, span in enumerate(spans):
+        height = round(96 * traffic.get(span, 0) / most, 2)
+        word = "/".join(reversed(span.split("-")))
+        found.append(Column(word=word, value=traffic.get(span, 0), x=x, y=100 - height, height=height))
+    return tuple(found)
+
+
+def _status_bar(line: Line, key: str, word: str, tone: str) -> Bar:
+    part, whole = getattr(line.received.counts, key), line.received.counts.deliveries
+    share = percent(part, whole)
+    return Bar(word=_(word), part=f"{grouped(part)} / {grouped(whole)}", share=share, said=_percent(share), tone=tone)
+
+
+def _on_time(line: Line) -> Bar:
+    counts = line.received.counts
+    whole, share = counts.acceptance_on_time + counts.acceptance_late, _kept(line, "acceptance")
+    part = f"{grouped(counts.acceptance_on_time)} / {grouped(whole)}"
+    return Bar(word=_level(line), part=part, share=share, said=_percent(share), tone="teal")
+
+
+def _online(line: Line) -> Bar:
+    counts = line.received.counts
+    share = percent(counts.online, counts.deliveries)
+    reached = share is None or line.target is None or share >= line.target
+    return Bar(
+        word=_level(line),
+        part=f"{grouped(counts.online)} / {grouped(counts.deliveries)}",
+        share=share,
+        said=_percent(share),
+        tone="green" if reached else "amber",
+        target=line.target,
+        reached=reached,
+    )
+
+
+def _level(line: Line) -> str:
+    return _("Cấp {level}", level=line.level) if line.level else _("Không rõ cấp")
+
+
+def _slowest(lines: Sequence[Line]) -> tuple[Slow, ...]:
+    found: list[tuple[timedelta, Line]] = []
+    for line in lines:
+        (median,) = line.received.times.to_03_worked.quantiles(0.5)
+        if median is not None and line.received.counts.deliveries >= _FEW:
+            found.append((median, line))
+    found.sort(key=lambda one: one[0], reverse=True)
+    most = found[0][0] if found else timedelta(hours=1)
+    return tuple(
+        Slow(
+            code=line.title,
+            name=line.name,
+            median=_("{hours} giờ làm việc", hours=f"{median / timedelta(hours=1):.1f}"),
+            share=round(100 * (median / most), 1) if most else 0.0,
+            deliveries=line.received.counts.deliveries,
+            href=f"/documents?{urlencode({'direction': 'received', 'q': line.title})}",
+        )
+        for median, line in found[:_SLOWEST]
+    )
