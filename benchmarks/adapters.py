@@ -209,6 +209,7 @@ def _mails(scene: _Scene, loads: Sequence[Load]) -> Iterator[Cost]:
             "smtp_security": "none",
             "from_address": "truc@truc.invalid",
             "attach_bytes": _IN_ONE_MAIL,
+            "send_timeout_s": 3_600,  # a mail server in Python takes its time
             "public_url": "http://truc.invalid",
         }
         imap = servers.enter_context(server("imap", scene.folder)) if Path(PROGRAM).exists() else None
