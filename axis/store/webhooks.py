@@ -98,6 +98,12 @@ def due_webhooks(conn: Connection, now: datetime, limit: int) -> tuple[Webhook, 
     return tuple(_read(row) for row in conn.execute(due))
 
 
+def count_disabled(conn: Connection) -> dict[str, int]:
+    """How many subscriptions are told no more since their address failed, by system; for operators."""
+    rows = conn.execute(select(_w.system_id, func.count()).where(~_w.enabled).group_by(_w.system_id))
+    return {row[0]: row[1] for row in rows}
+
+
 def advance(conn: Connection, row: Webhook, **values: Any) -> Webhook | None:  # noqa: ANN401 - columns
     """Change a subscription that is still as it was read; None when it is not. Returns it as it is now."""
     same = (_w.webhook_id == row.webhook_id, _w.due_at == row.due_at, _w.enabled)

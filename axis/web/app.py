@@ -13,6 +13,7 @@ from axis.clock import Clock
 from axis.exchange.rest import Rest
 from axis.ops.disk import DiskWatch
 from axis.settings import Limits
+from axis.store import webhooks
 from axis.store.queries import count_overdue, owed_checks
 from axis.web.console.language import choose_language
 from axis.web.console.parts import ConsoleParts
@@ -69,6 +70,7 @@ def build_app(parts: WebParts) -> web.Application:
     owed: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]] = {
         "signature_checks_owed": lambda: store.read(owed_checks),
         "deadlines_overdue": lambda: store.read(count_overdue),
+        "webhooks_disabled": lambda: store.read(webhooks.count_disabled),
     }
     health = Health(
         checks,

@@ -14,6 +14,7 @@ from aiohttp import ThreadedResolver, web
 from axis.ops.outward import CallBounds, Outward
 from axis.ops.webhooks import Teller, Webhooks
 from axis.settings.sections import Webhook as WebhookSettings
+from axis.store import webhooks
 from axis.store.hot import Hot
 from axis.store.store import Store
 from axis.terms import EventKind
@@ -191,6 +192,7 @@ async def test_an_address_that_is_gone_or_fails_for_days_is_told_no_more_until_i
     told = [kind for kind, _ in await city.node.events(XD)]
     assert told == ["package_pending", "webhook_disabled"]
     assert "webhook_disabled" in await city.node.audit_kinds()
+    assert list((await city.node.store.read(webhooks.count_disabled)).values()) == [1]
     calls = len(dms.calls)
     city.node.clock.advance(days=1)
     await happen(city, 2)
