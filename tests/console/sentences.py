@@ -17,7 +17,7 @@ SAYERS = ("_", "N_", "n_")
 VIETNAMESE = re.compile("[àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ]", re.IGNORECASE)
 _SEEN = ("title", "aria-label", "placeholder", "alt", "value")  # attributes that people read or hear
 _PARSER = Environment(autoescape=True)
-_NO_WORDS = {"CSV", "XLSX", "SHA-256"}
+_NO_WORDS = {"CSV", "Enter", "XLSX", "SHA-256"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A real Mayan EDMS in a process of its own, on SQLite, its tasks done at once; for `make test-mayan` alone."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -41,11 +40,7 @@ class RealMayan:
         return f"http://127.0.0.1:{self.port}"
 
     def set_up(self) -> str:
-        """Make its database and its administrator, whose token is returned; kept beside the program."""
-        made = self.venv / "axis-made"
-        if (made / "token").exists():
-            shutil.copytree(made, self.folder, dirs_exist_ok=True)
-            return (made / "token").read_text()
+        """Make its database and its administrator, whose token is returned."""
         (self.folder / "settings").mkdir(parents=True, exist_ok=True)
         (self.folder / "settings" / "axis_mayan.py").write_text(_SETTINGS)
         began = time.monotonic()
@@ -53,8 +48,6 @@ class RealMayan:
         self._run("common_initial_setup")
         token = self._run("drf_create_token", "admin").split("Generated token ")[1].split()[0]
         self.setup_s = time.monotonic() - began
-        (self.folder / "token").write_text(token)
-        shutil.copytree(self.folder, made, dirs_exist_ok=True)
         return token
 
     def start(self) -> None:

@@ -2,11 +2,30 @@
 
 from datetime import datetime, timedelta
 
+from axis.calendar.deadlines import unanswered
 from axis.calendar.working import Calendar
+from axis.store.records import Delivery
+from axis.terms import DeadlineKind, DeliveryState, StatusCode
 from axis.web.console.language import _, n_
 from axis.web.console.words import Look
 
 _HOUR = timedelta(hours=1)
+
+
+def owed_at(delivery: Delivery) -> datetime | None:
+    """By when a receiver owes the next thing; None when it owes nothing any more."""
+    if delivery.state is not DeliveryState.OPEN or delivery.returned_at is not None:
+        return None
+    try:
+        owed = unanswered(None if delivery.status_code is None else StatusCode(delivery.status_code))
+    except (ValueError, KeyError):
+        return None  # a status that answers no deadline
+    dues = {
+        DeadlineKind.RECEIPT: delivery.receipt_due_at,
+        DeadlineKind.ACCEPTANCE: delivery.acceptance_due_at,
+        DeadlineKind.COMPLETION: delivery.completion_due_at,
+    }
+    return min((due for kind in owed if (due := dues[kind]) is not None), default=None)
 
 
 def countdown(due_at: datetime | None, now: datetime, calendar: Calendar) -> Look | None:

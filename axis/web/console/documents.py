@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -15,14 +15,27 @@ from axis.web.console.asked import understand
 from axis.web.console.desk import DeskCards
 from axis.web.console.directory import Directory
 from axis.web.console.listing import list_page, read_direction, read_key
+from axis.web.console.moments import Moment
 from axis.web.console.paper import PaperPage, paper_page
 from axis.web.console.parts import ID, ConsoleParts
+from axis.web.console.receivers import Today
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions
 from axis.web.console.watching import Looked, Watch
+from axis.web.middleware import CONTENT_POLICY
 
 _ORGAN_CHARACTERS = 128
+_REPORTED = 1_000  # receivers of a delivery report
+_WITH_PREVIEWS = f"{CONTENT_POLICY}; frame-src 'self'"
 _CHOICES = frozenset({WAITING, ELSEWHERE, *StatusCode})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A document's delivery report."""
+
+    paper: PaperPage
+    made: Moment
 
 
 class Documents:
@@ -34,6 +47,7 @@ class Documents:
         self._sessions = sessions
         self._pages = pages
         self._directory = Directory(parts.store, parts.clock)
+        self._calendar = parts.calendar
         self._rows = parts.rules.page_rows
         self._desk = DeskCards(parts.desk, parts.clock)
         self._watch = Watch(parts.store, parts.clock)
@@ -67,20 +81,40 @@ class Documents:
         detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
         if detail is None:
             raise NotFound(Code.NOT_FOUND, "no such document")
-        desk, now = await self._desk.card(request, visitor, uid), self._clock.now()
+        desk = await self._desk.card(request, visitor, uid)
+        today = Today(now=self._clock.now(), calendar=self._calendar)
 
         def make() -> PaperPage:
-            return replace(paper_page(detail, wanted, now), desk=desk)
+            return replace(paper_page(detail, wanted, today), desk=desk)
 
         # Both at once: the record makes the page no slower.
         page, _recorded = await asyncio.gather(
             self._pages.page(request, "document.html", visitor, make),
             self._watch.record(request, visitor, Looked(kind=ViewKind.PAGE, document_uid=uid)),
         )
+        page.headers["Content-Security-Policy"] = _WITH_PREVIEWS
         return page
+
+    async def report(self, request: web.Request) -> web.StreamResponse:
+        """GET /documents/{uid}/report: who received it, and what they said, to be printed."""
+        visitor = await self._sessions.require(request)
+        uid = request.match_info["uid"]
+        wanted = ReceiverPage(rows=_REPORTED)
+        detail = await self._store.read(lambda conn: read_document(conn, visitor.scope, uid, wanted))
+        if detail is None:
+            raise NotFound(Code.NOT_FOUND, "no such document")
+        today = Today(now=self._clock.now(), calendar=self._calendar)
+        await self._watch.record(request, visitor, Looked(kind=ViewKind.PRINT, document_uid=uid))
+        return await self._pages.page(
+            request, "report.html", visitor, lambda: Report(paper=paper_page(detail, wanted, today), made=today.moment)
+        )
 
 
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
     """The routes of the list and of a document's page."""
     documents = Documents(parts, sessions, pages)
-    return (web.get("/documents", documents.list), web.get(f"/documents/{{uid:{ID}}}", documents.show))
+    return (
+        web.get("/documents", documents.list),
+        web.get(f"/documents/{{uid:{ID}}}", documents.show),
+        web.get(f"/documents/{{uid:{ID}}}/report", documents.report),
+    )

@@ -25,6 +25,12 @@ from axis.web.console.watching import Looked, Watch
 
 _CHUNK_BYTES = 256 * 1024
 _POLICY = "sandbox; default-src 'none'"
+_PDF = "application/pdf"
+_FRAMED_PAGE = "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
+_FRAMED: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
 
 SAFE_TYPES: Final = frozenset(
     {
@@ -48,7 +54,8 @@ SAFE_TYPES: Final = frozenset(
 class Downloads:
     """The handlers."""
 
-    def __init__(self, parts: ConsoleParts, sessions: Sessions) -> None:
+    def __init__(self, parts: ConsoleParts, pages: Pages, sessions: Sessions) -> None:
+        self._pages = pages
         self._store = parts.store
         self._sessions = sessions
         self._unpacking = Unpacking(parts.store, parts.limits, parts.scratch)
@@ -73,6 +80,28 @@ class Downloads:
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
             await self._record(request, visitor, ViewKind.FILE, position)
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
+            return await _send(request, response, _chunks(opened.path))
+
+    async def preview(self, request: web.Request) -> web.StreamResponse:
+        """GET …/files/{position}/preview: a PDF, shown by the browser inside the document's page.
+
+        Only what is a PDF by its bytes; the page that holds it may, no other one. The viewer of a browser has a sandbox
+        of its own, and refuses to work within another one.
+        """
+        view, visitor = await self._find(request)
+        position = int(request.match_info["position"])
+        row = next((file for file in view.files if file.position == position), None)
+        if row is None:
+            raise NotFound(Code.NOT_FOUND, "no such file")
+        async with self._unpacking.file(view.package.sha256_hex, row) as opened:
+            if opened.media_type != _PDF:
+                refusal = self._pages.answer(request, "no_preview.html", status=415)
+                refusal.headers.update({**_FRAMED, "Content-Security-Policy": _FRAMED_PAGE})
+                return refusal
+            await self._record(request, visitor, ViewKind.FILE, position)
+            response = _attachment(opened.name, _PDF, opened.path.stat().st_size)
+            response.headers[hdrs.CONTENT_DISPOSITION] = "inline"
+            response.headers.update(_FRAMED)
             return await _send(request, response, _chunks(opened.path))
 
     async def _record(
@@ -130,11 +159,12 @@ async def _chunks(content: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def download_routes(parts: ConsoleParts, _pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
+def download_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
     """The routes of a document's packages and files."""
-    downloads = Downloads(parts, sessions)
+    downloads = Downloads(parts, pages, sessions)
     package = f"/documents/{{uid:{ID}}}/packages/{{package_id:{ID}}}"
     return (
         web.get(package, downloads.package),
         web.get(f"{package}/files/{{position:[0-9]{{1,5}}}}", downloads.file),
+        web.get(f"{package}/files/{{position:[0-9]{{1,5}}}}/preview", downloads.preview),
     )

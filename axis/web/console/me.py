@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from aiohttp import web
+from markupsafe import Markup
 
 from axis.errors import Code, Malformed, NotFound
 from axis.ops.accounts import check_password, hash_password
@@ -246,6 +247,7 @@ class Me:
             status=403 if problem else 200,
             problem=_(problem) if problem else "",
             offer=offer,
+            picture=Markup(offer.picture) if offer else "",  # noqa: S704 - we have drawn it ourselves
             owed=visitor.owes == FACTOR_PAGE,
             codes_left=left,
         )

@@ -15,6 +15,7 @@ from axis.web.console.moments import Moment, moment, size
 from axis.web.console.words import Look
 
 _SHORT_DIGEST = 12
+_PREVIEW_BYTES = 50 * 1024 * 1024
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _KINDS: Final = {
     "application/pdf": "PDF",
@@ -59,6 +60,7 @@ class File:
     digest: Digest
     href: str
     zipped: bool  # the sender's software had packed it
+    preview_href: str  # "" where there is none to be expected
     verdict: Look | None  # of its own signatures; none: not looked at
 
 
@@ -112,6 +114,7 @@ def _file(base: str, file: Attachment, verdict: Look | None) -> File:
         digest=_digest(file.sha256_hex),
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,
+        preview_href=f"{base}/files/{file.position}/preview" if _shown(file) else "",
         verdict=verdict,
     )
 
@@ -119,6 +122,12 @@ def _file(base: str, file: Attachment, verdict: Look | None) -> File:
 def kind_word(media_type: str) -> str:
     """A media type as people call it, where there is a word."""
     return _(_KINDS[media_type]) if media_type in _KINDS else media_type
+
+
+def _shown(file: Attachment) -> bool:
+    """Whether a preview is offered: of what calls itself a PDF, and is not as large as to make browsers groan."""
+    named = file.media_type == "application/pdf" or file.name.lower().endswith(".pdf")
+    return named and file.size_bytes <= _PREVIEW_BYTES
 
 
 def _digest(sha256_hex: str) -> Digest:

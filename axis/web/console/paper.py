@@ -14,7 +14,7 @@ from axis.web.console.language import _
 from axis.web.console.moments import Moment, day, moment, number
 from axis.web.console.packages import Carrier, carrier
 from axis.web.console.progress import Count, Progress, progress
-from axis.web.console.receivers import Receiver, receiver
+from axis.web.console.receivers import Receiver, Today, receiver
 from axis.web.console.signatures import SignatureTrail, signature_trail
 from axis.web.console.words import Look
 
@@ -67,9 +67,9 @@ class PaperPage:
     desk: DeskCard | None = None  # what a clerk may do with it
 
 
-def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> PaperPage:
+def paper_page(detail: DocumentDetail, page: ReceiverPage, today: Today) -> PaperPage:
     """The page for what was read."""
-    document = detail.document
+    document, now = detail.document, today.now
     stand = progress(detail.tallies, now)
     trail = signature_trail(detail.trail, now)
     carriers = {
@@ -98,7 +98,7 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, now: datetime) -> Pap
         progress=stand,
         filters=_filters(document.document_uid, stand, page),
         all_href=_href(document.document_uid) if page.only else None,
-        receivers=tuple(receiver(document, view, now, unfolded=alone) for view in detail.receivers),
+        receivers=tuple(receiver(document, view, today, unfolded=alone) for view in detail.receivers),
         next_href=_href(document.document_uid, only=page.only, after=last) if detail.has_more_receivers else None,
         first_href=_href(document.document_uid, only=page.only) if page.after else None,
         carrier=carriers.get(document.package_id),

@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from axis.calendar.working import Calendar
 from axis.store.document_view import EventView, ReceiverView
 from axis.store.records import Delivery, Document
 from axis.store.travel_view import Travel
 from axis.terms import DeliveryState, Origin, Place, TransportState
 from axis.web.console import words
+from axis.web.console.countdown import countdown, owed_at
 from axis.web.console.failures import failure
 from axis.web.console.language import _, n_
 from axis.web.console.moments import Moment, moment
 from axis.web.console.progress import Step, steps
+from axis.web.console.route_map import RouteMap, route_map
 from axis.web.console.words import Look, Transport
 
 _FAILED = (TransportState.RETRYING, TransportState.DEAD)
@@ -45,6 +48,8 @@ class Receiver:
     entries: tuple[Entry, ...]
     earlier_events: int
     unfolded: bool
+    way: RouteMap
+    deadline: Look | None  # how much time is left for the next thing that it owes
 
     @property
     def reached(self) -> bool:
@@ -52,8 +57,22 @@ class Receiver:
         return any(step.state != "ahead" for step in self.steps)
 
 
-def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded: bool) -> Receiver:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Today:
+    """When it is, and how time is counted."""
+
+    now: datetime
+    calendar: Calendar
+
+    @property
+    def moment(self) -> Moment:
+        """It, as people read it."""
+        return moment(self.now, self.now)
+
+
+def receiver(document: Document, view: ReceiverView, today: Today, *, unfolded: bool) -> Receiver:
     """A receiver as the page of a document shows it."""
+    now = today.now
     delivery = view.delivery
     first = view.travels[0] if view.travels else None
     since = delivery.status_at or (_reached(first) if first else None)
@@ -69,6 +88,8 @@ def receiver(document: Document, view: ReceiverView, now: datetime, *, unfolded:
         entries=_timeline(document, view, now),
         earlier_events=view.earlier_events,
         unfolded=unfolded,
+        way=route_map(document, view, now),
+        deadline=countdown(owed_at(delivery), now, today.calendar),
     )
 
 

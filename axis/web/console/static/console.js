@@ -217,5 +217,10 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 startLive();
 addCopyButtons(document);
