@@ -121,3 +121,19 @@ async def test_sessions_are_listed_and_ended_one_or_all_but_this(
 
 async def test_the_page_says_that_a_clerk_has_no_organisation_yet(log_in: Any) -> None:
     assert "chưa gắn với cơ quan nào" in await (await (await log_in(Role.CLERK)).get("/me")).text()
+
+
+async def test_a_form_of_a_session_that_has_ended_says_so_and_leads_back_to_its_page(
+    client: Client, add_account: AddAccount, clock: Clock
+) -> None:
+    await add_account()
+    await try_login(client)
+    clock.later(hours=9)
+    page = str(client.make_url("/me/password?from=x"))
+    form = {"csrf": "x", "old": PASSWORD, "new": NEW, "again": NEW}
+    lost = await client.post("/me/password", data=form, allow_redirects=False, headers={"Referer": page})
+    assert lost.headers["Location"] == "/login?lost=1&next=/me/password?from%3Dx"
+    assert "thao tác vừa rồi chưa được thực hiện" in await (await client.get(lost.headers["Location"])).text()
+    for referer in ("http://evil.invalid/me", "//[", "", "javascript:alert(1)"):
+        lost = await client.post("/me/password", data=form, allow_redirects=False, headers={"Referer": referer})
+        assert lost.headers["Location"] == "/login?lost=1", referer

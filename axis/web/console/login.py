@@ -55,6 +55,9 @@ _WRONG_CODE: Final = N_(
 _STEP_ENDED: Final = N_("Lần đăng nhập này đã quá vài phút hoặc nhập sai mã quá nhiều lần. Hãy đăng nhập lại từ đầu.")
 
 
+_LOST: Final = N_(
+    "Phiên đăng nhập đã hết nên thao tác vừa rồi chưa được thực hiện. Hãy đăng nhập lại để quay về trang đó."
+)
 _SSO_PROBLEMS: Final = {
     "down": N_("Hệ thống đăng nhập một lần hiện không trả lời. Hãy thử lại sau, hoặc đăng nhập bằng mật khẩu."),
     "refused": N_("Hệ thống đăng nhập một lần không xác nhận lần đăng nhập này. Hãy thử lại."),
@@ -139,6 +142,8 @@ class LoginPages:
         if await self._sessions.find(request) is not None:
             raise web.HTTPSeeOther("/")
         problem = _STEP_ENDED if "ended" in request.query else _SSO_PROBLEMS.get(request.query.get("sso", ""), "")
+        if "lost" in request.query:
+            problem = _LOST
         return self._form(request, next_path=request.query.get("next", ""), problem=problem)
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:

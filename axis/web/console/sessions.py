@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
+from yarl import URL
 
 from axis.clock import Clock
 from axis.errors import Code, NotAllowed, NotFound
@@ -200,8 +201,7 @@ class Sessions:
         """
         visitor = await self.find(request)
         if visitor is None:
-            back = request.path_qs if request.method == hdrs.METH_GET and request.path_qs != "/" else ""
-            raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
+            raise web.HTTPSeeOther(login_path(request))
         request[VISITOR] = visitor
         if visitor.owes and request.path != visitor.owes:
             raise web.HTTPSeeOther(visitor.owes)
@@ -226,6 +226,30 @@ class Sessions:
 
     def _expiry(self, created_at: datetime, now: datetime) -> datetime:
         return min(created_at + self._longest, now + self._idle)
+
+
+def login_path(request: web.Request) -> str:
+    """Where somebody logs in whose request needs it, and how the way leads back.
+
+    After a form it leads back to the page on which the form stood, and the log-in says that nothing was done.
+    """
+    query: dict[str, str] = {}
+    if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+        back = request.path_qs
+    else:
+        query["lost"], back = "1", _page_of_form(request)
+    if back and back != "/":
+        query["next"] = back
+    return f"/login?{urlencode(query)}" if query else "/login"
+
+
+def _page_of_form(request: web.Request) -> str:
+    """The page of ours on which a form stood; "" where the browser does not say, or names another site."""
+    try:
+        page = URL(request.headers.get(hdrs.REFERER, ""))
+    except ValueError:
+        return ""
+    return page.path_qs if page.authority == request.host else ""
 
 
 def new_token() -> str:
