@@ -84,6 +84,17 @@ async def test_no_event_is_shown_twice_or_left_out(archive: Archive) -> None:
     assert found == keys
 
 
+async def test_no_event_is_read_that_came_after_the_moment(archive: Archive, clock: Clock) -> None:
+    document = await archive.document([To("H24.2", TransportState.ACKNOWLEDGED, statuses=("01", "03", "06"))])
+    query = RecordQuery(document_uid=document.document_uid, rows=100)
+    every = (await archive.store.read(lambda c: read_events(c, query))).events
+    for moment in sorted({event.at for event in every}):
+        then = replace(query, as_of=moment)
+        found = (await archive.store.read(lambda c, then=then: read_events(c, then))).events  # type: ignore[misc]
+        assert found == tuple(event for event in every if event.at <= moment)
+    assert clock.now() < every[-1].at
+
+
 async def test_what_came_later_does_not_show(log_in: LogIn, archive: Archive, clock: Clock) -> None:
     start = clock.at
     receiver = To("H24.2", TransportState.ACKNOWLEDGED, statuses=("01", "03", "06"))
