@@ -85,6 +85,8 @@ VXP_CODES: dict[Code, str] = {
     Code.COURIER_UNKNOWN: "21",
     Code.NOTHING_WAITS: "21",
     Code.STATE_CHANGED: "21",
+    Code.ACCOUNT_LINKED: "21",
+    Code.FACTOR_SET: "21",
     Code.ORGAN_CLOSED: "21",
     Code.LAST_ADMINISTRATOR: "21",
     Code.UPLOAD_OFFSET: "21",
