@@ -289,7 +289,10 @@ async def test_an_auditor_has_it_looked_at_again_and_that_is_recorded(auditor: C
 
 async def test_nobody_else_has_it_looked_at(log_in: LogIn, archive: Archive, auditor: Client) -> None:
     document = await archive.document(verdict="valid")
-    assert await press(await log_in(Role.CLERK), document) == 404
+    await archive.organ("H24.1", "Sở Nội vụ")
+    clerk = await log_in(Role.CLERK, organs=("H24.1",))
+    assert "Kiểm tra lại ngay" not in words_of(await signatures_of(clerk, document))  # may read it, and no more
+    assert await press(clerk, document) == 404
     assert await press(auditor, document, "forged") == 403
     other = replace(document, document_uid="01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert await press(auditor, other) == 404
