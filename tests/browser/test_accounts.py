@@ -86,7 +86,7 @@ async def test_who_has_looked_at_a_document_is_seen_by_an_auditor(site: Site, vi
     document = await site.archive.document(subject="V/v kiểm tra", code="7/KH")
     page = await visit(Role.AUDITOR)
     await page.goto(f"{site.url}/documents/{document.document_uid}")
-    await page.locator("a.aside").click()
+    await page.locator("a.aside[href$='/views']").click()
     await page.wait_for_url("**/views")
     await look(page, "views")
     assert "127.0.0.1" in await page.locator("table").inner_text()

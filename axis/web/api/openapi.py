@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -55,12 +56,16 @@ class _Schemas:
 
     def of(self, model: type[BaseModel], mode: str = "serialization") -> dict[str, Any]:
         """A reference to a model."""
-        schema = model.model_json_schema(
-            ref_template=_REF, mode="validation" if mode == "validation" else "serialization"
-        )
+        schema = dict(_schema_of(model, mode))
         self.all |= schema.pop("$defs", {})
         self.all[model.__name__] = schema
         return {"$ref": _REF.format(model=model.__name__)}
+
+
+@cache
+def _schema_of(model: type[BaseModel], mode: str) -> Mapping[str, Any]:
+    """Worked out once: most operations answer with the same few models, and tests start a node each."""
+    return model.model_json_schema(ref_template=_REF, mode="validation" if mode == "validation" else "serialization")
 
 
 def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
