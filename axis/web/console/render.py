@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp_jinja2
 from aiohttp import hdrs, web
 from jinja2 import PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket, BytecodeCache
 from markupsafe import Markup
 
 from axis.errors import Code
@@ -60,6 +61,26 @@ class Shell:
     maintenance: Maintenance | None  # the node only reads
 
 
+class _Compiled(BytecodeCache):
+    """Templates as compiled code, kept for every node that this process starts: compiling takes longer than a start."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}  # the key tells the template, its place and its text
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Put the code into the bucket when it is there."""
+        code = self._codes.get(f"{bucket.key}-{bucket.checksum}")
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the bucket's code."""
+        self._codes[f"{bucket.key}-{bucket.checksum}"] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = _Compiled()
+
+
 class Pages:
     """Renders pages for one application."""
 
@@ -76,6 +97,7 @@ class Pages:
             finalize=_finalize,
             trim_blocks=True,
             lstrip_blocks=True,
+            bytecode_cache=_COMPILED,
         )
         environment.filters["number"] = moments.number
         environment.globals["static"] = self._static.url
