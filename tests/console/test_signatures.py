@@ -93,7 +93,7 @@ async def test_the_list_tells_what_was_found_and_nothing_where_nobody_looked(
     operator: Client, archive: Archive
 ) -> None:
     await archive.document(verdict=None)
-    assert "Chữ ký số:" not in await page_of(operator, "/")
+    assert "Chữ ký số:" not in await page_of(operator, "/documents")
     for word, said in (
         ("valid", "Chữ ký hợp lệ"),
         ("valid-with-warnings", "Hợp lệ, có lưu ý"),
@@ -102,7 +102,7 @@ async def test_the_list_tells_what_was_found_and_nothing_where_nobody_looked(
         ("indeterminate", "Chưa kết luận được"),
     ):
         await archive.document(verdict=word)
-        assert f'title="Chữ ký số: {said}"' in await page_of(operator, "/")
+        assert f'title="Chữ ký số: {said}"' in await page_of(operator, "/documents")
 
 
 async def test_a_card_tells_who_when_what_and_why(operator: Client, archive: Archive) -> None:
