@@ -72,7 +72,7 @@ async def test_the_home_says_what_is_wrong_and_leads_there(visit: Visit, look: L
 
 
 async def test_a_partner_is_paused_and_called_again(visit: Visit, look: Look, site: Site) -> None:
-    page = await visit(Role.OPERATOR, script=False)
+    page = await visit(Role.OPERATOR)
     await page.goto(f"{site.url}/operator/partners/so-tttt")
     await page.locator("#pause-reason").fill("nâng cấp <b>máy chủ</b>")
     await page.locator("#pause-hours").select_option("4")
