@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from axis.errors import Code, Internal, Malformed
 
 _SECRET_BYTES = 32
+_TYPEABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
+_GROUP_LETTERS = 5
 _TOKEN_PREFIX = "axt_"  # noqa: S105 - of every token, and no secret: so that a token that lies about is known for what it is
 _TOKEN_FORM = re.compile(_TOKEN_PREFIX + "[A-Za-z0-9_-]{43}")
 
@@ -76,6 +78,11 @@ class NodeKey:
 def new_secret() -> str:
     """A new HMAC secret: 43 URL-safe characters, 256 bits."""
     return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def typeable(groups: int) -> str:
+    """A random word that can be typed from paper, in groups of five letters with 24 bits each."""
+    return "-".join("".join(secrets.choice(_TYPEABLE) for _ in range(_GROUP_LETTERS)) for _ in range(groups))
 
 
 def new_token() -> str:

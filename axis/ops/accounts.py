@@ -4,7 +4,6 @@ Both go through here: what is checked, hashed and recorded is the same.
 """
 
 import asyncio
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from argon2 import PasswordHasher
 from axis.clock import Clock, today
 from axis.errors import Code, Malformed
 from axis.ids import new_id
+from axis.keys import typeable
 from axis.store import accounts, second_factors, sessions, sso
 from axis.store.accounts import AccountView, NewPassword, Rights
 from axis.store.records import Account, Session
@@ -21,8 +21,7 @@ from axis.store.store import Store
 from axis.terms import Role
 from axis.text import one_line
 
-_PASSWORD_GROUPS, _GROUP_LETTERS = 4, 5
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another; 99 bits in all
+_PASSWORD_GROUPS = 4  # 99 bits in all
 _NAME_CHARACTERS, _FULL_NAME_CHARACTERS = 64, 100
 _PASSWORD_CHARACTERS = range(12, 257)
 _ONCE_GOOD = timedelta(days=3)
@@ -178,8 +177,7 @@ def hash_password(password: str) -> str:
 
 def new_password() -> str:
     """A random password that can be typed from paper."""
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_PASSWORD_GROUPS))
-    return "-".join(groups)
+    return typeable(_PASSWORD_GROUPS)
 
 
 def check_username(name: str) -> None:

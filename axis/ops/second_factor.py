@@ -21,7 +21,7 @@ import pyotp
 import segno
 
 from axis.errors import AxisError
-from axis.keys import NodeKey
+from axis.keys import NodeKey, typeable
 from axis.store.records import Account
 from axis.store.second_factors import Attempt
 
@@ -31,8 +31,6 @@ _DIGITS = 6
 _BESIDE = 1  # steps before and after the present one whose codes are taken: clocks differ
 _OFFER_GOOD = timedelta(minutes=15)
 _KNOWN_GOOD = timedelta(days=180)
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-_GROUP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ class SecondFactor:
 
     def recovery_codes(self, account_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """New recovery codes, as they are shown once, and as they are stored."""
-        codes = tuple("-".join(_group() for _ in range(2)) for _ in range(RECOVERY_CODES))
+        codes = tuple(typeable(2) for _ in range(RECOVERY_CODES))
         return codes, tuple(self.mac(account_id, code) for code in codes)
 
     def mac(self, account_id: str, code: str) -> str:
@@ -131,7 +129,3 @@ def matching_step(secret: str, code: str, now: datetime) -> int | None:
 def is_required(roles: Sequence[str], required_for: Sequence[str]) -> bool:
     """Whether somebody with these roles needs a second factor."""
     return not frozenset(roles).isdisjoint(required_for)
-
-
-def _group() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(_GROUP))

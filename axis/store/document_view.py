@@ -105,6 +105,15 @@ class Trail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A document and its sender's name."""
+
+    document: Document
+    sender_name: str | None  # as registered here when the document came
+    sender_name_now: str | None  # as registered here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDetail:
     """All that a document's page shows."""
 
@@ -123,23 +132,18 @@ class DocumentDetail:
 
 def read_document(conn: Connection, scope: Scope, document_uid: str, page: ReceiverPage) -> DocumentDetail | None:
     """A document's page; None when there is no such document, or it is not in scope."""
-    d = s.document.c
-    row = conn.execute(
-        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
-        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(d.document_uid == document_uid, in_scope(scope))
-    ).one_or_none()
-    if row is None:
+    sent = find_sent(conn, scope, document_uid)
+    if sent is None:
         return None
-    document = _read_document(row[: len(_DOCUMENT)])
+    document = sent.document
     tallies = tallies_of(conn, [document_uid]).get(document_uid, ())
     if page.only is None and all(tally.place is Place.ELSEWHERE for tally in tallies):
         page = replace(page, only=ELSEWHERE)  # better than an empty list
     receivers, more = _receivers(conn, document_uid, page)
     return DocumentDetail(
         document=document,
-        sender_name=names_then(conn, [(document.from_organ, document.received_at, row.organ_name)])[0],
-        sender_name_now=row.organ_name,
+        sender_name=sent.sender_name,
+        sender_name_now=sent.sender_name_now,
         tallies=tallies,
         receivers=receivers,
         has_more_receivers=more,
@@ -149,6 +153,21 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
         replaces=replaced_by(conn, document),
         trail=_trail(conn, document.package_id),
     )
+
+
+def find_sent(conn: Connection, scope: Scope, document_uid: str, as_of: datetime | None = None) -> Sent | None:
+    """A document and who sent it; None when there is no such one in scope, or there was none yet at the moment."""
+    d = s.document.c
+    row = conn.execute(
+        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
+        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
+        .where(d.document_uid == document_uid, in_scope(scope))
+    ).one_or_none()
+    if row is None or (as_of is not None and row.received_at > as_of):
+        return None
+    document = _read_document(row[: len(_DOCUMENT)])
+    name = names_then(conn, [(document.from_organ, document.received_at, row.organ_name)])[0]
+    return Sent(document=document, sender_name=name, sender_name_now=row.organ_name)
 
 
 def find_document(conn: Connection, scope: Scope, document_uid: str) -> Document | None:

@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from axis.store import schema as s
-from axis.store.document_view import PackageView, packages_of
-from axis.store.record_view import find_then
+from axis.store.document_view import PackageView, find_sent, packages_of
 from axis.store.records import CertificateRow, Document, Original, TimeProof
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.scopes import Scope
@@ -43,10 +42,10 @@ class Dossier:
 
 def read_dossier(conn: Connection, scope: Scope, document_uid: str) -> Dossier | None:
     """What a document's dossier is made of; None when there is no such document in scope."""
-    found = find_then(conn, scope, document_uid, None)
-    if found is None:
+    sent = find_sent(conn, scope, document_uid)
+    if sent is None:
         return None
-    document, sender_name = found
+    document = sent.document
     packages = packages_of(conn, document)
     ids = [view.package.package_id for view in packages]
     digests = [view.package.sha256_hex for view in packages]
@@ -69,7 +68,7 @@ def read_dossier(conn: Connection, scope: Scope, document_uid: str) -> Dossier |
     proofs = conn.execute(select(*_PROOF).where(p.sha256_hex.in_(digests)).order_by(p.sha256_hex))
     return Dossier(
         document=document,
-        sender_name=sender_name,
+        sender_name=sent.sender_name,
         packages=packages,
         originals=read_all(_read_original, originals.all()),
         verdicts=tuple(

@@ -17,7 +17,7 @@ from axis.store import schema as s
 from axis.store.organs import names_then
 from axis.store.records import Downtime, Hold
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.schema import UtcMicros
+from axis.store.schema import OF_PARTNERS, UtcMicros
 from axis.terms import EventKind, Place, TransportState
 
 LOOKED_BACK: Final = timedelta(days=30)
@@ -28,7 +28,7 @@ _DOWNTIME, _read_downtime = columns_of(Downtime), record_reader(Downtime)
 _c, _p, _r = s.consignment.c, s.package.c, s.route.c
 _PARTNER: ColumnElement[Any] = func.coalesce(_c.uplink_id, _r.system_id, "")
 _TOLD = (EventKind.PARTNER_DOWN.value, EventKind.PARTNER_UP.value)
-_OF_PARTNERS = text("kind IN ('partner_down', 'partner_up', 'partner_paused', 'partner_resumed')")  # as the index says
+_OF_PARTNERS = text(OF_PARTNERS)  # as the index says
 _UNTIMED = (TransportState.DEAD, TransportState.CANCELLED)
 
 

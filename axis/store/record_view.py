@@ -28,16 +28,16 @@ from sqlalchemy import (
 )
 
 from axis.store import schema as s
+from axis.store.document_view import find_sent
 from axis.store.organs import names_then
 from axis.store.queries.acts import named
 from axis.store.records import Consignment, Delivery, Document
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.schema import UtcMicros
-from axis.store.scopes import Scope, in_scope
+from axis.store.scopes import Scope
 from axis.store.travel_view import grouped
 from axis.terms import ActKind, Answer, DeliveryState, Place, TransportState
 
-_DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
 _DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
 _CONSIGNMENT, _read_consignment = columns_of(Consignment), record_reader(Consignment)
 COUNTING = ("applied", "flagged")  # effects of statuses that a delivery took on
@@ -141,38 +141,22 @@ class RecordQuery:
 
 def read_record(conn: Connection, scope: Scope, query: RecordQuery) -> RecordDetail | None:
     """The page; None when there is no such document in scope, or there was none yet at the moment."""
-    document = find_then(conn, scope, query.document_uid, query.as_of)
-    if document is None:
+    sent = find_sent(conn, scope, query.document_uid, query.as_of)
+    if sent is None:
         return None
-    found, sender_name = document
+    found = sent.document
     v = s.verdict.c
     known = [v.package_id == found.package_id] + ([v.at <= query.as_of] if query.as_of else [])
     verdict = conn.scalar(select(v.overall).where(*known).order_by(v.verdict_id.desc()).limit(1))
     receivers, more = ((), False) if query.as_of is None else receivers_then(conn, query, query.as_of)
     return RecordDetail(
         document=found,
-        sender_name=sender_name,
+        sender_name=sent.sender_name,
         verdict=verdict,
         events=read_events(conn, query),
         receivers=receivers,
         more_receivers=more,
     )
-
-
-def find_then(
-    conn: Connection, scope: Scope, document_uid: str, as_of: datetime | None
-) -> tuple[Document, str | None] | None:
-    """A document and its sender's name; None when it is not there, not in scope, or had not come by the moment."""
-    d = s.document.c
-    row = conn.execute(
-        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
-        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(d.document_uid == document_uid, in_scope(scope))
-    ).one_or_none()
-    if row is None or (as_of is not None and row.received_at > as_of):
-        return None
-    document = _read_document(row[: len(_DOCUMENT)])
-    return document, names_then(conn, [(document.from_organ, document.received_at, row.organ_name)])[0]
 
 
 # --- events -------------------------------------------------------------------------------------------------------

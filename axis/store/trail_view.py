@@ -10,15 +10,14 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from axis.store import schema as s
-from axis.store.organs import names_then
+from axis.store.document_view import find_sent
 from axis.store.records import Attachment, Document, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.scopes import Scope, in_scope
+from axis.store.scopes import Scope
 
 SHOWN_VERDICTS = 30
 _READ_CHARACTERS = 4_000_000  # of verdicts, on one page: one of hundreds of files is long
 
-_DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
 _ATTACHMENT, _read_attachment = columns_of(Attachment), record_reader(Attachment)
 _VERDICT, _read_verdict = columns_of(Verdict), record_reader(Verdict)
 
@@ -48,23 +47,17 @@ class TrailDetail:
 
 def read_trail(conn: Connection, scope: Scope, document_uid: str, as_of: datetime | None) -> TrailDetail | None:
     """The page; None when there is no such document in scope, or there was none yet at the moment."""
-    d, a, c = s.document.c, s.attachment.c, s.check_due.c
-    row = conn.execute(
-        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
-        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(d.document_uid == document_uid, in_scope(scope))
-    ).one_or_none()
-    if row is None:
+    a, c = s.attachment.c, s.check_due.c
+    sent = find_sent(conn, scope, document_uid, as_of)
+    if sent is None:
         return None
-    document = _read_document(row[: len(_DOCUMENT)])
-    if as_of is not None and document.received_at > as_of:
-        return None
+    document = sent.document
     files = conn.execute(select(*_ATTACHMENT).where(a.package_id == document.package_id).order_by(a.position))
     history, earlier = _history(conn, document.package_id, as_of)
     due = conn.scalar(select(c.cause).where(c.package_id == document.package_id))
     return TrailDetail(
         document=document,
-        sender_name=names_then(conn, [(document.from_organ, document.received_at, row.organ_name)])[0],
+        sender_name=sent.sender_name,
         files=read_all(_read_attachment, files.all()),
         history=history,
         earlier=earlier,

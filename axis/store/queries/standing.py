@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_colum
 from axis.store import schema
 from axis.store.records import Audit, JobRow, Webhook
 from axis.store.rows import Query
-from axis.store.schema import UtcMicros
+from axis.store.schema import OF_PARTNERS, UtcMicros
 
 MOST_COUNTED: Final = 10_000
 """More than this is told as "more than"."""
@@ -27,9 +27,7 @@ _failed_of_state = select(func.count()).select_from(
     select(_c.consignment_id).where(_FAILED, _c.state == bindparam("state")).limit(MOST_COUNTED + 1).subquery()
 )
 # Word for word the condition of ix_audit_partner.
-_OF_PARTNERS: ColumnElement[bool] = literal_column(
-    "(kind IN ('partner_down', 'partner_up', 'partner_paused', 'partner_resumed'))"
-)
+_OF_PARTNERS: ColumnElement[bool] = literal_column(f"({OF_PARTNERS})")
 _incidents = Query(Audit, _OF_PARTNERS, order=(schema.audit.c.at.desc(),), limit=_LOOKED_AT)
 _overdue = select(func.count()).select_from(
     select(schema.queue.c.queue_id)

@@ -65,6 +65,7 @@ from axis.store.schema.trust import (
     verdict_evidence,
 )
 from axis.store.schema.work import (
+    OF_PARTNERS,
     audit,
     bounce,
     bulk_act,
@@ -92,6 +93,7 @@ from axis.store.schema.work import (
 __all__ = [
     "EPOCH",
     "MICROSECOND",
+    "OF_PARTNERS",
     "UtcMicros",
     "account",
     "account_organ",

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from axis.kpi.figures import COUNTS, TIMES
 from axis.store.schema.base import Serial, UtcMicros, metadata
 
-_OF_PARTNERS = "kind IN ('partner_down', 'partner_up', 'partner_paused', 'partner_resumed')"
+OF_PARTNERS = "kind IN ('partner_down', 'partner_up', 'partner_paused', 'partner_resumed')"
 
 queue = Table(
     "queue",
@@ -253,7 +253,7 @@ audit = Table(
     Column("actor", String(128), nullable=False),  # system, account or "node"
     Column("fields", Text, nullable=False),  # JSON, no content of documents
     Index("ix_audit_at", "at"),
-    Index("ix_audit_partner", "at", sqlite_where=text(_OF_PARTNERS), postgresql_where=text(_OF_PARTNERS)),
+    Index("ix_audit_partner", "at", sqlite_where=text(OF_PARTNERS), postgresql_where=text(OF_PARTNERS)),
 )
 
 # What the systems are told. A feed is read by `place`, which the first reading gives: ids are made before their
