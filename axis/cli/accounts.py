@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ from axis.errors import Code, Malformed
 from axis.terms import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from axis.ops.access import Access
     from axis.ops.accounts import Accounts
     from axis.store.accounts import AccountView
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 account_app = typer.Typer(no_args_is_help=True, help="Accounts of the console: who may log in, as what, for whom.")
 app.add_typer(account_app, name="account")
+
+T = TypeVar("T")
 
 ACTOR = "cli"
 _LISTED = 10_000
@@ -57,10 +61,7 @@ def add_account(
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     wish = NewAccount(username=name, roles=tuple(dict.fromkeys(role)), organs=tuple(organ or ()), full_name=full_name)
 
-    async def add(access: "Access") -> str:
-        return await _accounts(access).add(wish, given)
-
-    password = with_access(config, add)
+    password = _with_accounts(config, lambda accounts: accounts.add(wish, given))
     if given is None:
         print_json({"account": name, "password": password})
     else:
@@ -94,11 +95,7 @@ def list_accounts(
 @account_app.command("show")
 def show_account(name: Name, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show one account: what it may do, for whom, and whether it can log in."""
-
-    async def read(access: "Access") -> "AccountView":
-        return await _accounts(access).view(name)
-
-    view = with_access(config, read)
+    view = _with_accounts(config, lambda accounts: accounts.view(name))
     if json:
         print_json(_row(view))
         return
@@ -127,10 +124,7 @@ def grant(name: Name, role: Roles = None, organ: Organs = None, config: ConfigOp
     """Give an account further roles and organisations. Prints what it has then as JSON."""
     _check_some(role, organ)
 
-    async def change(access: "Access") -> "AccountView":
-        return await _accounts(access).grant(name, role or (), organ or ())
-
-    print_json(_row(with_access(config, change)))
+    print_json(_row(_with_accounts(config, lambda accounts: accounts.grant(name, role or (), organ or ()))))
 
 
 @account_app.command("revoke")
@@ -138,10 +132,7 @@ def revoke(name: Name, role: Roles = None, organ: Organs = None, config: ConfigO
     """Take roles and organisations from an account. Prints what it has then as JSON."""
     _check_some(role, organ)
 
-    async def change(access: "Access") -> "AccountView":
-        return await _accounts(access).revoke(name, role or (), organ or ())
-
-    print_json(_row(with_access(config, change)))
+    print_json(_row(_with_accounts(config, lambda accounts: accounts.revoke(name, role or (), organ or ()))))
 
 
 @account_app.command("name")
@@ -149,25 +140,21 @@ def name_person(
     name: Name, full_name: Annotated[str, typer.Argument(help="The person's name.")], config: ConfigOption = None
 ) -> None:
     """Say whose account it is."""
-
-    async def change(access: "Access") -> None:
-        await _accounts(access).rename(name, full_name)
-
-    with_access(config, change)
+    _with_accounts(config, lambda accounts: accounts.rename(name, full_name))
     say(f"Đã ghi họ tên của {name}.", f"Named the person of {name}.")
 
 
 @account_app.command("enable")
 def enable(name: Name, config: ConfigOption = None) -> None:
     """Let an account in again."""
-    _set_enabled(config, name, enabled=True)
+    _with_accounts(config, lambda accounts: accounts.set_enabled(name, enabled=True))
     say(f"Đã mở tài khoản {name}.", f"Enabled the account {name}.")
 
 
 @account_app.command("disable")
 def disable(name: Name, config: ConfigOption = None) -> None:
     """Keep an account out; whoever is logged in with it is out at once."""
-    _set_enabled(config, name, enabled=False)
+    _with_accounts(config, lambda accounts: accounts.set_enabled(name, enabled=False))
     say(f"Đã khóa tài khoản {name}.", f"Disabled the account {name}.")
 
 
@@ -182,10 +169,7 @@ def password(
     """Give an account another password, for one log-in within three days; its sessions end. Printed as JSON, once."""
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
 
-    async def change(access: "Access") -> str:
-        return await _accounts(access).give_password(name, given)
-
-    made = with_access(config, change)
+    made = _with_accounts(config, lambda accounts: accounts.give_password(name, given))
     if given is None:
         print_json({"account": name, "password": made})
     else:
@@ -195,22 +179,14 @@ def password(
 @account_app.command("unlock")
 def unlock(name: Name, config: ConfigOption = None) -> None:
     """Let somebody try again at once who had to wait after wrong passwords or codes."""
-
-    async def change(access: "Access") -> None:
-        await _accounts(access).unlock(name)
-
-    with_access(config, change)
+    _with_accounts(config, lambda accounts: accounts.unlock(name))
     say(f"Đã bỏ tạm khóa {name}.", f"Unlocked {name}.")
 
 
 @account_app.command("reset-totp")
 def reset_totp(name: Name, config: ConfigOption = None) -> None:
     """Take the second factor away, for whoever has lost the telephone; the sessions end."""
-
-    async def change(access: "Access") -> None:
-        await _accounts(access).reset_factor(name)
-
-    with_access(config, change)
+    _with_accounts(config, lambda accounts: accounts.reset_factor(name))
     say(f"Đã đặt lại xác thực hai lớp của {name}.", f"Reset the second factor of {name}.")
 
 
@@ -233,23 +209,14 @@ def link(
 @account_app.command("unlink")
 def unlink(name: Name, config: ConfigOption = None) -> None:
     """Let nobody into an account by single sign-on any more; its sessions end."""
-
-    async def change(access: "Access") -> None:
-        await _accounts(access).unlink(name)
-
-    with_access(config, change)
+    _with_accounts(config, lambda accounts: accounts.unlink(name))
     say(f"Đã gỡ {name} khỏi hệ thống đăng nhập một lần.", f"Unlinked {name} from the single sign-on.")
 
 
 @account_app.command("sessions")
 def list_sessions(name: Name, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List where an account is logged in."""
-    from axis.store.records import Session
-
-    async def read(access: "Access") -> tuple[Session, ...]:
-        return await _accounts(access).sessions(name)
-
-    found = with_access(config, read)
+    found = _with_accounts(config, lambda accounts: accounts.sessions(name))
     if json:
         print_json(
             [
@@ -280,13 +247,13 @@ def end_sessions(
 ) -> None:
     """End sessions of an account: whoever is logged in is out at once."""
 
-    async def change(access: "Access") -> int:
+    async def end(accounts: "Accounts") -> int:
         if session is None:
-            return await _accounts(access).end_sessions(name)
-        await _accounts(access).end_session(name, session)
+            return await accounts.end_sessions(name)
+        await accounts.end_session(name, session)
         return 1
 
-    ended = with_access(config, change)
+    ended = _with_accounts(config, end)
     say(f"Đã kết thúc {ended} phiên của {name}.", f"Ended {ended} session(s) of {name}.")
 
 
@@ -294,17 +261,16 @@ def make_account(config: Path | None, name: str, roles: tuple[Role, ...]) -> str
     """Add an account with a new password, which is returned. Raises WrongState(ACCOUNT_EXISTS)."""
     from axis.ops.accounts import NewAccount
 
-    async def add(access: "Access") -> str:
-        return await _accounts(access).add(NewAccount(username=name, roles=roles), None)
-
-    return with_access(config, add)
+    return _with_accounts(config, lambda accounts: accounts.add(NewAccount(username=name, roles=roles), None))
 
 
-def _set_enabled(config: Path | None, name: str, *, enabled: bool) -> None:
-    async def change(access: "Access") -> None:
-        await _accounts(access).set_enabled(name, enabled=enabled)
+def _with_accounts(config: Path | None, work: "Callable[[Accounts], Awaitable[T]]") -> T:
+    """Run something on the accounts of the node that the settings name."""
 
-    with_access(config, change)
+    async def run(access: "Access") -> T:
+        return await work(_accounts(access))
+
+    return with_access(config, run)
 
 
 def _accounts(access: "Access") -> "Accounts":
