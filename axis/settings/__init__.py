@@ -17,9 +17,9 @@ from axis.settings.sections import (
     Mail,
     Node,
     Signing,
-    Sso,
     Uplink,
 )
+from axis.settings.sso import Sso
 
 __all__ = [
     "CONFIG_NAME",

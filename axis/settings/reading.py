@@ -26,7 +26,6 @@ from axis.settings.sections import (
     Reconcile,
     Server,
     Signing,
-    Sso,
     Store,
     Trust,
     Uplink,
@@ -35,6 +34,7 @@ from axis.settings.sections import (
     WorkingTime,
     first_line,
 )
+from axis.settings.sso import Sso
 
 CONFIG_VARIABLE = "AXIS_CONFIG"
 CONFIG_NAME = "axis.toml"

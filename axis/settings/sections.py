@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from axis.errors import Code, Malformed
-from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES, Role
+from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES
 
 SQLITE_PREFIX = "sqlite:///"
 DAY_S = 86_400
@@ -519,7 +519,7 @@ class Uplink(Section):
 
         Raises Malformed(BAD_SETTINGS) when neither gives one.
         """
-        return _secret(self.secret_variable, self.secret_file, f"uplink.{self.id}.secret_file")
+        return secret_of(self.secret_variable, self.secret_file, f"uplink.{self.id}.secret_file")
 
 
 Security = Literal["tls", "starttls", "none"]
@@ -596,11 +596,11 @@ class Mail(Section):
 
     def read_smtp_password(self) -> str:
         """The password at the mail server. Raises Malformed(BAD_SETTINGS) when a user has none."""
-        return _secret("AXIS_SECRET_SMTP", self.smtp_password_file, "mail.smtp_password_file")
+        return secret_of("AXIS_SECRET_SMTP", self.smtp_password_file, "mail.smtp_password_file")
 
     def read_imap_password(self) -> str:
         """The password of the mailbox. Raises Malformed(BAD_SETTINGS) when there is none."""
-        return _secret("AXIS_SECRET_IMAP", self.imap_password_file, "mail.imap_password_file")
+        return secret_of("AXIS_SECRET_IMAP", self.imap_password_file, "mail.imap_password_file")
 
 
 class Console(Section):
@@ -626,62 +626,7 @@ class Console(Section):
     )
 
 
-class Sso(Section):
-    """The city's single sign-on, by OpenID Connect."""
-
-    issuer: str = Field(
-        "",
-        pattern=r"^((https://|http://(localhost|127\.0\.0\.1)([:/]|$)).*)?$",
-        description="Address of the provider, as its own documents name it. Empty: accounts log in by password only.",
-    )
-    client_id: str = Field("", description="Who this node is there. Given with issuer.")
-    client_secret_file: Path | None = Field(
-        None, description="File that holds our secret there. Else the environment: AXIS_SECRET_SSO."
-    )
-    public_url: str = Field(
-        "",
-        pattern=r"^(https?://.*)?$",
-        description="This node's address as browsers reach it; the provider sends them back to it. Given with issuer.",
-    )
-    name: str = Field("", description="What the button says; left out: a word of ours.")
-    scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="What is asked for there.")
-    create_accounts: bool = Field(
-        default=False,
-        description=(
-            "Who is known there and has no account here gets one, with the roles that role_map makes of roles_claim; "
-            "with no role there is none. Else an administrator links accounts (axis account link)."
-        ),
-    )
-    username_claim: str = Field("preferred_username", description="Of a new account: the claim with its username.")
-    name_claim: str = Field("name", description="Of a new account: the claim with the person's name.")
-    roles_claim: str = Field("roles", description="Of a new account: the claim with a list of words.")
-    role_map: tuple[str, ...] = Field((), description="What those words mean here: WORD=ROLE.")
-    organs_claim: str = Field("", description="Of a new account: the claim with organisations' codes; empty: none.")
-    private_addresses: bool = Field(default=False, description="Whether the provider may be in a private network.")
-    timeout_s: float = Field(10.0, gt=0, le=50, description="Longest wait for one answer of the provider.")
-
-    @field_validator("role_map")
-    @classmethod
-    def _roles(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
-        for pair in pairs:
-            if pair.rpartition("=")[2] not in frozenset(Role) or not pair.rpartition("=")[0]:
-                msg = f"{pair} is not WORD=ROLE, with one of {', '.join(Role)}"
-                raise ValueError(msg)
-        return pairs
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.issuer and not (self.client_id and self.public_url):
-            msg = "client_id and public_url must be given with issuer"
-            raise ValueError(msg)
-        return self
-
-    def read_secret(self) -> str:
-        """Our secret at the provider. Raises Malformed(BAD_SETTINGS) when there is none."""
-        return _secret("AXIS_SECRET_SSO", self.client_secret_file, "sso.client_secret_file")
-
-
-def _secret(variable: str, file: Path | None, at: str) -> str:
+def secret_of(variable: str, file: Path | None, at: str) -> str:
     """A secret from the environment, else from a file. Raises Malformed(BAD_SETTINGS) when neither gives one."""
     if value := os.environ.get(variable):
         return value
