@@ -235,8 +235,8 @@ class QueuePages:
         filters, now = read_filters(request.query), self._clock.now()
         after = request.query.get("after", "")[:26] or None
         names = [view.partner_id for view in await partner_views(self._access, now)]
-        found, total, last = await self._access.store.read(partial(_read, filters.asked(now), after, now))
-        make = partial(_queue_page, filters, after, found, total, last, names, now)
+        found = await self._access.store.read(partial(_read, filters.asked(now), after, now))
+        make = partial(_queue_page, filters, after, found, names, now)
         return await self._pages.page(request, "queue.html", visitor, make)
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
@@ -297,11 +297,20 @@ class QueuePages:
         return tuple(Choice(value=name, word=name, chosen=False) for name in names)
 
 
-def _read(
-    asked: LettersAsked, after: str | None, now: datetime, conn: Connection
-) -> tuple[tuple[Letter, ...], int, tuple[BulkAct, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was read for a page."""
+
+    letters: tuple[Letter, ...]  # one more than the page shows, where there are more
+    total: int
+    last: tuple[BulkAct, ...]
+
+
+def _read(asked: LettersAsked, after: str | None, now: datetime, conn: Connection) -> _Found:
     total, _last = count_letters(conn, asked, now, MOST_COUNTED + 1)
-    return letters(conn, replace(asked, after=after), now, _ROWS + 1), total, bulk.last_bulks(conn)
+    return _Found(
+        letters=letters(conn, replace(asked, after=after), now, _ROWS + 1), total=total, last=bulk.last_bulks(conn)
+    )
 
 
 def _chosen(form: Mapping[str, str], now: datetime) -> tuple[Filters, LettersAsked]:
@@ -316,16 +325,8 @@ def _chosen(form: Mapping[str, str], now: datetime) -> tuple[Filters, LettersAsk
     return filters, replace(asked, ids=ids)
 
 
-def _queue_page(  # noqa: PLR0913, PLR0917 - what a page is made of
-    filters: Filters,
-    after: str | None,
-    found: Sequence[Letter],
-    total: int,
-    last: Sequence[BulkAct],
-    names: Sequence[str],
-    now: datetime,
-) -> QueuePage:
-    shown = found[:_ROWS]
+def _queue_page(filters: Filters, after: str | None, found: _Found, names: Sequence[str], now: datetime) -> QueuePage:
+    shown = found.letters[:_ROWS]
     chips = [
         Choice(value="", word=word, chosen=True, href=replace(filters, **{name: 0 if name == "hours" else ""}).href())  # type: ignore[arg-type]
         for name, word in (
@@ -349,11 +350,11 @@ def _queue_page(  # noqa: PLR0913, PLR0917 - what a page is made of
         filters=filters,
         chips=tuple(chips),
         rows=tuple(_row(letter, now) for letter in shown),
-        total=grouped(total) if total <= MOST_COUNTED else _("hơn {n}", n=grouped(MOST_COUNTED)),
-        older_href=filters.href(after=shown[-1].consignment_id) if len(found) > _ROWS else None,
+        total=grouped(found.total) if found.total <= MOST_COUNTED else _("hơn {n}", n=grouped(MOST_COUNTED)),
+        older_href=filters.href(after=shown[-1].consignment_id) if len(found.letters) > _ROWS else None,
         first_href=filters.href() if after else None,
         acts=tuple(Choice(value=act, word=_(word), chosen=False) for act, word in _ACTS.items()),
-        last=tuple(_bulk_line(row, now) for row in last),
+        last=tuple(_bulk_line(row, now) for row in found.last),
     )
 
 
