@@ -4,9 +4,11 @@ A cell that begins with = + - @ is a formula to a spreadsheet, whoever wrote it;
 front, so that a name from the registry never runs as one. Numbers stay numbers.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -28,12 +30,16 @@ def harmless(value: Value) -> Value:
 
 def csv_bytes(headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     """UTF-8 with a BOM, since spreadsheets take anything else for another encoding."""
+    return codecs.BOM_UTF8 + csv_rows(chain((headings,), rows))
+
+
+def csv_rows(rows: Iterable[Sequence[Value]]) -> bytes:
+    """Rows of a table that is written piece by piece: what follows the BOM."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([harmless(heading) for heading in headings])
     for row in rows:
         writer.writerow(["" if value is None else harmless(value) for value in row])
-    return text.getvalue().encode("utf-8-sig")
+    return text.getvalue().encode()
 
 
 def xlsx_bytes(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Value]]]]) -> bytes:

@@ -4,7 +4,6 @@ At most `MOST_ROWS` rows and `AT_ONCE` files at once; whoever wants more narrows
 """
 
 import asyncio
-import csv
 import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -18,11 +17,8 @@ from sqlalchemy import Connection
 
 from axis.clock import to_local
 from axis.errors import Busy, Code
-from axis.ids import new_id
-from axis.ops.sheets import harmless
+from axis.ops.sheets import csv_bytes, csv_rows, harmless
 from axis.store.boxes import BoxLine, BoxPage, BoxQuery, read_box
-from axis.store.hot import Hot
-from axis.store.records import Viewing
 from axis.terms import ViewKind
 from axis.web.console import words
 from axis.web.console.boxing import Scene
@@ -30,6 +26,7 @@ from axis.web.console.language import _
 from axis.web.console.moments import day
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import Visitor
+from axis.web.console.watching import Looked, Watch
 
 MOST_ROWS: Final = 20_000
 AT_ONCE: Final = 2
@@ -48,6 +45,7 @@ class Exports:
     def __init__(self, parts: ConsoleParts) -> None:
         self._store = parts.store
         self._clock = parts.clock
+        self._watch = Watch(parts.store, parts.clock)
         self._running = 0
 
     async def send(self, request: web.Request, visitor: Visitor, scene: Scene, form: str) -> web.StreamResponse:
@@ -56,7 +54,7 @@ class Exports:
             raise Busy(Code.OVERLOADED, "too many exports at once", retry_after_s=_RETRY_AFTER_S)
         self._running += 1
         try:
-            await self._record(request, visitor, scene)
+            await self._watch.record(request, visitor, Looked(kind=ViewKind.EXPORT, detail=scene.address.href()))
             name = f"{scene.address.box}-{to_local(self._clock.now()):%Y%m%d-%H%M}.{form}"
             headers = {
                 hdrs.CONTENT_TYPE: _TYPES[form],
@@ -71,19 +69,6 @@ class Exports:
         finally:
             self._running -= 1
 
-    async def _record(self, request: web.Request, visitor: Visitor, scene: Scene) -> None:
-        """That somebody took the list along, and which."""
-        now = self._clock.now()
-        line = Viewing(
-            viewing_id=new_id(now),
-            at=now,
-            account_id=visitor.account_id,
-            kind=ViewKind.EXPORT,
-            address=(request.remote or "")[:64],
-            detail=scene.address.href()[:1000],
-        )
-        await self._store.submit(Hot(inserts=(line,)))
-
     async def _pages(self, scene: Scene) -> AsyncIterator[Sequence[BoxLine]]:
         query = replace(scene.query, place=None, backwards=False, rows=_PAGE_ROWS)
         for _page in range(MOST_ROWS // _PAGE_ROWS):
@@ -94,8 +79,7 @@ class Exports:
             query = replace(query, place=found.lines[-1].place)
 
     async def _csv(self, scene: Scene) -> AsyncIterator[bytes]:
-        yield "\ufeff".encode()
-        yield _line(_headings())
+        yield csv_bytes(_headings(), ())
         async for lines in self._pages(scene):
             yield await asyncio.to_thread(_lines, lines)
 
@@ -115,12 +99,12 @@ def _read(query: BoxQuery, conn: Connection) -> BoxPage:
 
 
 def _lines(lines: Sequence[BoxLine]) -> bytes:
-    return b"".join(_line(_cells(line)) for line in lines)
+    return csv_rows(map(_cells, lines))
 
 
 def _append(sheet: WriteOnlyWorksheet, lines: Sequence[BoxLine]) -> None:
     for line in lines:
-        sheet.append(_cells(line))
+        sheet.append([harmless(cell) for cell in _cells(line)])
 
 
 def _headings() -> list[str]:
@@ -151,7 +135,7 @@ def _cells(line: BoxLine) -> list[str]:
         accepted = sum(tally.receivers for tally in line.line.tallies if tally.status_code in words.ACCEPTED)
         receivers = ", ".join(line.line.receiver_names[:_RECEIVERS])
         stand = _("{accepted}/{total} đã tiếp nhận", accepted=accepted, total=total)
-    cells = [
+    return [
         f"{to_local(at):%d/%m/%Y %H:%M:%S}",
         document.code or "",
         day(document.promulgation_date),
@@ -164,10 +148,3 @@ def _cells(line: BoxLine) -> list[str]:
         verdict.word if verdict else "",
         document.document_uid,
     ]
-    return [str(harmless(cell)) for cell in cells]
-
-
-def _line(cells: Sequence[str]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue().encode()

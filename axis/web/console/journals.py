@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from axis.clock import VIETNAM, Clock, to_local
 from axis.errors import Code, Malformed
-from axis.ops.sheets import csv_bytes
+from axis.ops.sheets import csv_bytes, csv_rows
 from axis.store.accounts import username_form
 from axis.store.journal_view import JournalQuery, list_journal
 from axis.store.records import Audit
@@ -248,8 +248,7 @@ class Journals:
         await response.write(csv_bytes(head, ()))
         for _page in range(_EXPORTED_ROWS // _PAGE_ROWS):
             found = await self._store.read(lambda conn, query=query: list_viewings(conn, query))  # type: ignore[misc]
-            rows = [_cells(line) for line in found.lines]
-            await response.write(csv_bytes(rows[0], rows[1:]).removeprefix(b"\xef\xbb\xbf") if rows else b"")
+            await response.write(csv_rows(map(_cells, found.lines)))
             if not found.has_older:
                 break
             query = replace(query, older_than=found.lines[-1].viewing.viewing_id)
