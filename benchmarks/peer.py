@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.base import NodeParts, PeerParts, make_peer
-from adapters.filing.place import file_pieces
 from axis.clock import SystemClock
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Incoming, Outgoing, Peer, Recipient
 from axis.ids import new_id
 from axis.keys import NodeKey
+from axis.pieces import file_pieces
 from axis.settings import read_settings
 from axis.settings.sections import Mail, Webhook
 from axis.terms import PackageKind

@@ -35,6 +35,7 @@ from axis.edxml.v1 import FORM, read_status, write_document, write_manifest, wri
 from axis.edxml.writer import to_bytes
 from axis.errors import Internal, Malformed, PeerRefused, PeerUnreachable
 from axis.organ.sync import ListedOrgan, OrganList
+from axis.pieces import byte_pieces, file_pieces
 from axis.store.spool import Spool, Spooled
 from axis.terms import PackageKind
 
@@ -44,7 +45,6 @@ _TRACE = "trace:"
 _MARGIN = timedelta(minutes=10)  # asked again for so much of what we have: their clock may differ
 _KNOWN_MARGIN = timedelta(seconds=60)  # the same where their answers say what their clock shows
 _LEFT_ALONE = timedelta(hours=1)  # an item that could not be taken
-_READ_BYTES = 256 << 10
 _INLINE_BYTES = 64 << 10  # what is larger is converted in a thread
 _MAX_REF = 300  # characters of somebody's DocumentId
 _MOST_SEEN = 10_000  # traces remembered as taken
@@ -325,14 +325,8 @@ async def _whole(raw: bytes) -> AsyncGenerator[bytes]:
     yield raw
 
 
-async def _pieces(content: bytes | Path) -> AsyncGenerator[bytes]:
-    if isinstance(content, bytes):
-        for start in range(0, len(content), _READ_BYTES):
-            yield content[start : start + _READ_BYTES]
-        return
-    with content.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
-            yield chunk
+def _pieces(content: bytes | Path) -> AsyncGenerator[bytes]:
+    return byte_pieces(content) if isinstance(content, bytes) else file_pieces(content)
 
 
 def _is_usable(ref: str) -> bool:

@@ -30,7 +30,6 @@ from adapters.filing.place import (
     Gone,
     Place,
     Spot,
-    file_pieces,
     is_finished_name,
     is_left_over,
     listing,
@@ -46,6 +45,7 @@ from axis.delivery.peer import Incoming
 from axis.edxml.model import Limits
 from axis.errors import AxisError, Code, Malformed
 from axis.messages import describe
+from axis.pieces import file_pieces
 from axis.terms import PackageKind
 
 log = structlog.get_logger(__name__)

@@ -12,13 +12,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Final, Protocol
 
 from adapters.checking import Fault, Trouble
 from axis.text import file_name
 
-PIECE_BYTES = 256 << 10
 MOST_ENTRIES = 100_000
 """A listing ends there; what lies beyond comes once the others are gone."""
 
@@ -174,13 +172,6 @@ async def read_bytes(place: Place, spot: Spot, most: int, *, start: int = 0) -> 
 async def once(content: bytes) -> AsyncIterator[bytes]:
     """Bytes as a stream."""
     yield content
-
-
-async def file_pieces(path: Path) -> AsyncIterator[bytes]:
-    """A file of this machine as a stream."""
-    with path.open("rb") as file:  # opened here: a thread's handle would be lost when the wait for it is cancelled
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
 
 
 def is_left_over(entry: Entry) -> bool:

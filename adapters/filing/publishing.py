@@ -26,7 +26,6 @@ from adapters.filing.place import (
     Gone,
     Place,
     Spot,
-    file_pieces,
     listing,
     read_bytes,
     write,
@@ -38,6 +37,7 @@ from axis.delivery.peer import Bytes, Outgoing, ReceiverState, Recipient, Sent
 from axis.edxml.model import Limits
 from axis.edxml.reader import read
 from axis.errors import Malformed, PeerRefused
+from axis.pieces import file_pieces
 from axis.terms import StatusCode
 from axis.text import one_line
 

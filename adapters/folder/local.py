@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from adapters.checking import Fault, Trouble
-from adapters.filing.place import MOST_ENTRIES, PIECE_BYTES, Entry, EntryKind, Gone, Spot
+from adapters.filing.place import MOST_ENTRIES, Entry, EntryKind, Gone, Spot
+from axis.pieces import PIECE_BYTES
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import structlog
 
-from adapters.filing.place import file_pieces, safe_name
+from adapters.filing.place import safe_name
 from adapters.filing.wishes import MOST_FILES, DocumentWish, header_of, read_wish, write_document
 from adapters.mayan import PeerOptions
 from adapters.mayan.arriving import Room
@@ -33,6 +33,7 @@ from axis.edxml.model import DocumentPackage
 from axis.edxml.reader import read
 from axis.errors import AxisError, Code, Malformed, PeerRefused
 from axis.messages import describe
+from axis.pieces import file_pieces
 from axis.text import one_line
 
 log = structlog.get_logger(__name__)

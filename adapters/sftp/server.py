@@ -16,8 +16,9 @@ import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_DIRECTORY, FILEXFER_TYPE_REGULAR
 
 from adapters.checking import Fault, Trouble, fault_of
-from adapters.filing.place import MOST_ENTRIES, PIECE_BYTES, Entry, EntryKind, Gone, Spot
+from adapters.filing.place import MOST_ENTRIES, Entry, EntryKind, Gone, Spot
 from axis.errors import Code, Malformed
+from axis.pieces import PIECE_BYTES
 from axis.text import one_line
 
 _CONNECT_S = 20.0

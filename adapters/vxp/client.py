@@ -32,6 +32,7 @@ from axis.delivery.peer import Bytes, Incoming, Outgoing, ReceiverState, Sent
 from axis.errors import PeerRefused, PeerUnreachable
 from axis.exchange.values import Acknowledgement
 from axis.organ.sync import OrganList
+from axis.pieces import PIECE_BYTES, byte_pieces, file_pieces
 from axis.terms import PackageKind
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 Write = Callable[[bytes], object]
 """Takes the next bytes of a package: the `write` of a file or buffer."""
 
-_FILE_BYTES = 256 << 10
 _MAX_AGENCIES_BYTES = 32 << 20  # all organisations of a country
 _MAX_REFUSAL_BYTES = 64 << 10  # of JSON in the place of a file
 _MAX_LEVEL = 4  # of organisations
@@ -86,11 +86,11 @@ class VxpClient:
         """Hand in a package from memory or from a file. Returns the axis's id for it."""
         if isinstance(package, bytes):
             sha256_hex = hashlib.sha256(package).hexdigest()
-            small = len(package) <= _FILE_BYTES
-            body = package + CRLF if small else Upload(len(package), partial(_in_pieces, package))
+            small = len(package) <= PIECE_BYTES
+            body = package + CRLF if small else Upload(len(package), partial(byte_pieces, package))
             return await self._send_edoc(kind, sha256_hex, body)
         size_bytes, sha256_hex = await asyncio.to_thread(_measure, package)
-        return await self._send_edoc(kind, sha256_hex, Upload(size_bytes, partial(_from_file, package)))
+        return await self._send_edoc(kind, sha256_hex, Upload(size_bytes, partial(file_pieces, package)))
 
     async def _send_edoc(self, kind: PackageKind, sha256_hex: str, body: bytes | Upload, request_id: str = "") -> str:
         reply = await self._calls.reply(
@@ -346,17 +346,6 @@ async def _rejoined(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator
         yield first
     async for piece in rest:
         yield piece
-
-
-async def _in_pieces(package: bytes) -> AsyncGenerator[bytes]:
-    for start in range(0, len(package), _FILE_BYTES):
-        yield package[start : start + _FILE_BYTES]
-
-
-async def _from_file(path: Path) -> AsyncGenerator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _FILE_BYTES):
-            yield chunk
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -20,8 +20,9 @@ from aiohttp import hdrs
 from yarl import URL
 
 from adapters.checking import Fault, Trouble, fault_of, tls_context
-from adapters.filing.place import PIECE_BYTES, Entry, EntryKind, Gone, Spot
+from adapters.filing.place import Entry, EntryKind, Gone, Spot
 from adapters.webdav.wire import PROPFIND, ListingReader
+from axis.pieces import PIECE_BYTES
 
 _CONNECT_S = 20.0
 _MOST_LISTING_BYTES = 64 << 20  # 100,000 files at some 600 bytes

@@ -28,6 +28,7 @@ from axis.exchange.values import Accepted, Outcome, Source
 from axis.ids import SystemId
 from axis.organ.codes import canonical_form
 from axis.organ.registry import Registry
+from axis.pieces import file_pieces
 from axis.serve import MIRROR_JOB, Works, working
 from axis.settings import Settings
 from axis.status.order import Effect
@@ -221,7 +222,7 @@ class Mirror:
         origin = Origin.UPLINK if seen.party in self._uplinks else Origin.LOCAL
         source = Source(system_id=SystemId(seen.party), origin=origin)
         async with self._works.store.spool(limit_bytes=self._works.context.policy.limits.package_bytes) as spool:
-            async for chunk in _chunks(seen.file):
+            async for chunk in file_pieces(seen.file, _CHUNK_BYTES):
                 await spool.write(chunk)
             return await self._works.exchange.accept(source, await spool.finish())
 
@@ -282,15 +283,6 @@ async def _lines(folder: Path) -> AsyncIterator[Seen]:
     lines = read_traffic(folder)
     while (seen := await asyncio.to_thread(next, lines, None)) is not None:
         yield seen
-
-
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
-    finally:
-        file.close()
 
 
 def _seen(folder: Path, number: int, raw: bytes) -> Seen:

@@ -6,13 +6,11 @@ unchanged and uncompressed, files are unpacked to disk. What strangers named is 
 """
 
 import asyncio
-import csv
 import hashlib
-import io
 import json
 import ssl
 import zipfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -24,8 +22,9 @@ from axis.clock import to_local
 from axis.edxml.model import Limits
 from axis.errors import Busy, Code, NotFound
 from axis.ops.dossier_text import README, verdict_text
-from axis.ops.sheets import harmless
+from axis.ops.sheets import csv_bytes, csv_rows
 from axis.ops.unpacking import Unpacking
+from axis.pieces import file_pieces
 from axis.store.dossier_view import Dossier, verdict_content
 from axis.store.record_view import EventKey, EventPage, RecordEvent, RecordQuery, read_events
 from axis.store.store import Store
@@ -33,7 +32,6 @@ from axis.text import file_name
 
 _AT_ONCE = 2
 _RETRY_AFTER_S = 20
-_CHUNK_BYTES = 256 * 1024
 _PAGE_ROWS = 500
 _LARGE_BYTES = 1 << 31  # a member that may be larger needs sizes of 64 bits
 _FOLDERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -174,7 +172,7 @@ class _Writer:
                 for row, file in zip(view.files, opened, strict=True):
                     name = f"files/{view.package.package_id}/{row.position + 1:02}-{file_name(file.name)}"
                     size = file.path.stat().st_size
-                    async for piece in self._member(name, _of_file(file.path), size):
+                    async for piece in self._member(name, file_pieces(file.path), size):
                         yield piece
 
     async def _verdicts(self) -> Chunks:
@@ -213,7 +211,7 @@ class _Writer:
     async def _events(self) -> Chunks:
         async for piece in self._member("events.jsonl", self._event_lines(_event_json)):
             yield piece
-        async for piece in self._member("events.csv", self._event_lines(_event_csv, _csv_line(_EVENT_NAMES, bom=True))):
+        async for piece in self._member("events.csv", self._event_lines(_event_csv, csv_bytes(_EVENT_NAMES, ()))):
             yield piece
 
     async def _event_lines(self, say: "_Say", head: bytes = b"") -> Chunks:
@@ -241,18 +239,12 @@ def _event_json(event: RecordEvent) -> bytes:
 
 
 def _event_csv(event: RecordEvent) -> bytes:
-    return _csv_line([_said(event)[name] for name in _EVENT_NAMES])
+    return csv_rows(([_said(event)[name] for name in _EVENT_NAMES],))
 
 
 def _said(event: RecordEvent) -> dict[str, str]:
     values = {name: getattr(event, name) for name in _EVENT_NAMES if name != "at"}
     return {"at": to_local(event.at).isoformat(), **{name: str(value or "") for name, value in values.items()}}
-
-
-def _csv_line(cells: Sequence[str], *, bom: bool = False) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow([harmless(cell) for cell in cells])
-    return text.getvalue().encode("utf-8-sig" if bom else "utf-8")
 
 
 def _json(value: object) -> str:
@@ -265,9 +257,3 @@ def _plain(value: object) -> str:
 
 async def _once(content: bytes) -> Chunks:
     yield content
-
-
-async def _of_file(path: Path) -> Chunks:
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield piece

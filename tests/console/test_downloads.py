@@ -236,7 +236,7 @@ async def test_a_caller_who_hangs_up_leaves_no_file_behind(
 ) -> None:
     stored = await archive.real(document_bytes(files={"a.bin": b"\x00" * 5_000_000}))
     begun, gate, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    real = downloads._chunks
+    real = downloads.file_pieces
 
     async def held(content: Path):  # noqa: ANN202
         try:
@@ -247,7 +247,7 @@ async def test_a_caller_who_hangs_up_leaves_no_file_behind(
         finally:
             done.set()
 
-    monkeypatch.setattr(downloads, "_chunks", held)
+    monkeypatch.setattr(downloads, "file_pieces", held)
     answer = await operator.get(f"{package_path(stored)}/files/0")
     await begun.wait()
     assert len(left_in(scratch)) == 1

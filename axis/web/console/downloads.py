@@ -5,9 +5,7 @@ type that was told by its bytes and is on a short list, never as a page. Its nam
 path.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -15,6 +13,7 @@ from aiohttp import hdrs, web
 
 from axis.errors import Code, NotFound
 from axis.ops.unpacking import Unpacking
+from axis.pieces import file_pieces
 from axis.store.document_view import PackageView, find_package
 from axis.terms import ViewKind
 from axis.text import ascii_name, file_name
@@ -23,7 +22,6 @@ from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions, Visitor
 from axis.web.console.watching import Looked, Watch
 
-_CHUNK_BYTES = 256 * 1024
 _POLICY = "sandbox; default-src 'none'"
 _PDF = "application/pdf"
 _FRAMED_PAGE = "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
@@ -80,7 +78,7 @@ class Downloads:
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
             await self._record(request, visitor, ViewKind.FILE, position)
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
-            return await _send(request, response, _chunks(opened.path))
+            return await _send(request, response, file_pieces(opened.path))
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
         """GET …/files/{position}/preview: a PDF, shown by the browser inside the document's page.
@@ -102,7 +100,7 @@ class Downloads:
             response = _attachment(opened.name, _PDF, opened.path.stat().st_size)
             response.headers[hdrs.CONTENT_DISPOSITION] = "inline"
             response.headers.update(_FRAMED)
-            return await _send(request, response, _chunks(opened.path))
+            return await _send(request, response, file_pieces(opened.path))
 
     async def _record(
         self, request: web.Request, visitor: Visitor, kind: ViewKind, position: int | None = None
@@ -151,12 +149,6 @@ async def _send(request: web.Request, response: web.StreamResponse, chunks: Asyn
             await response.write(chunk)
     await response.write_eof()
     return response
-
-
-async def _chunks(content: Path) -> AsyncIterator[bytes]:
-    with content.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
 
 
 def download_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:
