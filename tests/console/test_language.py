@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 from axis.errors import Code, Internal
 from axis.terms import Role, StatusCode, TransportState
 from axis.web.console import words
-from axis.web.console.language import _, asked_for, english, grouped, n_, read_catalogues, speak
+from axis.web.console.language import _, asked_for, current, english, grouped, n_, read_catalogues, speak
 from axis.web.console.moments import size
 from tests.console.archive import Archive, To, file
 from tests.console.conftest import Client, LogIn
@@ -176,3 +176,13 @@ async def test_roles_are_named_in_the_language_of_the_page(log_in: LogIn) -> Non
     client = await log_in(Role.AUDITOR, Role.OPERATOR)
     assert 'title="Operator, Auditor"' in await (await client.get("/", headers=ENGLISH)).text()
     assert 'title="Vận hành, Kiểm tra"' in await (await client.get("/", headers=HTML)).text()
+
+
+def test_one_vietnamese_word_may_be_two_in_english() -> None:
+    spoken = current()
+    try:
+        for language, said in (("vi", ("Đồng ý", "Đồng ý")), ("en", ("Agreed", "Agree"))):
+            speak(language)
+            assert (_("Đồng ý"), _("Đồng ý¦việc")) == said
+    finally:
+        speak(spoken)

@@ -25,8 +25,8 @@ VERBS: Final[Mapping[StatusCode, str]] = {
     StatusCode.IN_PROGRESS: N_("Đang xử lý"),
     StatusCode.COMPLETED: N_("Hoàn thành"),
     StatusCode.REFUSED: N_("Từ chối"),
-    StatusCode.AGREED: N_("Đồng ý"),
-    StatusCode.DECLINED: N_("Không đồng ý"),
+    StatusCode.AGREED: N_("Đồng ý¦việc"),
+    StatusCode.DECLINED: N_("Không đồng ý¦việc"),
 }
 """What a clerk does by stating a status."""
 

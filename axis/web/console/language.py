@@ -2,7 +2,8 @@
 
 The Vietnamese sentence is its own key. `_("còn {days} ngày", days=3)` says it in the language of the page that is being
 made; `N_("Đã đến")` marks a sentence of a constant, which is said where it is shown. Placeholders are named and
-plain. Nothing that a stranger wrote goes through here as a sentence, only as the value of a placeholder.
+plain. Where English needs two words for one of ours, what follows a `¦` tells them apart, and is
+never shown. Nothing that a stranger wrote goes through here as a sentence, only as the value of a placeholder.
 """
 
 import re
@@ -49,8 +50,12 @@ def known(text: str | None) -> Language | None:
 
 def _(sentence: str, **named: object) -> str:
     """The sentence in the page's language, with its placeholders filled."""
-    said = sentence if current() == DEFAULT else english().get(sentence, (sentence,))[0]
+    said = _shown(sentence) if current() == DEFAULT else english().get(sentence, (_shown(sentence),))[0]
     return said.format_map(named) if named else said
+
+
+def _shown(sentence: str) -> str:
+    return sentence.partition("¦")[0]
 
 
 def n_(sentence: str, count: int, **named: object) -> str:
