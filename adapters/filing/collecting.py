@@ -115,7 +115,7 @@ class Collector:
         self._statuses = read_statuses(options.statuses)
         self._looks: dict[str, _Look] = {}
         self._held: dict[str, _Held] = {}
-        self._tries: dict[str, int] = {}  # of items in WORK: how often this process has offered them
+        self._tries: dict[str, int] = {}  # of items in WORK: how often they were fetched, and did not go
 
     async def poll(self) -> tuple[Incoming, ...]:
         """What can be taken now, at most a batch: what another process left, what is new, what did not go before.
@@ -123,6 +123,9 @@ class Collector:
         Items that do not go, however many, leave most of a batch to others; the least tried among them come first.
         """
         work = await self._left_over()
+        for name in self._held:
+            self._did_not_go(name)
+        self._held.clear()
         self._tries = {name: self._tries[name] for name in work if name in self._tries}
         stuck = sorted(self._tries, key=lambda name: (self._tries[name], name))
         batch = self._options.batch
@@ -131,8 +134,6 @@ class Collector:
         if len(items) < most:
             items += await self._claim(most - len(items))
         items += stuck[: batch - len(items)]
-        for name in items:
-            self._tries[name] = self._tries.get(name, 0) + 1
         return tuple(Incoming(ref=name, kind=PackageKind.DOCUMENT) for name in items)
 
     @asynccontextmanager
@@ -168,10 +169,14 @@ class Collector:
         """The item could not be taken: it goes where people look, with the reason in words."""
         held = self._held.pop(item.ref, _Held())
         if not held.steady:
+            self._did_not_go(item.ref)
             return  # it is still being written: another look
         await self._quarantine(Spot(WORK, item.ref), item.ref, error)
         for name in held.files or await self._files_of(item.ref):
             await self._place.move(Spot(WORK, name), Spot(ERRORS, name))
+
+    def _did_not_go(self, name: str) -> None:
+        self._tries[name] = self._tries.get(name, 0) + 1
 
     async def clear(self) -> None:
         """Remove what has been kept long enough, and what writes that were cut off left behind; a portion at a time."""
