@@ -143,10 +143,10 @@ class Copies:
         return self._free.pop() if self._free else self._server.create(self._template)
 
     def take_back(self, name: str) -> None:
-        """Empty it for the next test; one whose tables a test changed is removed."""
+        """Empty it for the next test; one that a test changed or filled, or whose rows were counted, is removed."""
         self._server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         with psycopg.connect(self._server.url(name), autocommit=True) as connection:
-            reusable = _looks_of(connection) == self._looks
+            reusable = _looks_of(connection) == self._looks and _largest_bytes(connection) < _LARGE_BYTES
             if reusable:
                 self._empty(connection)
         if reusable:
@@ -170,20 +170,24 @@ class Copies:
                     copy.write(rows)
         for sequence, last in self._sequences:
             connection.execute("SELECT setval(%s::regclass, %s, %s)", (sequence, last or 1, last is not None))
-        for name in filled:
-            size = connection.execute("SELECT pg_total_relation_size(%s::regclass)", (f'"{name}"',)).fetchone()
-            if size is not None and size[0] > _LARGE_BYTES:
-                connection.execute(f'VACUUM "{name}"'.encode())
 
 
-_LARGE_BYTES = 1 << 20  # of a table whose dead rows are cleared away
+# Dead rows and the planner's statistics stay where rows are deleted: a database with many of them, or with any of
+# these, plans otherwise than a new one.
+_LARGE_BYTES = 1 << 20
 _LOOKS = r"""
     SELECT md5(string_agg(c.relname || a.attname || a.attnum || a.atttypid, ',' ORDER BY c.relname, a.attnum)),
         (SELECT md5(string_agg(conname || convalidated, ',' ORDER BY conname)) FROM pg_constraint),
         (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
         (SELECT count(*) FROM pg_namespace WHERE nspname NOT LIKE 'pg\_%'),
-        (SELECT string_agg(version_num, ',') FROM alembic_version)
+        (SELECT string_agg(version_num, ',') FROM alembic_version),
+        (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND reltuples > 0),
+        (SELECT count(*) FROM pg_stats WHERE schemaname = 'public')
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace
+"""
+_LARGEST = """
+    SELECT coalesce(max(pg_relation_size(oid)), 0) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
 """
 _TABLES = """
     SELECT relname FROM pg_class
@@ -194,6 +198,11 @@ _SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname
 
 def _looks_of(connection: "psycopg.Connection[Any]") -> str:
     return str(connection.execute(_LOOKS).fetchone())
+
+
+def _largest_bytes(connection: "psycopg.Connection[Any]") -> int:
+    found = connection.execute(_LARGEST).fetchone()
+    return int(found[0]) if found is not None else 0
 
 
 def _filled(connection: "psycopg.Connection[Any]", names: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 
@@ -31,6 +31,7 @@ from axis.web.console.language import DEFAULT, speak
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
 from tests.console.archive import Archive, Clock
+from tests.served import Served
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the checking side reads the cost from the hash
 PASSWORD = "mật-khẩu đúng"
@@ -116,7 +117,7 @@ async def make_client(make_parts: MakeParts) -> AsyncIterator[MakeClient]:
         disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
         console = await make_parts(**more)
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))
-        client: Client = TestClient(TestServer(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
+        client: Client = TestClient(Served(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
         await client.start_server()
         clients.append(client)
         return client

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from axis.edxml.model import Limits as PackageLimits
 from axis.exchange.composing import Composer
@@ -29,6 +29,7 @@ from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import digest, new_token
 from tests.console.conftest import KEY
 from tests.exchange.harness import ORGANS, Node, Plan, make_node
+from tests.served import Served
 
 COMMUNE, STATION, OFFICE = "H24.90", "H24.90.1", "H24.90.3"
 CSRF = "csrf-of-the-session"
@@ -129,7 +130,7 @@ class Office:
             tls=False,
         )
         app = build_app(WebParts(console=console, disk=disk, node_name="Thành phố Hải Bình", limits=Limits()))
-        client: TestClient[Any, Any] = TestClient(TestServer(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
+        client: TestClient[Any, Any] = TestClient(Served(app, access_log=None), cookie_jar=CookieJar(unsafe=True))
         await client.start_server()
         self.clients.append(client)
         return client

@@ -100,6 +100,18 @@ async def test_too_many_connections_are_told_to_come_back(operator: Client, monk
     answers[1].close()
 
 
+async def test_a_page_that_was_left_takes_no_place(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written to it meanwhile: somebody looks quickly through one page after another."""
+    monkeypatch.setattr(live, "OF_ONE", 1)
+    monkeypatch.setattr(live.Live.__init__, "__kwdefaults__", {"breath_s": 60.0})
+    clerk = await log_in(Role.CLERK)
+    for _page in range(4):
+        left = await clerk.get("/live")
+        assert left.status == 200
+        left.close()
+        await asyncio.sleep(0.05)
+
+
 async def test_what_changed_is_read_from_the_evidence(
     archive: Archive, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientResponse, CookieJar
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from axis.edxml.model import Limits as PackageLimits
 from axis.exchange.desk import Desk
@@ -27,6 +27,7 @@ from tests.console.conftest import KEY, RULES, Client, LogIn, MakeClient
 from tests.exchange.harness import UPLINK, HeldClock, a_document, make_node
 from tests.exchange.pushing import PUSHED, City
 from tests.post_office import post_office
+from tests.served import Served
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CSRF = "csrf-of-the-session"
@@ -97,7 +98,7 @@ async def make_client(shop: Shop, clock: HeldClock, scratch: Path) -> AsyncItera
         parts = WebParts(
             console=console, disk=shop.operating.disk, node_name="H", limits=Limits(), rest=shop.operating.rest
         )
-        client: Client = TestClient(TestServer(build_app(parts), access_log=None), cookie_jar=CookieJar(unsafe=True))
+        client: Client = TestClient(Served(build_app(parts), access_log=None), cookie_jar=CookieJar(unsafe=True))
         await client.start_server()
         clients.append(client)
         return client

@@ -119,6 +119,7 @@ async def lose(node: Node, package_id: str) -> None:
     about = [
         "DELETE FROM check_due WHERE package_id = :p",
         "DELETE FROM verdict_evidence WHERE verdict_id IN (SELECT verdict_id FROM verdict WHERE package_id = :p)",
+        "DELETE FROM finding WHERE verdict_id IN (SELECT verdict_id FROM verdict WHERE package_id = :p)",
         "DELETE FROM verdict WHERE package_id = :p",
         "DELETE FROM status_event WHERE package_id = :p",
         "DELETE FROM queue WHERE package_id = :p",

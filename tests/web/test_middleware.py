@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import ClientPayloadError, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -29,6 +29,7 @@ from axis.web.middleware import (
     safe_headers,
     status_of,
 )
+from tests.served import Served
 
 HTML = {"Accept": "text/html"}
 Handler = Callable[[web.Request], Any]
@@ -45,7 +46,7 @@ async def running(*handlers: Handler, tls: bool = False, proxies: tuple[str, ...
     app.middlewares.extend((locate(proxies), identify(SystemClock()), log_access, catch_errors(error_page)))
     app.on_response_prepare.extend((mark_started, safe_headers(tls=tls)))
     app.add_routes([web.route("*", f"/{number}", handler) for number, handler in enumerate(handlers)])
-    async with TestClient(TestServer(app, access_log=None)) as client:
+    async with TestClient(Served(app, access_log=None)) as client:
         yield client
 
 
@@ -123,7 +124,7 @@ async def test_health_questions_are_logged_as_debug_unless_they_are_refused() ->
     app = web.Application(middlewares=[identify(SystemClock()), log_access, catch_errors(error_page)])
     app.add_routes([web.get("/health/live", hello), web.get("/health/ready", busy)])
     with capture_logs() as logs:
-        async with TestClient(TestServer(app)) as client:
+        async with TestClient(Served(app)) as client:
             await client.get("/health/live")
             await client.get("/health/ready")
     assert [line["log_level"] for line in logs] == ["debug", "info"]

@@ -106,7 +106,7 @@ saved_search = Table(
     metadata,
     Column("saved_id", String(26), primary_key=True),
     Column("account_id", String(26), ForeignKey("account.account_id"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
+    Column("name", String(100), nullable=False),
     Column("path", Text, nullable=False),  # on this node, with its query
     UniqueConstraint("account_id", "name"),
 )

@@ -6,7 +6,6 @@ minutes by itself: browsers come back.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -36,9 +35,16 @@ _RETRY_AFTER_S = 30
 class Listener:
     """One open page."""
 
+    request: web.Request
+    account_id: str
     organs: frozenset[str] | None  # whose documents it shows; None: everybody's
     document_uid: str | None  # the one that it shows
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def there(self) -> bool:
+        """Whether its browser still is; that it went is otherwise seen only when something is written to it."""
+        return self.request.transport is not None and not self.request.transport.is_closing()
 
 
 class Watcher:
@@ -59,6 +65,11 @@ class Watcher:
     def remove(self, listener: Listener) -> None:
         """Somebody listens no more; without listeners nothing is watched."""
         self._listeners.discard(listener)
+
+    def count(self, account_id: str) -> tuple[int, int]:
+        """How many open pages there are, and how many of them are this account's."""
+        accounts = [one.account_id for one in self._listeners if one.there]
+        return len(accounts), accounts.count(account_id)
 
     async def _watch(self) -> None:
         place = await self._read_position()
@@ -86,7 +97,6 @@ class Live:
         self._sessions = sessions
         self._watcher = Watcher(parts.store)
         self._breath_s = breath_s
-        self._open: Counter[str] = Counter()
         self._ending = asyncio.Event()
 
     async def close(self, _app: web.Application) -> None:
@@ -96,18 +106,20 @@ class Live:
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """GET /live, /live/{uid}. Raises Busy(OVERLOADED) when too many listen."""
         visitor = await self._sessions.require(request)
-        if self._open.total() >= AT_ONCE or self._open[visitor.account_id] >= OF_ONE:
+        everybody, own = self._watcher.count(visitor.account_id)
+        if everybody >= AT_ONCE or own >= OF_ONE:
             raise Busy(Code.OVERLOADED, "too many open pages listen", retry_after_s=_RETRY_AFTER_S)
         listener = Listener(
-            organs=None if visitor.scope.everybody else visitor.organs, document_uid=request.match_info.get("uid")
+            request=request,
+            account_id=visitor.account_id,
+            organs=None if visitor.scope.everybody else visitor.organs,
+            document_uid=request.match_info.get("uid"),
         )
-        self._open[visitor.account_id] += 1
         self._watcher.add(listener)
         try:
             return await self._talk(request, visitor, listener)
         finally:
             self._watcher.remove(listener)
-            self._open -= Counter({visitor.account_id: 1})
 
     async def _talk(self, request: web.Request, visitor: Visitor, listener: Listener) -> web.StreamResponse:
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", "X-Accel-Buffering": "no"})
