@@ -642,8 +642,8 @@ _NODE: dict[Code, Sentences] = {
     ),
     Code.PEER_UNREACHABLE: _say(
         "Không kết nối được với hệ thống phía nhận.",
-        "Trục tự thử lại trong thời hạn đã đặt. "
-        "Đề nghị kiểm tra đường truyền và liên hệ đơn vị vận hành phía nhận nếu tình trạng kéo dài.",
+        "Đề nghị kiểm tra đường truyền và liên hệ đơn vị vận hành phía nhận nếu tình trạng kéo dài; "
+        "trục tự thử lại trong thời hạn đã đặt.",
         "The partner cannot be reached.",
         "The node tries again by itself for the time that is set. "
         "Check the line, and call the partner's operator if it lasts.",
