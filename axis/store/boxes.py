@@ -322,8 +322,8 @@ def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
         due = select(_t.delivery_id, first).where(_t.delivery_id.in_(delivery_ids)).group_by(_t.delivery_id)
         owed = {row[0]: row[1] for row in conn.execute(due)}
     else:
-        first = select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery()
-        due_first = type_coerce(first, s.UtcMicros()).label("due_at")
+        of_one = select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery()
+        due_first = type_coerce(of_one, s.UtcMicros()).label("due_at")
         of_documents = select(_d.document_uid, due_first).where(_d.document_uid.in_([row[1] for row in found]))
         owed = {row[0]: row[1] for row in conn.execute(of_documents)}
     of_uid = {
