@@ -139,8 +139,12 @@ def _told(conn: Connection, ids: Iterable[str]) -> tuple[_Told, ...]:
 
 
 def _tells_of_service(told: _Told, service: Service) -> bool:
-    fields = told.fields
-    if told.kind == "organ_moved":  # the system before it goes on beside the new one
-        return fields["organ"] == service.organ_id and service.system_id in (fields["to"], fields["from"])
+    """Whether a line tells how a service began. The system before it goes on beside the new one for a time."""
+    fields, begins = told.fields, service.valid_from
+    if told.kind == "organ_moved":
+        systems = (fields["to"], fields["from"])
+        return (
+            fields["organ"] == service.organ_id and service.system_id in systems and fields["at"] == begins.isoformat()
+        )
     serves = fields.get("serves") or ()
-    return fields.get("system") == service.system_id and service.organ_id in serves
+    return fields.get("system") == service.system_id and service.organ_id in serves and told.set_by.at == begins
