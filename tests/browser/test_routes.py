@@ -66,7 +66,7 @@ async def test_what_was_looked_at_and_does_not_apply_is_said(
     await page.locator("#ask a.button").click()  # the way back
     assert "from=H24.11.3&to=H24.15" in page.url
     await page.goto(f"{site.url}/operator/routes?from=H24.15&to=H24.13")
-    await expect(page.locator("#answer")).to_contain_text("unknown_receiver")
+    await expect(page.locator("#steps")).to_contain_text("unknown_receiver")
     await look(page, "routes-refused")
     await page.goto(f"{site.url}/operator/routes?list=outside&q=nobody")
     await look(page, "routes-empty")
