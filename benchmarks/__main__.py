@@ -6,12 +6,9 @@ Exits with 1 when a bound is broken: memory that grows with a package, or an eve
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,8 +17,7 @@ from rich.table import Table
 
 from benchmarks import adapters, facts, fronts, kpi, large, load, outgoing, parsing, pending, shapes, signatures
 from benchmarks.children import result
-from benchmarks.running import UNBOUNDED, Running, node
-from tests import databases
+from benchmarks.running import UNBOUNDED, Running, node, postgres
 
 LOOP_BOUND_MS = 20
 _SIZES = (20_000, 400_000, 50_000_000, 500_000_000)
@@ -54,22 +50,22 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
         figures["start"] = {"ready_s": round(running.ready_s, 2), "idle_rss_mb": round(running.rss_bytes() / 2**20, 1)}
         figures["intake_sqlite"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_sqlite"] = _load(running, "listed", 20_000, 20 if quick else 400, 5_000_000)
-    with _postgres() as url, node(folder / "postgres", database_url=url, forked=quick) as running:
+    with postgres() as url, node(folder / "postgres", database_url=url, forked=quick) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
         figures["listed_postgresql"] = _load(running, "listed", 20_000, 20 if quick else 400, 5_000_000)
     figures["ways"] = ways(folder, quick=quick)
     figures |= _signatures(folder, seconds, quick=quick)
     size = kpi.QUICK if quick else kpi.FULL
     figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)
-    with _postgres() as url:
+    with postgres() as url:
         figures["kpi"] += kpi.measure(folder / "kpi-postgres", url, size)
     waiting = pending.QUICK if quick else pending.FULL
     figures["pending"] = pending.measure(folder / "pending", "sqlite:///axis.db", waiting)
-    with _postgres() as url:
+    with postgres() as url:
         figures["pending"] += pending.measure(folder / "pending-postgres", url, waiting)
     going = outgoing.QUICK if quick else outgoing.FULL
     figures["fan_out"] = outgoing.measure_fan_out(folder / "fan-out", "sqlite:///axis.db", going)
-    with _postgres() as url:
+    with postgres() as url:
         figures["fan_out"] += outgoing.measure_fan_out(folder / "fan-out-postgres", url, going)
     figures["partners"] = outgoing.measure_partners(folder / "partners", going)
     size_bytes = 5_000_000 if quick else 500_000_000
@@ -131,20 +127,6 @@ def _load(running: Running, *words: object) -> dict[str, object]:
     """Run the load generator in a process of its own."""
     what, *numbers = words
     return dict(result(load.measure, what, running.port, *numbers))
-
-
-@contextmanager
-def _postgres() -> Iterator[str]:
-    """A new database on a PostgreSQL server of its own, with fsync on."""
-    os.environ[databases.DURABLE_VARIABLE] = "1"
-    databases.begin_session()
-    server = databases.Postgres()
-    try:
-        server.execute("CREATE DATABASE bench")
-        yield server.url("bench")
-    finally:
-        server.close()
-        os.environ.pop(databases.SESSION_VARIABLE, None)  # its folder goes with it; the next server gets one of its own
 
 
 def _print(figures: dict[str, object]) -> None:

@@ -25,6 +25,7 @@ from axis.settings import read_settings
 from axis.terms import Scope
 from benchmarks.children import Forked
 from benchmarks.probe import FILE_VARIABLE
+from tests import databases
 from tests.nodes import Above, Blueprint, lay_out
 
 HOST = "127.0.0.1"
@@ -146,6 +147,20 @@ def node(
         if process.poll() is None:
             process.terminate()
             process.wait(30)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A new database on a PostgreSQL server of its own, with fsync on."""
+    os.environ[databases.DURABLE_VARIABLE] = "1"
+    databases.begin_session()
+    server = databases.Postgres()
+    try:
+        server.execute("CREATE DATABASE bench")
+        yield server.url("bench")
+    finally:
+        server.close()
+        os.environ.pop(databases.SESSION_VARIABLE, None)  # its folder goes with it; the next server gets one of its own
 
 
 def _started(folder: Path, *, watched: bool) -> "subprocess.Popen[bytes]":
