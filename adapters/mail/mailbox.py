@@ -73,7 +73,12 @@ class Mailbox:
         self._left = False  # nobody waits any more for the visit to begin
 
     async def __aenter__(self) -> Self:
-        await self._in_thread(self._open)
+        try:
+            await self._in_thread(self._open)
+        except asyncio.CancelledError:
+            if self._client is not None:  # it may have been opened at that very moment, and nobody will leave it
+                _drop(self._client)
+            raise
         return self
 
     async def __aexit__(
@@ -90,7 +95,7 @@ class Mailbox:
         await self._in_thread(lambda: self._put_away(done, left))
 
     async def _in_thread(self, step: Callable[[], T]) -> T:
-        """One step of the visit. Called off, the line is cut and the step's end awaited: never two at once on a line."""
+        """One step of the visit. Called off, the line is cut and the step's end awaited: never two at once."""
         task = asyncio.ensure_future(asyncio.to_thread(_guarded, step))
         try:
             return await asyncio.shield(task)
@@ -186,7 +191,7 @@ def _cut(client: IMAPClient) -> None:
         client.socket().shutdown(socket.SHUT_RDWR)
 
 
-def _seen(task: asyncio.Future[object]) -> None:
+def _seen(task: asyncio.Future[T]) -> None:
     """What became of a step that nobody waits for: no news for anybody."""
     if not task.cancelled():
         task.exception()

@@ -90,7 +90,7 @@ async def test_a_forged_bounce_changes_nothing_and_is_left_for_people(here: Worl
 
 @needs_dovecot
 async def test_a_node_that_stops_between_taking_a_bounce_and_moving_it_moves_it_at_its_next_start(
-    here: World, server: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: World, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package_id, mark = await handed_over(here)
     at_the_door = asyncio.Event()

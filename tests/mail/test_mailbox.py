@@ -110,9 +110,9 @@ async def test_a_server_that_falls_silent(server: Dovecot) -> None:
 
 async def test_a_visit_that_is_called_off_while_it_begins_leaves_no_connection(server: Dovecot) -> None:
     """What stays open makes the test fail: an unclosed socket is a warning, and warnings are errors."""
-    for pause_s in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1):
-        task = asyncio.create_task(Mailbox(server.account("tls")).__aenter__())
-        await asyncio.sleep(pause_s)
+    for number in range(120):
+        task = asyncio.create_task(Mailbox(server.account(("tls", "none")[number % 2])).__aenter__())
+        await asyncio.sleep(number / 1500)
         task.cancel()
         (result,) = await asyncio.gather(task, return_exceptions=True)
         if isinstance(result, Mailbox):  # it was quicker
