@@ -641,9 +641,11 @@ _NODE: dict[Code, Sentences] = {
         "See its reason, remove the cause and send again.",
     ),
     Code.PEER_UNREACHABLE: _say(
-        "Không kết nối được với hệ thống phía nhận; trục sẽ tự động thử lại.",
-        "Đề nghị kiểm tra đường truyền và liên hệ đơn vị vận hành phía nhận nếu tình trạng kéo dài.",
-        "The partner cannot be reached; the node tries again by itself.",
+        "Không kết nối được với hệ thống phía nhận.",
+        "Đề nghị kiểm tra đường truyền và liên hệ đơn vị vận hành phía nhận nếu tình trạng kéo dài; "
+        "trục tự thử lại trong thời hạn đã đặt.",
+        "The partner cannot be reached.",
+        "The node tries again by itself for the time that is set. "
         "Check the line, and call the partner's operator if it lasts.",
     ),
     Code.INTERNAL: _say(

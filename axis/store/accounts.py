@@ -197,7 +197,7 @@ def find_organs(conn: Connection, text: str, rows: int) -> tuple[Held, ...]:
 
 
 def grant(conn: Connection, username: str, rights: Rights, at: datetime, actor: str) -> None:
-    """Give an account further rights; those that it has stay.
+    """Give an account further rights; those that it has stay. With another role its sessions end.
 
     Raises NotFound, UnknownOrgan, WrongState(ORGAN_CLOSED).
     """
@@ -210,7 +210,7 @@ def grant(conn: Connection, username: str, rights: Rights, at: datetime, actor: 
 
 
 def revoke(conn: Connection, username: str, rights: Rights, at: datetime, actor: str) -> None:
-    """Take rights from an account. Raises NotFound, WrongState(LAST_ADMINISTRATOR)."""
+    """Take rights from an account; with a role, its sessions end. Raises NotFound, WrongState(LAST_ADMINISTRATOR)."""
     account = hold_account(conn, username)
     if Role.ADMINISTRATOR in rights.roles:
         _keep_an_administrator(conn, account)
@@ -237,6 +237,11 @@ def set_full_name(conn: Connection, username: str, full_name: str, at: datetime,
     account = hold_account(conn, username)
     _change(conn, account, full_name=full_name)
     record(conn, at, actor, "account_renamed", {"account": account.username})
+
+
+def set_language(conn: Connection, account_id: str, language: str) -> None:
+    """The language in which the pages speak to this person, in whatever browser. Nobody's business: not on record."""
+    conn.execute(update(s.account).where(s.account.c.account_id == account_id).values(language=language))
 
 
 def set_enabled(conn: Connection, username: str, at: datetime, actor: str, *, enabled: bool) -> None:
@@ -309,6 +314,10 @@ def _add_organs(conn: Connection, account_id: str, organs: Collection[str]) -> N
 
 
 def _set_roles(conn: Connection, account: Account, roles: Collection[Role]) -> None:
+    """Other roles begin with another log-in: a session that was opened with fewer or more of them ends."""
+    if frozenset(account.roles.split()) == frozenset(roles):
+        return
+    end_all(conn, account.account_id)
     _change(conn, account, roles=roles_text(roles))
 
 

@@ -11,7 +11,19 @@ from enum import StrEnum
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from axis.ids import first_id
 from axis.store import schema as s
@@ -43,7 +55,7 @@ class Situation(StrEnum):
 
     TODO = "todo"  # of an inbox: arrived, and neither accepted nor refused
     WAITING = "waiting"  # without any status
-    OVERDUE = "overdue"  # of an inbox: something is owed, and its time is over
+    OVERDUE = "overdue"  # something is owed by a receiver, and its time is over
     RECALL = "recall"  # of an inbox: the sender wants it back and waits for an answer
 
 
@@ -84,7 +96,7 @@ class BoxLine:
 
     line: DocumentLine
     delivery: Delivery | None
-    owed_at: datetime | None  # by when its receiver owes the next thing
+    owed_at: datetime | None  # by when its receiver, or the first of them, owes the next thing
     place: Key
 
 
@@ -124,10 +136,11 @@ def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime)
     counted = {code.value: select(literal(1)).where(*party, _v.status_code == code.value) for code in StatusCode}
     counted[Situation.WAITING] = select(literal(1)).where(*party, _v.status_code.is_(None))
     if box is Box.INBOX:
-        counted[Situation.OVERDUE] = (
-            select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now).distinct()
-        )
+        late = select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now)
         counted[Situation.RECALL] = _asked(own)
+    else:
+        late = select(_t.document_uid).where(_t.from_organ.in_(own), _t.due_at < now)
+    counted[Situation.OVERDUE] = late.distinct()
     row = conn.execute(
         select(*(_bounded(one).label(f"n{number}") for number, one in enumerate(counted.values())))
     ).one()
@@ -246,14 +259,16 @@ def _outbox(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
 def _sent(query: BoxQuery, some: Select[Any] | None, own: Sequence[str]) -> Select[Any]:
     wanted = query.wanted
     of_document = list(conditions(wanted))
-    narrowed = query.narrowed in set(StatusCode) or query.narrowed == Situation.WAITING
-    uid = _v.document_uid if narrowed else _d.document_uid
+    late = query.narrowed == Situation.OVERDUE
+    narrowed = late or query.narrowed in set(StatusCode) or query.narrowed == Situation.WAITING
+    uid = _t.document_uid if late else _v.document_uid if narrowed else _d.document_uid
     statement = select(literal(None).label("delivery_id"), uid, literal(None).label("at"), uid.label("id"))
     if narrowed:
         status = None if query.narrowed == Situation.WAITING else query.narrowed
-        statement = statement.where(_v.from_organ.in_(own), _v.status_code == status, _HERE).distinct()
+        said = (_v.from_organ.in_(own), _v.status_code == status, _HERE)
+        statement = statement.where(*((_t.from_organ.in_(own), _t.due_at < query.now) if late else said)).distinct()
         if of_document or wanted.organs:
-            statement = statement.join(s.document, _d.document_uid == _v.document_uid)
+            statement = statement.join(s.document, _d.document_uid == uid)
     else:
         statement = statement.where(_d.from_organ.in_(own))
     if wanted.since is not None:
@@ -306,13 +321,21 @@ def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
         first = func.min(_t.due_at, type_=s.UtcMicros())
         due = select(_t.delivery_id, first).where(_t.delivery_id.in_(delivery_ids)).group_by(_t.delivery_id)
         owed = {row[0]: row[1] for row in conn.execute(due)}
+    else:
+        of_one = select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery()
+        due_first = type_coerce(of_one, s.UtcMicros()).label("due_at")
+        of_documents = select(_d.document_uid, due_first).where(_d.document_uid.in_([row[1] for row in found]))
+        owed = {row[0]: row[1] for row in conn.execute(of_documents)}
     of_uid = {
         line.document.document_uid: line
         for line in document_lines(conn, [row[1] for row in found], delivery_ids or None)
     }
     return tuple(
         BoxLine(
-            line=of_uid[uid], delivery=of_id.get(delivery_id), owed_at=owed.get(delivery_id), place=Key(at=at, id=key)
+            line=of_uid[uid],
+            delivery=of_id.get(delivery_id),
+            owed_at=owed.get(delivery_id or uid),
+            place=Key(at=at, id=key),
         )
         for delivery_id, uid, at, key in found
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
 
 from axis.organ.codes import to_old_form, to_present_form
 from axis.store import schema as s
@@ -19,10 +19,11 @@ from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.scopes import Scope, document_in_scope, in_scope
 from axis.store.travel_view import Travel, grouped, travels_of
 from axis.store.views import Tally, tallies_of
-from axis.terms import PackageKind, Place
+from axis.terms import PackageKind, Place, TransportState
 
 WAITING = "waiting"  # receivers that have not said anything yet
 ELSEWHERE = "elsewhere"  # receivers that another axis serves
+STUCK = (TransportState.RETRYING, TransportState.DEAD)  # receivers that it does not get to, and have said nothing
 SHOWN_PACKAGES = 50
 SHOWN_EVENTS = 40  # statuses of one receiver
 SHOWN_FORWARDS = 20  # of one receiver
@@ -82,7 +83,7 @@ class ReceiverPage:
     """Which receivers of a document to show."""
 
     after: str | None = None  # receiver_organ of the last one shown before
-    only: str | None = None  # a status code, WAITING or ELSEWHERE; None: all that this node serves
+    only: str | None = None  # a status code, WAITING, ELSEWHERE or one of STUCK; None: all that this node serves
     rows: int = 50
 
 
@@ -275,6 +276,11 @@ def _only(wanted: str | None) -> ColumnElement[bool]:
         return v.place == Place.ELSEWHERE
     if wanted == WAITING:
         return and_(v.place != Place.ELSEWHERE, v.status_code.is_(None))
+    if wanted in STUCK:
+        c, earlier = s.consignment.c, s.consignment.alias("earlier").c
+        not_first = exists().where(earlier.delivery_id == c.delivery_id, earlier.consignment_id < c.consignment_id)
+        brought = exists().where(c.delivery_id == v.delivery_id, c.state == wanted, not_(not_first))
+        return and_(v.place != Place.ELSEWHERE, v.status_code.is_(None), brought)
     if wanted is not None:
         return and_(v.place != Place.ELSEWHERE, v.status_code == wanted)
     return v.place != Place.ELSEWHERE

@@ -31,6 +31,14 @@ class Found:
     version: int  # of the configuration: who stands below them is the same while it is
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """The tokens under which a session goes on."""
+
+    token_sha256: str
+    csrf_token: str
+
+
 def begin_login(conn: Connection, username: str, pause: Pause | None, now: datetime) -> Account | None:
     """Count an attempt as failed before its password is checked, so that many at once cannot outrun the pause.
 
@@ -129,6 +137,15 @@ def extend_session(conn: Connection, token_sha256: str, used_at: datetime, expir
     """The session is in use: it ends later."""
     conn.execute(
         update(s.session).where(s.session.c.token_sha256 == token_sha256).values(used_at=used_at, expires_at=expires_at)
+    )
+
+
+def renew_session(conn: Connection, token_sha256: str, renewed: Renewed) -> None:
+    """The session goes on under other tokens: whoever knew the old ones has nothing."""
+    conn.execute(
+        update(s.session)
+        .where(s.session.c.token_sha256 == token_sha256)
+        .values(token_sha256=renewed.token_sha256, csrf_token=renewed.csrf_token)
     )
 
 

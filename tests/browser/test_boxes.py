@@ -1,5 +1,7 @@
 """A clerk's day: the first page, the inbox, a search, the outbox, in a real browser."""
 
+from datetime import timedelta
+
 import pytest_asyncio
 from sqlalchemy import insert
 
@@ -11,10 +13,27 @@ from axis.store.rows import values_of
 from axis.terms import DeadlineKind, DeadlineStage, Role, TransportState
 from tests.browser.conftest import CLOCK, Look, Site, Visit
 from tests.console.archive import To, file
+from tests.store.test_boxes import owe
 
 WORDS = {
-    "vi": {"inbox": "Văn bản đến", "search": "Tìm", "word": "Từ", "keep": "Lưu", "menu": "Sắp xếp, lưu, xuất"},
-    "en": {"inbox": "Received", "search": "Search", "word": "Word", "keep": "Keep", "menu": "Sort, save, export"},
+    "vi": {
+        "inbox": "Văn bản đến",
+        "search": "Tìm",
+        "word": "Từ",
+        "keep": "Lưu",
+        "menu": "Sắp xếp, lưu, xuất",
+        "late": "Quá hạn",
+        "narrow": "Lọc theo trạng thái",
+    },
+    "en": {
+        "inbox": "Received",
+        "search": "Search",
+        "word": "Word",
+        "keep": "Keep",
+        "menu": "Sort, save, export",
+        "late": "Overdue",
+        "narrow": "Filter by status",
+    },
 }
 
 
@@ -58,7 +77,10 @@ async def clerk(site: Site) -> Account:
     recalled = await archive.document([To(ours, statuses=("01",))], subject="Công văn gửi nhầm", from_organ=theirs)
     await archive.act(recalled, "recall", {ours: None})
     many = [To(f"H24.{number}", statuses=("03",) if number % 3 else ()) for number in range(100, 140)]
-    await archive.document(many, subject="Hướng dẫn triển khai hồ sơ sức khỏe điện tử", from_organ=ours)
+    long_ago = now - timedelta(days=40)
+    many[2].delivery = {"created_at": long_ago, "receipt_due_at": long_ago}  # late by the node's own reckoning, too
+    guide = await archive.document(many, subject="Hướng dẫn triển khai hồ sơ sức khỏe điện tử", from_organ=ours)
+    await owe(archive, guide, "H24.102", long_ago)
     await archive.document([To(theirs, statuses=("02",))], subject="Đề nghị phối hợp", from_organ=ours)
     account = await site.account(Role.CLERK)
     rights = Rights(organs=frozenset({ours}))
@@ -101,10 +123,16 @@ async def test_a_clerk_finds_a_document_without_accents_and_keeps_the_search(
     await page.wait_for_url(f"**/inbox?q={words.replace(chr(32), chr(43))}")
 
 
-async def test_the_outbox_and_an_empty_list(site: Site, visit: Visit, look: Look, clerk: Account) -> None:
+async def test_the_outbox_and_an_empty_list(
+    site: Site, visit: Visit, look: Look, language: Language, clerk: Account
+) -> None:
     page = await visit(account=clerk)
     await page.goto(f"{site.url}/outbox")
     await look(page, "outbox")
+    await page.get_by_role("navigation", name=WORDS[language]["narrow"]).get_by_text(WORDS[language]["late"]).click()
+    await page.wait_for_url("**/outbox?status=overdue")
+    assert await page.locator(".row").count() == 1
+    assert WORDS[language]["late"].lower() in (await page.inner_text(".row .stand")).lower()
     await page.goto(f"{site.url}/outbox?q=khongco")
     await look(page, "outbox-empty")
 

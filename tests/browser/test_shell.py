@@ -44,7 +44,21 @@ async def test_the_switch_of_language_comes_back_to_the_page(site: Site, visit: 
     await page.goto(f"{site.url}/?q=abc")
     await page.get_by_role("button", name=WORDS[language]["other"]).click()
     await page.wait_for_url("**/?q=abc")
-    assert await page.evaluate("document.documentElement.lang") == ("en" if language == "vi" else "vi")
+    other = "en" if language == "vi" else "vi"
+    assert await page.evaluate("document.documentElement.lang") == other
+
+
+async def test_the_language_that_somebody_chose_waits_in_another_browser(
+    site: Site, visit: Visit, language: Language
+) -> None:
+    account = await site.account(Role.AUDITOR)
+    page, later = await visit(account=account), await visit(account=account)
+    await page.goto(f"{site.url}/me")
+    await page.get_by_role("button", name=WORDS[language]["other"]).click()
+    await page.wait_for_url("**/me")
+    await later.goto(f"{site.url}/me")  # its own cookie says otherwise
+    for one in (page, later):
+        assert await one.evaluate("document.documentElement.lang") == ("en" if language == "vi" else "vi")
 
 
 async def test_an_error_says_what_to_do(

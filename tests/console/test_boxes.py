@@ -13,8 +13,9 @@ from axis.store import accounts, schema
 from axis.store.store import Store
 from axis.terms import Role, TransportState
 from axis.web.console import exports
-from tests.console.archive import Archive, Clock, To
+from tests.console.archive import NOON, Archive, Clock, To
 from tests.console.conftest import Client, LogIn
+from tests.store.test_boxes import owe
 
 HTML = {"Accept": "text/html"}
 
@@ -66,6 +67,26 @@ async def test_the_outbox_shows_how_far_the_receivers_have_come(clerk: Client, a
     assert "ta gửi" in page
     assert "1/2 đã tiếp nhận" in page
     assert "họ gửi" not in page
+
+
+async def test_a_sender_sees_by_when_receivers_owe_and_who_is_late(clerk: Client, archive: Archive) -> None:
+    await archive.organ("H24.5", "Sở Tư pháp")
+    late = await archive.document([To("H24.9"), To("H24.5")], subject="trễ hạn", from_organ="H24.2")
+    in_time = await archive.document([To("H24.9")], subject="còn hạn", from_organ="H24.2")
+    await owe(archive, late, "H24.9", NOON - timedelta(hours=2))
+    await owe(archive, late, "H24.5", NOON + timedelta(days=8))
+    await owe(archive, in_time, "H24.9", NOON + timedelta(days=8))
+    page = await text_of(clerk, "/outbox")
+    assert "quá hạn 2 giờ làm việc" in page
+    assert "còn 6 ngày làm việc" in page
+    assert "Quá hạn 1" in page
+    page = await text_of(clerk, "/outbox?status=overdue")
+    assert "trễ hạn" in page
+    assert "còn hạn" not in page
+    first = await text_of(clerk, "/")
+    assert "Đi: nơi nhận quá hạn" in first
+    rows = list(csv.reader(io.StringIO(await (await clerk.get("/outbox/export.csv?status=overdue")).text())))
+    assert [(row[3], row[7]) for row in rows[1:]] == [("trễ hạn", "27/11/2025 10:00")]
 
 
 async def test_the_first_page_says_what_has_to_be_done(clerk: Client, archive: Archive) -> None:

@@ -372,6 +372,23 @@ async def test_receivers_can_be_chosen_by_where_they_stand(
     assert ("Không có nơi nhận nào ở trạng thái này" in page) == (not expected)
 
 
+async def test_receivers_that_it_does_not_get_to_are_a_choice(operator: Client, archive: Archive, clock: Clock) -> None:
+    heard = [To("H24.5", T.DEAD, statuses=("01",)), To("H24.6", T.ACKNOWLEDGED), To("H24.7")]
+    document = await archive.document([To("H24.2", T.DEAD), To("H24.3", T.RETRYING), To("H24.4", T.DEAD), *heard])
+    again = await archive.delivery_of(document, "H24.6")
+    clock.later(seconds=1)
+    await archive.act(document, "update", {"H24.6": None}, delivery_id=again.delivery_id, stuck={"state": T.DEAD})
+    page = await page_of(operator, path_of(document.document_uid))
+    href = f"{path_of(document.document_uid)}?only=dead"
+    head = page.split('id="head"')[1].split('id="receivers"')[0]
+    assert "Không chuyển được 2" in words_of(head)
+    assert f'href="{href}#receivers"' in head
+    for state, expected in (("dead", ["H24.2", "H24.4"]), ("retrying", ["H24.3"])):
+        page = await page_of(operator, f"{path_of(document.document_uid)}?only={state}")
+        receivers = page.split('id="receivers"')[1].split('id="acts"')[0]
+        assert re.findall(r'<b>(H24.\d)</b> <span class="meta">', receivers) == expected
+
+
 async def test_a_document_that_only_other_axes_carry_shows_its_receivers(operator: Client, archive: Archive) -> None:
     document = await archive.document([To("H30", place=Place.ELSEWHERE, name="Tỉnh Hà Nam")], origin=Origin.UPLINK)
     words = words_of(await page_of(operator, path_of(document.document_uid)))

@@ -12,7 +12,7 @@ from axis.terms import Role
 from tests.console.archive import Clock
 from tests.console.conftest import PASSWORD, AddAccount, Client, MakeClient
 from tests.console.test_login import HTML, is_in, try_login
-from tests.console.test_second_factor import post
+from tests.console.test_second_factor import field, post
 
 NEW = "một câu dài dễ nhớ"
 
@@ -137,3 +137,63 @@ async def test_a_form_of_a_session_that_has_ended_says_so_and_leads_back_to_its_
     for referer in ("http://evil.invalid/me", "//[", "", "javascript:alert(1)"):
         lost = await client.post("/me/password", data=form, allow_redirects=False, headers={"Referer": referer})
         assert lost.headers["Location"] == "/login?lost=1", referer
+
+
+async def test_with_another_password_the_session_goes_on_under_another_token(
+    client: Client, make_client: MakeClient, add_account: AddAccount
+) -> None:
+    await add_account()
+    await try_login(client)
+    page = await (await client.get("/me/password")).text()
+    old_csrf = field(page, "csrf")
+    thief = await make_client()
+    stolen = client.session.cookie_jar.filter_cookies(client.make_url("/"))["axis"].value
+    thief.session.cookie_jar.update_cookies({"axis": stolen}, thief.make_url("/"))
+    assert await is_in(thief)
+    assert (await change(client)).status == 303
+    assert await is_in(client)
+    assert not await is_in(thief)
+    form = {"csrf": old_csrf, "session": "others"}
+    assert (await client.post("/me/sessions", data=form, allow_redirects=False, headers=HTML)).status == 403
+
+
+async def test_another_role_begins_with_another_log_in(
+    client: Client, add_account: AddAccount, store: Store, clock: Clock
+) -> None:
+    await add_account("minh", Role.CLERK)
+    ops = Accounts(store, clock, "lan")
+    await try_login(client)
+    await ops.grant("minh", (Role.CLERK,), ())  # it has that one
+    assert await is_in(client)
+    await ops.grant("minh", (Role.AUDITOR,), ())
+    assert not await is_in(client)
+    await try_login(client)
+    await ops.revoke("minh", (Role.AUDITOR,), ())
+    assert not await is_in(client)
+
+
+async def test_the_language_that_somebody_chose_is_spoken_in_every_browser(
+    client: Client, make_client: MakeClient, add_account: AddAccount
+) -> None:
+    await add_account()
+    await add_account("lan")
+    other, stranger = await make_client(), await make_client()
+    await try_login(client)
+    await try_login(other)
+    await try_login(stranger, "lan")
+    assert (await post(client, "/", lang="en")).status == 405
+    page = await (await client.get("/me", headers=HTML)).text()
+    forged = {"csrf": "forged", "lang": "en", "next": "/me"}
+    assert (await client.post("/language", data=forged, allow_redirects=False, headers=HTML)).status == 403
+    assert "Đăng xuất" in await (await other.get("/me", headers=HTML)).text()
+    chosen = {"csrf": field(page, "csrf"), "lang": "en", "next": "/me"}
+    answer = await client.post("/language", data=chosen, allow_redirects=False, headers=HTML)
+    assert (answer.status, answer.headers["Location"]) == (303, "/me")
+    for one in (client, other):
+        assert "Log out" in await (await one.get("/me", headers=HTML)).text()
+    assert "Đăng xuất" in await (await stranger.get("/me", headers=HTML)).text()
+    third = await make_client()
+    assert "Đăng nhập" in await (await third.get("/login", headers=HTML)).text()
+    await try_login(third)
+    assert "Log out" in await (await third.get("/me", headers=HTML)).text()
+    assert "Not found" in await (await third.get("/nowhere", headers=HTML)).text()  # where nobody asked who it is

@@ -88,6 +88,8 @@ async def test_roles_name_and_state_are_changed_and_told_with_the_administrators
     await try_login(client, "lan")
     assert (await submit(admin, path, do="roles", role_auditor="1", role_operator="1")).status == 303
     assert (await rights(store, "lan"))[0] == ["auditor", "operator"]
+    assert not await is_in(client)  # other roles begin with another log-in
+    await try_login(client, "lan")
     assert (await submit(admin, path, do="roles")).status == 409
     assert (await submit(admin, path, do="name", full_name="Trần Thị Lan")).status == 303
     assert await is_in(client)
@@ -119,6 +121,11 @@ async def test_sessions_of_others_are_seen_and_ended(
     assert found
     assert (await submit(admin, path, do="sessions", session="0" * 26)).status == 409
     assert (await submit(admin, path, do="sessions", session=found[1])).status == 303
+    assert not await is_in(client)
+    await try_login(client, "lan")
+    assert (await submit(admin, path, do="roles", role_clerk="1")).status == 303  # as it is
+    assert await is_in(client)
+    assert (await submit(admin, path, do="roles", role_clerk="1", role_auditor="1")).status == 303
     assert not await is_in(client)
 
 

@@ -59,9 +59,9 @@ async def test_the_map_has_a_stop_for_each_system_on_the_way(operator: Client, a
     page = await (await operator.get(f"/documents/{document.document_uid}", headers=HTML)).text()
     stops = re.findall(r'class="stop (\w+)".*?<b>([^<]+)</b>', page, re.DOTALL)
     assert stops == [
-        ("done", "Hệ thống của bên gửi"),
-        ("done", "Trục liên thông khác"),
-        ("done", "Trục này"),
+        ("past", "Hệ thống của bên gửi"),
+        ("past", "Trục liên thông khác"),
+        ("past", "Trục này"),
         ("now", "Trục quốc gia"),
         ("ahead", "Hệ thống của bên nhận"),
     ]
@@ -79,18 +79,21 @@ PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\
 
 
 @pytest.mark.parametrize(("content", "status"), [(PDF, 200), (b"<script>alert(1)</script>", 415)], ids=["pdf", "none"])
-async def test_a_pdf_is_shown_in_the_page_and_what_is_none_is_said_so(
+async def test_a_pdf_is_shown_in_the_page_and_what_is_none_is_for_download_only(
     operator: Client, archive: Archive, content: bytes, status: int
 ) -> None:
     document = await archive.real(document_bytes(files={"van-ban.pdf": content}))
     page = await operator.get(f"/documents/{document.document_uid}", headers=HTML)
     assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
-    found = re.search(r'<iframe src="([^"]+)"', await page.text())
-    assert found
-    answer = await operator.get(found[1], headers=HTML)
+    text = await page.text()
+    path = f"/documents/{document.document_uid}/packages/{document.package_id}/files/0"
+    assert f'<a href="{path}" download>' in text
+    assert (f'<iframe src="{path}/preview"' in text) == (status == 200)
+    assert ("nội dung không phải PDF: chỉ để tải về" in text) == (status == 415)
+    answer = await operator.get(f"{path}/preview", headers=HTML)
     assert answer.status == status
     policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; ")
+    assert policy.startswith("sandbox; default-src 'none'; ")
     assert policy.endswith("frame-ancestors 'self'")
     assert "script" not in policy
     body = await answer.read()
@@ -108,12 +111,18 @@ async def test_only_what_may_be_a_pdf_offers_a_preview(operator: Client, archive
 
 
 async def test_the_report_names_every_receiver_with_exact_times(operator: Client, archive: Archive) -> None:
-    to = [To(f"H24.{number}", statuses=("01", "03"), name=f"Phường {number}") for number in range(60)]
+    to = [To(f"H24.{number}", T.ACKNOWLEDGED, statuses=("01", "03"), name=f"Phường {number}") for number in range(60)]
     document = await archive.document(to)
     page = await text_of(operator, f"/documents/{document.document_uid}/report")
     assert "60/60 đã tiếp nhận" in page
     assert all(f"Phường {number} " in page for number in range(60))
     assert "27/11/2025 12:00:00" in page
+    assert "Trần Thị Bình" in page  # who said the last thing
+    assert "Trục nhận văn bản" not in page  # with so many, not how each came there
+    few = await archive.document([To("H24.2", TransportState.ACKNOWLEDGED, statuses=("01", "03"))])
+    page = await text_of(operator, f"/documents/{few.document_uid}/report")
+    assert "27/11/2025 12:00:03: Hệ thống của bên nhận xác nhận đã lấy gói tin" in page
+    assert "27/11/2025 12:03:00: Đã tiếp nhận, Trần Thị Bình, Văn phòng" in page
     other = document.document_uid[:-1] + ("1" if document.document_uid.endswith("0") else "0")
     assert (await operator.get(f"/documents/{other}/report", headers=HTML)).status == 404
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
 
 from axis.store import schema, search
 from axis.store.boxes import MOST, Box, BoxPage, BoxQuery, Order, Situation, came_since, count_box, read_box
-from axis.store.records import Deadline
+from axis.store.records import Deadline, Document
 from axis.store.rows import values_of
 from axis.store.scopes import Scope
 from axis.store.search import Wanted, candidates
@@ -18,6 +18,7 @@ from axis.store.views import ListQuery, list_documents
 from axis.terms import DeadlineKind, DeadlineStage, Place
 from axis.text import search_form
 from tests.console.archive import NOON, Archive, Clock, To
+from tests.store.plans import plans_of
 
 OURS = frozenset({"H24.2", "H24.3"})
 
@@ -145,6 +146,86 @@ async def test_what_is_owed_first_stands_first_and_what_is_late_is_found(store: 
     assert await codes(store, replace(query, place=first.lines[0].place)) == ["2/D"]
     counts = await store.read(lambda conn: count_box(conn, Box.INBOX, OURS, NOON + timedelta(days=1)))
     assert counts["overdue"] == 1
+
+
+async def owe(archive: Archive, document: Document, organ: str, due_at: datetime) -> None:
+    """A receiver owes its acceptance by then."""
+    delivery = await archive.delivery_of(document, organ)
+    line = Deadline(
+        delivery_id=delivery.delivery_id,
+        kind=DeadlineKind.ACCEPTANCE,
+        document_uid=document.document_uid,
+        from_organ=document.from_organ,
+        receiver_organ=organ,
+        came_at=NOON,
+        due_at=due_at,
+        stage=DeadlineStage.WAITING,
+        next_at=None,
+    )
+    await archive.store.write(lambda conn: conn.execute(insert(schema.deadline).values(values_of(line))))
+
+
+async def test_a_sender_finds_what_its_receivers_are_late_with(store: Store, archive: Archive) -> None:
+    ours, hour = frozenset({"H24.5", "H24.6"}), timedelta(hours=1)
+    late = await archive.document([To("H24.2"), To("H24.3"), To("H24.9")], code="1/L", from_organ="H24.5")
+    for organ, due in (("H24.2", NOON + 3 * hour), ("H24.3", NOON + 2 * hour), ("H24.9", NOON + 99 * hour)):
+        await owe(archive, late, organ, due)
+    archive.clock.later(minutes=1)
+    in_time = await archive.document([To("H24.2")], code="2/L", from_organ="H24.6", subject="trong hạn")
+    await owe(archive, in_time, "H24.2", NOON + 99 * hour)
+    archive.clock.later(minutes=1)
+    other = await archive.document([To("H24.5")], code="3/L", from_organ="H24.2")
+    await owe(archive, other, "H24.5", NOON + hour)
+    archive.clock.later(minutes=1)
+    again = await archive.document([To("H24.3")], code="4/L", from_organ="H24.6", subject="Giấy mời")
+    await owe(archive, again, "H24.3", NOON + hour)
+    overdue = asked(Box.OUTBOX, ours, narrowed=Situation.OVERDUE)
+    assert await codes(store, overdue) == ["4/L", "1/L"]  # each once, however many receivers are late
+    assert await codes(store, replace(overdue, wanted=Wanted(phrases=(search_form("giay moi").strip(),)))) == ["4/L"]
+    assert await codes(store, replace(overdue, wanted=Wanted(organs=frozenset({"H24.9"})))) == ["1/L"]
+    first = await store.read(lambda conn: read_box(conn, replace(overdue, rows=1)))
+    assert await codes(store, replace(overdue, rows=1, place=first.lines[0].place)) == ["1/L"]
+    every = await store.read(lambda conn: read_box(conn, asked(Box.OUTBOX, ours)))
+    assert [line.owed_at for line in every.lines] == [NOON + hour, NOON + 99 * hour, NOON + 2 * hour]
+    counts = await store.read(lambda conn: count_box(conn, Box.OUTBOX, ours, NOON + timedelta(days=1)))
+    assert counts["overdue"] == 2
+    for plan in await plans_of(store, lambda conn: read_box(conn, overdue)):
+        assert "SCAN deadline" not in plan
+
+
+@pytest.mark.parametrize("box", list(Box))
+@pytest.mark.parametrize("order", [Order.NEWEST, Order.OLDEST])
+@pytest.mark.parametrize("narrowed", ["", Situation.WAITING])
+async def test_what_comes_meanwhile_neither_repeats_nor_hides_a_row(
+    store: Store, archive: Archive, box: Box, order: Order, narrowed: str
+) -> None:
+    organs = OURS if box is Box.INBOX else frozenset({"H24.5", "H24.6"})
+
+    async def come(number: int) -> None:
+        if number % 3 == 0:
+            archive.clock.later(minutes=1)  # else of one moment
+        sender = "H24.5" if number % 2 else "H24.6"
+        await archive.document([To("H24.2" if number % 2 else "H24.3")], code=f"{number}/N", from_organ=sender)
+
+    for number in range(7):
+        await come(number)
+    before = await codes(store, asked(box, organs, order=order, narrowed=narrowed))
+    query, seen, number = asked(box, organs, order=order, narrowed=narrowed, rows=2), [], 7
+    while True:
+        page = await store.read(lambda conn, query=query: read_box(conn, query))  # type: ignore[misc]
+        seen += [line.line.document.code for line in page.lines]
+        archive.clock.later(minutes=1)
+        if number < 10:
+            await come(number)
+            number += 1
+        if not page.has_after:
+            break
+        query = replace(query, place=page.lines[-1].place)
+    assert len(seen) == len(set(seen))
+    assert [code for code in seen if code in before] == before
+    newer = replace(query, place=page.lines[0].place, backwards=True, rows=20)
+    if order is Order.NEWEST:
+        assert len((await store.read(lambda conn: read_box(conn, newer))).lines) >= 3  # what came is to be found above
 
 
 async def test_what_the_sender_wants_back_is_found_until_it_is_answered(store: Store, archive: Archive) -> None:

@@ -28,6 +28,7 @@ class Account:
     totp_locked_until: datetime | None = None
     sso_issuer: str | None = None
     sso_subject: str | None = None
+    language: str = ""  # of the pages; "": none was chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

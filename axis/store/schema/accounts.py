@@ -39,6 +39,7 @@ account = Table(
     Column("totp_locked_until", UtcMicros),
     Column("sso_issuer", String(255)),  # the provider that knows this person, and as whom
     Column("sso_subject", String(255)),
+    Column("language", String(8), nullable=False, server_default=""),  # that was chosen for the pages; "": none was
     Index("ix_account_sso", "sso_issuer", "sso_subject", unique=True),
 )
 

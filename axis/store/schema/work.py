@@ -164,6 +164,8 @@ deadline = Table(
     Index("ix_deadline_next_at", "next_at"),
     Index("ix_deadline_due_at", "due_at"),
     Index("ix_deadline_receiver", "receiver_organ", "due_at"),
+    Index("ix_deadline_sender", "from_organ", "due_at"),
+    Index("ix_deadline_document", "document_uid", "due_at"),
     Index(
         "ix_deadline_overdue",
         "receiver_organ",

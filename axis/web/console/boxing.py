@@ -45,7 +45,13 @@ _AFTER_ARRIVAL = (
 CHOICES: Final = MappingProxyType(
     {
         Box.INBOX: (Situation.TODO, Situation.OVERDUE, Situation.RECALL, *_AFTER_ARRIVAL),
-        Box.OUTBOX: (Situation.WAITING, StatusCode.ARRIVED, *_AFTER_ARRIVAL, StatusCode.RECALL_REQUESTED),
+        Box.OUTBOX: (
+            Situation.WAITING,
+            Situation.OVERDUE,
+            StatusCode.ARRIVED,
+            *_AFTER_ARRIVAL,
+            StatusCode.RECALL_REQUESTED,
+        ),
     }
 )
 """What a box can be narrowed to, in the order of the page."""
@@ -260,7 +266,8 @@ def box_row(line: BoxLine, now: datetime, calendar: Calendar, *, several: bool =
     """A row of a box."""
     row, delivery = row_of(line.line, now), line.delivery
     if delivery is None:
-        return BoxRow(row=row, deadline=None, closed=None, to="", delivered=False, anchor=row.uid)
+        deadline = countdown(line.owed_at, now, calendar)
+        return BoxRow(row=row, deadline=deadline, closed=None, to="", delivered=False, anchor=row.uid)
     stand = replace(row.progress, steps=steps(delivery.status_code))
     if delivery.status_code is not None:
         stand = replace(stand, look=words.status(delivery.status_code))

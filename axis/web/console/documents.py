@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from axis.errors import Code, Malformed, NotFound
-from axis.store.document_view import ELSEWHERE, WAITING, ReceiverPage, read_document
+from axis.store.document_view import ELSEWHERE, STUCK, WAITING, ReceiverPage, read_document
 from axis.store.views import ListQuery, list_documents
 from axis.terms import StatusCode, ViewKind
 from axis.text import plain
@@ -26,8 +26,9 @@ from axis.web.middleware import CONTENT_POLICY
 
 _ORGAN_CHARACTERS = 128
 _REPORTED = 1_000  # receivers of a delivery report
+_TOLD_WHOLE = 30  # with more receivers it tells where each stands, not how it came there
 _WITH_PREVIEWS = f"{CONTENT_POLICY}; frame-src 'self'"
-_CHOICES = frozenset({WAITING, ELSEWHERE, *StatusCode})
+_CHOICES = frozenset({WAITING, ELSEWHERE, *STUCK, *StatusCode})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Report:
 
     paper: PaperPage
     made: Moment
+    told_whole: bool  # few enough receivers to tell everything that happened at each
 
 
 class Documents:
@@ -105,9 +107,12 @@ class Documents:
             raise NotFound(Code.NOT_FOUND, "no such document")
         today = Today(now=self._clock.now(), calendar=self._calendar)
         await self._watch.record(request, visitor, Looked(kind=ViewKind.PRINT, document_uid=uid))
-        return await self._pages.page(
-            request, "report.html", visitor, lambda: Report(paper=paper_page(detail, wanted, today), made=today.moment)
-        )
+        told_whole = len(detail.receivers) <= _TOLD_WHOLE
+
+        def make() -> Report:
+            return Report(paper=paper_page(detail, wanted, today), made=today.moment, told_whole=told_whole)
+
+        return await self._pages.page(request, "report.html", visitor, make)
 
 
 def document_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequence[web.AbstractRouteDef]:

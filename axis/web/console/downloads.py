@@ -24,9 +24,9 @@ from axis.web.console.watching import Looked, Watch
 
 _POLICY = "sandbox; default-src 'none'"
 _PDF = "application/pdf"
-_FRAMED_PAGE = "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
+_FRAMED_PAGE = "sandbox; default-src 'none'; style-src 'self'; frame-ancestors 'self'"
 _FRAMED: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
 
@@ -84,7 +84,8 @@ class Downloads:
         """GET …/files/{position}/preview: a PDF, shown by the browser inside the document's page.
 
         Only what is a PDF by its bytes; the page that holds it may, no other one. The viewer of a browser has a sandbox
-        of its own, and refuses to work within another one.
+        of its own and refuses to work in a frame that sets another one, but bears the one of the answer: whatever a
+        browser should take the bytes for, nothing of theirs runs, and nothing of theirs belongs to our pages.
         """
         view, visitor = await self._find(request)
         position = int(request.match_info["position"])

@@ -76,6 +76,7 @@ class Found:
     recall: BoxPage
     waiting: BoxPage
     refused: BoxPage
+    late: BoxPage
 
 
 def find_work(conn: Connection, organs: frozenset[str], now: datetime) -> Found:
@@ -97,6 +98,7 @@ def find_work(conn: Connection, organs: frozenset[str], now: datetime) -> Found:
         recall=rows(Box.INBOX, Situation.RECALL, Order.OLDEST),
         waiting=rows(Box.OUTBOX, Situation.WAITING, Order.OLDEST),
         refused=rows(Box.OUTBOX, StatusCode.REFUSED, Order.NEWEST),
+        late=rows(Box.OUTBOX, Situation.OVERDUE, Order.OLDEST),
     )
 
 
@@ -131,6 +133,7 @@ def clerk_home(found: Found, calendar: Calendar) -> dict[str, tuple[object, ...]
         (Box.INBOX, Situation.OVERDUE, found.overdue, _("Đến: quá hạn")),
         (Box.INBOX, Situation.RECALL, found.recall, _("Đến: bên gửi lấy lại, chờ trả lời")),
         (Box.OUTBOX, StatusCode.REFUSED, found.refused, _("Đi: bị từ chối")),
+        (Box.OUTBOX, Situation.OVERDUE, found.late, _("Đi: nơi nhận quá hạn")),
     )
     works = [work(box, name, page, (title, "")) for box, name, page, title in urgent if page.lines] + works
     counts = (

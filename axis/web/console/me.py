@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from axis.errors import Code, Malformed, NotFound
 from axis.ops.accounts import check_password, hash_password
@@ -107,12 +108,13 @@ class Me:
         return self._password_form(request, visitor)
 
     async def change_password(self, request: web.Request) -> web.StreamResponse:
-        """POST /me/password: the old one is asked for; every other session ends."""
+        """POST /me/password: the old one is asked for; every other session ends, and this one gets another token."""
         form, visitor = await self._form(request)
-        problem = await self._change_password(form, visitor)
+        response = web.HTTPSeeOther("/me?done=password")
+        problem = await self._change_password(form, visitor, response)
         if problem:
             return self._password_form(request, visitor, problem)
-        raise web.HTTPSeeOther("/me?done=password")
+        raise response
 
     async def end_session(self, request: web.Request) -> web.StreamResponse:
         """POST /me/sessions: end one session, or all the others."""
@@ -178,8 +180,8 @@ class Me:
         await self._store.write(lambda conn: second_factors.renew_codes(conn, visitor.username, macs, now))
         return self._codes(request, codes)
 
-    async def _change_password(self, form: Mapping[str, str], visitor: Visitor) -> str:
-        """Change it; returns what is wrong, "" when it was changed."""
+    async def _change_password(self, form: Mapping[str, str], visitor: Visitor, response: web.StreamResponse) -> str:
+        """Change it; returns what is wrong, "" when it was changed and the response has another cookie."""
         old, new = form.get("old", ""), form.get("new", "")
         try:
             check_password(new)
@@ -194,7 +196,13 @@ class Me:
         hashed = await asyncio.to_thread(hash_password, new)
         now, name = self._clock.now(), visitor.username
         password = NewPassword(password_hash=hashed, stays=visitor.token_sha256)
-        await self._store.write(lambda conn: accounts.set_password(conn, name, password, now, name))
+        renewed = self._sessions.renewed(response)
+
+        def change(conn: Connection) -> None:
+            accounts.set_password(conn, name, password, now, name)
+            sessions.renew_session(conn, visitor.token_sha256, renewed)
+
+        await self._store.write(change)
         return ""
 
     async def _is_owner(self, visitor: Visitor, password: str) -> bool:

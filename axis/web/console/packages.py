@@ -16,9 +16,11 @@ from axis.web.console.words import Look
 
 _SHORT_DIGEST = 12
 _PREVIEW_BYTES = 50 * 1024 * 1024
+_PDF = "application/pdf"
+_NO_PDF: Final = N_("Mang tên PDF nhưng nội dung không phải PDF: chỉ để tải về. Hãy thận trọng, và hỏi lại bên gửi.")
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _KINDS: Final = {
-    "application/pdf": "PDF",
+    _PDF: "PDF",
     "application/zip": "ZIP",
     "application/msword": "Word (doc)",
     "application/vnd.ms-excel": "Excel (xls)",
@@ -60,7 +62,8 @@ class File:
     digest: Digest
     href: str
     zipped: bool  # the sender's software had packed it
-    preview_href: str  # "" where there is none to be expected
+    preview_href: str  # "" where it is only to be downloaded
+    remark: str  # what to beware of before it is opened
     verdict: Look | None  # of its own signatures; none: not looked at
 
 
@@ -115,6 +118,7 @@ def _file(base: str, file: Attachment, verdict: Look | None) -> File:
         href=f"{base}/files/{file.position}",
         zipped=file.zipped_by_client,
         preview_href=f"{base}/files/{file.position}/preview" if _shown(file) else "",
+        remark=_(_NO_PDF) if _pretends(file) else "",
         verdict=verdict,
     )
 
@@ -125,9 +129,13 @@ def kind_word(media_type: str) -> str:
 
 
 def _shown(file: Attachment) -> bool:
-    """Whether a preview is offered: of what calls itself a PDF, and is not as large as to make browsers groan."""
-    named = file.media_type == "application/pdf" or file.name.lower().endswith(".pdf")
-    return named and file.size_bytes <= _PREVIEW_BYTES
+    """Whether a preview is offered: of what is a PDF by its bytes, and not so large as to make browsers groan."""
+    return file.media_type == _PDF and file.size_bytes <= _PREVIEW_BYTES
+
+
+def _pretends(file: Attachment) -> bool:
+    """Whether a file is called a PDF, and is none by its bytes."""
+    return file.media_type != _PDF and file.name.lower().endswith(".pdf")
 
 
 def _digest(sha256_hex: str) -> Digest:

@@ -1,10 +1,11 @@
 """The page of one document, as values ready to be shown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from axis.store.document_view import ELSEWHERE, DocumentDetail, ReceiverPage
+from axis.store.document_view import ELSEWHERE, STUCK, DocumentDetail, ReceiverPage
 from axis.store.records import Document
 from axis.terms import BusinessType, DocumentState
 from axis.web.console import words
@@ -53,6 +54,7 @@ class PaperPage:
     flags: tuple[str, ...]
     related: tuple[Link, ...]
     progress: Progress
+    remarks: tuple[Filter, ...]  # what somebody should look at, of several receivers
     filters: tuple[Filter, ...]
     all_href: str | None  # from a choice of receivers back to all
     receivers: tuple[Receiver, ...]
@@ -62,7 +64,9 @@ class PaperPage:
     acts: tuple[ActBox, ...]
     identifiers: tuple[Fact, ...]
     state: Look | None  # of the document as a whole; none while it is in force
-    verdict: Look | None
+    verdict: Look  # whether it is genuine, or that nobody has looked yet
+    turn: str  # whose turn it is, where there is one receiver; "" where nobody has to do anything
+    deadline: Look | None  # how much time that one receiver has left
     trail: SignatureTrail
     desk: DeskCard | None = None  # what a clerk may do with it
 
@@ -83,6 +87,7 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, today: Today) -> Pape
     }
     last = detail.receivers[-1].delivery.receiver_organ if detail.receivers else ""
     alone = stand.single and len(detail.receivers) == 1
+    receivers = tuple(receiver(document, view, today, unfolded=alone) for view in detail.receivers)
     return PaperPage(
         uid=document.document_uid,
         code=document.code or _("Không số"),
@@ -96,16 +101,19 @@ def paper_page(detail: DocumentDetail, page: ReceiverPage, today: Today) -> Pape
         flags=tuple(words.flag(flag) for flag in document.flags.split()),
         related=_related(detail, now),
         progress=stand,
+        remarks=_choices(document.document_uid, stand.remarks, page),
         filters=_filters(document.document_uid, stand, page),
         all_href=_href(document.document_uid) if page.only else None,
-        receivers=tuple(receiver(document, view, today, unfolded=alone) for view in detail.receivers),
+        receivers=receivers,
         next_href=_href(document.document_uid, only=page.only, after=last) if detail.has_more_receivers else None,
         first_href=_href(document.document_uid, only=page.only) if page.after else None,
         carrier=carriers.get(document.package_id),
         acts=tuple(act_box(view, carriers, now) for view in detail.acts),
         identifiers=_identifiers(document),
         state=None if document.state is DocumentState.OPEN else words.said(words.DOCUMENT_STATE[document.state]),
-        verdict=words.verdict(document.verdict),
+        verdict=words.verdict(document.verdict) or words.said(words.UNJUDGED),
+        turn=receivers[0].way.turn if alone else "",
+        deadline=receivers[0].deadline if alone else None,
         trail=trail,
     )
 
@@ -151,6 +159,12 @@ def _filters(uid: str, stand: Progress, page: ReceiverPage) -> tuple[Filter, ...
     counts = list(stand.counts) if stand.total > 1 else []
     if stand.elsewhere:
         counts.append(Count(look=words.said(words.OTHER_AXIS), number=number(stand.elsewhere), only=ELSEWHERE))
+    if page.only in STUCK:
+        counts += [count for count in stand.remarks if count.only == page.only]
+    return _choices(uid, counts, page)
+
+
+def _choices(uid: str, counts: Iterable[Count], page: ReceiverPage) -> tuple[Filter, ...]:
     return tuple(
         Filter(count=count, href=_href(uid, only=count.only), chosen=count.only == page.only) for count in counts
     )

@@ -40,7 +40,7 @@ class Count:
 
     look: Look
     number: str
-    only: str | None  # the filter of the document's page that shows them
+    only: str  # the filter of the document's page that shows them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def _remarks(tallies: Sequence[Tally]) -> tuple[Count, ...]:
     for state in _PROBLEMS:
         stuck = sum(tally.receivers for tally in tallies if tally.status_code is None and tally.state is state)
         if stuck:
-            found.append(Count(look=words.said(words.TRANSPORT[state]), number=number(stuck), only=None))
+            found.append(Count(look=words.said(words.TRANSPORT[state]), number=number(stuck), only=state))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from axis.web.console.failures import failure
 from axis.web.console.language import _
 from axis.web.console.moments import Moment, moment
 
-State = Literal["done", "now", "failed", "ahead", "unknown"]
+State = Literal["past", "now", "failed", "ahead", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,11 @@ def route_map(document: Document, view: ReceiverView, now: datetime) -> RouteMap
     first = view.travels[0] if view.travels else None
     stops = [_sender(document, now)]
     if document.origin is Origin.UPLINK:
-        stops.append(_stop(_("Trục liên thông khác"), document.source_system, "globe", "done", None))
+        stops.append(_stop(_("Trục liên thông khác"), document.source_system, "globe", "past", None))
     if view.delivery.place is Place.ELSEWHERE:
         stops.append(_stop(_("Trục liên thông khác"), "", "globe", "unknown", None))
     else:
-        stops.append(_stop(_("Trục này"), "", "axis", "done", moment(document.received_at, now)))
+        stops.append(_stop(_("Trục này"), "", "axis", "past", moment(document.received_at, now)))
     if first is not None and view.delivery.place is Place.UPLINK:
         stops.append(_uplink(first, now))
     stops.append(_receiver(view, first, now))
@@ -55,7 +55,7 @@ def route_map(document: Document, view: ReceiverView, now: datetime) -> RouteMap
 
 def _stop(word: str, name: str, icon: str, state: State, at: Moment | None) -> Stop:
     said = {
-        "done": _("đã qua"),
+        "past": _("đã qua"),
         "now": _("đang ở đây"),
         "failed": _("đang lỗi"),
         "ahead": _("chưa tới"),
@@ -66,7 +66,7 @@ def _stop(word: str, name: str, icon: str, state: State, at: Moment | None) -> S
 
 def _sender(document: Document, now: datetime) -> Stop:
     name = document.sender_name or document.from_organ
-    return _stop(_("Hệ thống của bên gửi"), name, "person", "done", moment(document.received_at, now))
+    return _stop(_("Hệ thống của bên gửi"), name, "person", "past", moment(document.received_at, now))
 
 
 def _fails(travel: Travel) -> bool:
@@ -78,7 +78,7 @@ def _uplink(travel: Travel, now: datetime) -> Stop:
     at = moment(gone.handed_over_at, now) if gone.handed_over_at else None
     state: State = "failed" if _fails(travel) else "now"
     if gone.state is TransportState.ACKNOWLEDGED:
-        state = "done"
+        state = "past"
     elif gone.state in (TransportState.QUEUED, TransportState.CANCELLED):
         state = "ahead"
     return _stop(_("Trục quốc gia"), gone.uplink_id or "", "globe", state, at)
@@ -90,7 +90,7 @@ def _receiver(view: ReceiverView, travel: Travel | None, now: datetime) -> Stop:
     state: State = "ahead"
     at = None
     if delivery.status_code is not None:
-        state = "done" if delivery.status_code == StatusCode.COMPLETED else "now"
+        state = "past" if delivery.status_code == StatusCode.COMPLETED else "now"
         at = moment(delivery.status_at, now) if delivery.status_at else None
     elif travel is None:
         state = "unknown"

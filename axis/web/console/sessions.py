@@ -1,7 +1,8 @@
 """Who is logged in: a cookie with a random token, a row with the token's digest.
 
-A session ends when it is old, when it was not used for a while, at log-out, and when the account is disabled or gets
-another password. A page that refreshes itself does not count as use.
+A session ends when it is old, when it was not used for a while, at log-out, and when the account is disabled, gets
+another password or other roles; whoever changes the password goes on under another token. A page that refreshes itself
+does not count as use.
 """
 
 import hashlib
@@ -18,16 +19,18 @@ from yarl import URL
 from axis.clock import Clock
 from axis.errors import Code, NotAllowed, NotFound
 from axis.ids import new_id
+from axis.messages import Language
 from axis.ops.second_factor import is_required
 from axis.settings import Console
 from axis.store import sessions
 from axis.store.records import Account, Audit, Session
 from axis.store.scopes import Scope, organs_below
-from axis.store.sessions import Found
+from axis.store.sessions import Found, Renewed
 from axis.store.store import Store
 from axis.terms import Role
 from axis.text import plain
-from axis.web.console.language import N_, _
+from axis.web.console.language import COOKIE as LANGUAGE_COOKIE
+from axis.web.console.language import N_, _, known, speak
 from axis.web.middleware import address_of
 
 PASSWORD, SSO = "password", "sso"
@@ -39,6 +42,7 @@ CSRF_FIELD: Final = "csrf"
 _TOKEN_BYTES = 32
 _EXTEND_AFTER = timedelta(minutes=1)  # how much later a session has to end before that is written down
 _BROWSER_CHARACTERS = 300
+_LANGUAGE_S = 365 * 24 * 3600
 _KEPT = 500  # accounts whose organisations are kept in mind
 ROLE_WORDS: Final = {
     Role.ADMINISTRATOR: N_("Quản trị"),
@@ -138,9 +142,21 @@ class Sessions:
         replaced = digest(before) if before else None
         await self._store.write(lambda conn: sessions.open_session(conn, session, line, replaces=replaced))
         self.set_cookie(response, self.cookie, token)
+        self.keep_language(response, known(account.language))
+
+    def renewed(self, response: web.StreamResponse) -> Renewed:
+        """Other tokens for the session that goes on, and their cookie."""
+        token = new_token()
+        self.set_cookie(response, self.cookie, token)
+        return Renewed(token_sha256=digest(token), csrf_token=new_token())
+
+    def keep_language(self, response: web.StreamResponse, language: Language | None) -> None:
+        """Have the browser ask for a language, on pages that know nobody too."""
+        if language is not None:
+            self.set_cookie(response, LANGUAGE_COOKIE, language, max_age_s=_LANGUAGE_S)
 
     async def find(self, request: web.Request, *, passive: bool = False) -> Visitor | None:
-        """Who makes this request; None when nobody is logged in.
+        """Who makes this request; None when nobody is logged in. The pages speak the language that they chose.
 
         passive: it does not count as use, as what a page's script asks does not.
         """
@@ -153,6 +169,8 @@ class Sessions:
         if found is None:
             return None
         session, account = found.session, found.account
+        if (language := known(account.language)) is not None:
+            speak(language)
         expires_at = self._expiry(session.created_at, now)
         if not passive and LIVE_HEADER not in request.headers and now - session.used_at >= _EXTEND_AFTER:
             await self._store.write(lambda conn: sessions.extend_session(conn, token_sha256, now, expires_at))

@@ -187,6 +187,8 @@ VERDICT: Mapping[Overall, Look] = {
     )
 }
 
+UNJUDGED = Look(word=N_("Chưa kiểm tra chữ ký"), tone="grey", icon="clock", outline=True)
+
 OUTCOME: Mapping[Outcome, Look] = {
     Outcome.PASSED: Look(word=N_("Đạt"), tone="green", icon="check"),
     Outcome.NOTE: Look(word=N_("Đạt, có ghi chú"), tone="green", icon="check"),
