@@ -65,6 +65,7 @@ from axis.store.store import Store
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
+from axis.web.console.administering import Administering
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
@@ -176,7 +177,9 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         ]
         loops += [context.rest.keep(work) for work in working]
         await _start_loops(stack, loops)
-        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly, teller)))
+        port = await _listen(
+            stack, settings, _application(parts, disk, partners, (outbox, nightly, teller), works.directory)
+        )
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -402,7 +405,11 @@ def _teller(stack: AsyncExitStack, works: Works, settings: Settings, clock: Cloc
 
 
 def _application(
-    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly, Teller]
+    parts: FrontParts,
+    disk: DiskWatch,
+    partners: Partners,
+    told: tuple[Outbox, Nightly, Teller],
+    directory: DirectoryCache,
 ) -> web.Application:
     outbox, nightly, teller = told
     settings = parts.settings
@@ -424,6 +431,7 @@ def _application(
             disk=disk,
             told=outbox.told,
         ),
+        administering=Administering(directory=directory),
         calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)

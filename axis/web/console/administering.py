@@ -1,4 +1,4 @@
-"""What the pages of organisations and systems are built from, who reads them, and who changes what."""
+"""What the pages of organisations are built from, who reads them, and who changes what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ async def posted(request: web.Request, sessions: Sessions, *roles: Role) -> tupl
 
 
 def changes(visitor: Visitor) -> bool:
-    """Whether this visitor may change organisations and systems."""
+    """Whether this visitor may change organisations."""
     return bool(visitor.roles & set(CHANGERS))
 
 

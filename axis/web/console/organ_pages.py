@@ -156,12 +156,7 @@ def organ_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Seque
     made = OrganPages(parts, parts.administering, sessions, pages)
     one = f"{HOME}/{{code}}"
 
-    async def lead(_request: web.Request) -> web.StreamResponse:
-        """GET /admin."""
-        raise web.HTTPSeeOther(HOME)
-
     return (
-        web.get("/admin", lead),
         web.get(HOME, made.list),
         web.get(f"{HOME}/new", made.show_new),
         web.post(f"{HOME}/new", made.add),

@@ -266,7 +266,7 @@ def _served(directory: Directory, code: str) -> Served:
 def _system_link(directory: Directory, system_id: str) -> OrganLink:
     system = directory.system(system_id)
     name = system.name if system and system.name != system_id else ""
-    return OrganLink(code=system_id, name=name, href=f"/admin/systems/{quote(system_id, safe='')}")
+    return OrganLink(code=system_id, name=name, href=f"{HOME}?{urlencode({'system': system_id})}")
 
 
 def _valid(organ: Organ) -> str:

@@ -35,6 +35,6 @@ class ConsoleParts:
     tls: bool  # whether browsers reach this node over HTTPS
     sso: SingleSignOn | None = None
     operating: Operating | None = None  # None: this console has no pages for operators
-    administering: Administering | None = None  # None: it has no pages for organisations and systems
+    administering: Administering | None = None  # None: it has no pages for organisations
     calendar: Calendar = field(default_factory=Calendar)  # the city's working days
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong
