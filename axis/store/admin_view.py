@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from axis.store import schema as s
 
-_ORGAN = bindparam("organ_id")
+_ORGAN: BindParameter[str] = bindparam("organ_id")
 _sent = (
     select(s.document.c.received_at)
     .where(s.document.c.from_organ == _ORGAN)

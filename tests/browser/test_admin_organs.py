@@ -1,4 +1,4 @@
-"""An administrator and the tree of organisations: found, looked at, given another successor, with the keyboard's way."""
+"""An administrator and the tree of organisations: found, added, closed; without script, in both languages."""
 
 import pytest
 from playwright.async_api import expect
@@ -9,7 +9,7 @@ from tests.browser.conftest import Look, Site, Visit, Watched
 
 
 async def test_an_organisation_is_added_below_another_and_closed_again(
-    visit: Visit, look: Look, site: Site, language: Language
+    visit: Visit, site: Site, language: Language
 ) -> None:
     page = await visit(Role.ADMINISTRATOR, script=False)
     await page.goto(f"{site.url}/admin/organs")
