@@ -32,6 +32,7 @@ from axis.cli import (
     routes,
     signatures,
     simulate,
+    standing,
     systems,
     tokens,
     trust,
@@ -72,6 +73,7 @@ for part in (
     mirror.app,
     report.app,
     simulate.app,
+    standing.app,
     views.app,
     demo.app,
 ):

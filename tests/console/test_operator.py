@@ -17,7 +17,7 @@ from axis.ops.access import Access
 from axis.ops.bulk import BulkActs
 from axis.ops.disk import DiskWatch, Space, Watermark
 from axis.settings import Limits
-from axis.settings.sections import Kpi
+from axis.settings.sections import Kpi, Mail, Server, Trust
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.app import WebParts, build_app
@@ -60,7 +60,14 @@ async def shop(store: Store, tmp_path: Path) -> AsyncIterator[Shop]:
     async with post_office() as office:
         city = City(await make_node(store, tmp_path), office)
         await city.push_to(PUSHED, office)
-        settings = SimpleNamespace(uplink=[SimpleNamespace(id=UPLINK, adapter="post")], kpi=Kpi())
+        settings = SimpleNamespace(
+            uplink=[SimpleNamespace(id=UPLINK, adapter="post", prefixes=())],
+            kpi=Kpi(),
+            trust=Trust(folder=tmp_path / "trust"),
+            mail=Mail(),
+            server=Server(),
+            node=SimpleNamespace(prefixes=("H24",), neighbours=()),
+        )
         access = Access(settings=settings, store=store, key=NodeKey.load(tmp_path / "node.key"))  # type: ignore[arg-type]
         mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
         disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
