@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_WORDS = {
+    "push": "gói tin chờ chuyển cho đối tác",
+    "mark": "thay đổi chờ tính thời hạn, chỉ số",
+    "figure": "ngày chờ tính lại chỉ số",
+    "check": "gói tin chờ kiểm tra chữ ký",
+    "evidence": "chứng cứ chờ CRL, OCSP, dấu thời gian",
+    "reminder": "thời hạn chờ nhắc",
+    "event": "sự kiện chờ đánh số",
+    "bulk": "thao tác hàng loạt chưa xong",
+    "leaf": "mục chứng cứ chờ đánh số",
+}
+
 
 @app.command("status")
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -103,7 +115,7 @@ def _show(found: "NodeStanding", disk: "DiskState", now: datetime) -> None:
         ("loại", "số lượng", "cũ nhất", "đã chờ", "trễ"),
         (
             (
-                one.kind,
+                _WORDS[one.kind],
                 str(one.count),
                 show_moment(one.oldest_at),
                 str(waited(one, now)).partition(".")[0] if one.oldest_at else "",

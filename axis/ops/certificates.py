@@ -127,7 +127,7 @@ async def ending_certificates(access: Access, directory: Directory, own: Certifi
         and (one.role in _OURS or one.certificate.not_after >= since)
         and (one.role in _OURS or last[one.certificate.crypto.subject] == one.certificate.not_after)
     ]
-    ending.sort(key=lambda one: (one.known.role is Held.MET, one.days, one.known.certificate.sha256))
+    ending.sort(key=lambda one: (not one.urgent, one.days, one.known.certificate.sha256))
     return Endings(certificates=tuple(ending), warn_days=warn_days, problems=tuple(problems))
 
 

@@ -96,6 +96,7 @@ class CertificateLine:
     sha256: str
     organ: str
     partner_id: str
+    partner_href: str  # "": no page tells of it
     look: Look  # how many days are left
     ends: str  # dd/MM/yyyy
     todo: str
@@ -140,18 +141,20 @@ def bounded(count: int) -> str:
     return grouped(count) if count <= MOST_COUNTED else _("hơn {n}", n=grouped(MOST_COUNTED))
 
 
-def certificates(endings: Endings, chosen: Sequence[Ending] | None = None) -> Certificates:
-    """Some of what ends soon; chosen: only these."""
+def certificates(
+    endings: Endings, chosen: Sequence[Ending] | None = None, partners: Mapping[str, str] = MappingProxyType({})
+) -> Certificates:
+    """Some of what ends soon; chosen: only these. partners: the pages of partners."""
     found = endings.certificates if chosen is None else chosen
     return Certificates(
-        lines=tuple(map(_certificate, found[:_SHOWN])),
+        lines=tuple(_certificate(one, partners.get(one.known.partner_id, "")) for one in found[:_SHOWN]),
         more=max(0, len(found) - _SHOWN),
         warn_days=endings.warn_days,
         problems=endings.problems if chosen is None else (),
     )
 
 
-def _certificate(one: Ending) -> CertificateLine:
+def _certificate(one: Ending, partner_href: str) -> CertificateLine:
     known = one.known
     role, todo = ROLES[known.role]
     return CertificateLine(
@@ -160,6 +163,7 @@ def _certificate(one: Ending) -> CertificateLine:
         sha256=known.certificate.sha256,
         organ=known.organ_code,
         partner_id=known.partner_id,
+        partner_href=partner_href,
         look=_days(one),
         ends=f"{to_local(known.certificate.not_after):%d/%m/%Y}",
         todo=_(todo),
@@ -176,14 +180,14 @@ def _days(one: Ending) -> Look:
 
 
 def certificate_alerts(endings: Endings) -> tuple[tuple[bool, str], ...]:
-    """What the certificates give cause to tell: whether it is urgent, and the words."""
+    """What the certificates give cause to tell: whether anything fails by now, and the words."""
     urgent = [one for one in endings.certificates if one.urgent]
     others = len(endings.certificates) - len(urgent)
     found: list[tuple[bool, str]] = []
     if urgent:
         worst = min(urgent, key=lambda one: one.days)
         words = n_("{n} chứng thư của trục đã hết hạn hoặc còn dưới {days} ngày", len(urgent), days=URGENT_DAYS)
-        found.append((True, f"{words}: {worst.known.certificate.name}"))
+        found.append((worst.days < 0, f"{words}: {worst.known.certificate.name}"))
     if others:
         words = n_("{n} chứng thư hết hạn trong {days} ngày tới hoặc vừa hết hạn", others, days=endings.warn_days)
         found.append((False, words))

@@ -116,7 +116,9 @@ def home_page(
         partners=tuple(rows),
         jobs=tuple(_job_line(job, now) for job in found.stand.jobs),
         waiting=waiting_lines(found, now),
-        certificates=certificates(found.endings),
+        certificates=certificates(
+            found.endings, partners={row.partner_id: f"{HOME}/partners/{row.partner_id}" for row in rows}
+        ),
         storage=storage(found, disk, now),
         maintenance=band(on, now) if on else None,
     )
@@ -168,8 +170,8 @@ def _alerts(rows: Sequence[PartnerRow], node: NodeStanding, disk: DiskState, now
 def _rests(node: NodeStanding, disk: DiskState, now: datetime, looks: tuple[Look, Look]) -> Iterator[Alert]:
     """What is amiss with what the node rests on. looks: of what fails, and of what deserves a look."""
     red, amber = looks
-    for urgent, words in certificate_alerts(node.endings):
-        yield Alert(look=red if urgent else amber, text=words, href="#certificates")
+    for fails, words in certificate_alerts(node.endings):
+        yield Alert(look=red if fails else amber, text=words, href="#certificates")
     if is_tight(disk):
         yield Alert(look=amber, text=_("Ổ đĩa sắp đầy"), href="#node")
     for words in waiting_alerts(node, now):
