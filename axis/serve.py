@@ -71,6 +71,7 @@ from axis.web.app import WebParts, build_app
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
+from axis.web.middleware import network_of
 
 log = structlog.get_logger(__name__)
 
@@ -177,7 +178,13 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         nightly = Nightly(store, clock, reconciling, settings.reconcile.days)
         jobs = [*_jobs(settings, store, clock, partners), _comparing(settings, nightly), *_expiry(settings, context)]
         parts = FrontParts(
-            exchange=exchange, context=context, store=store, clock=clock, settings=settings, key=works.key
+            exchange=exchange,
+            context=context,
+            store=store,
+            clock=clock,
+            settings=settings,
+            key=works.key,
+            caller=network_of,
         )
         _drop(adapter_loops(parts))  # what is wrong with one is told before the node listens
         working: list[Callable[[], Coroutine[None, None, None]]] = [
