@@ -1,4 +1,4 @@
-"""How the node stands, for the operators' page and for `axis status`: what is wrong, what waits, fills up and ends."""
+"""How the node stands, for the operators' page and for `axis health`: what is wrong, what waits, fills up and ends."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""`axis status`: how the node stands, as the operators' page tells it."""
+"""`axis health`: how the node stands, as the operators' page tells it."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -38,8 +38,8 @@ _WORDS = {
 }
 
 
-@app.command("status")
-def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+@app.command("health")
+def health(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Tell what waits within the node and for how long, how full it is, and which certificates end soon."""
     from axis.ops.disk import DiskState, DiskWatch, Watermark, probe_of
     from axis.ops.signing import node_signer
