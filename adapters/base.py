@@ -18,7 +18,7 @@ the partner's options change, another one is built, and the old one closed once 
 be in its memory alone.
 """
 
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -46,6 +46,10 @@ OWN_DISTRIBUTION = "axis-node"
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
+def _connection(request: web.Request) -> str:
+    return request.remote or ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontParts:
     """What a front, and what runs beside it, is built from."""
@@ -56,6 +60,7 @@ class FrontParts:
     clock: Clock
     settings: Settings
     key: NodeKey
+    caller: Callable[[web.Request], str] = _connection  # whom to count a stranger's tries by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,22 +6,18 @@ Exits with 1 when a bound is broken: memory that grows with a package, or an eve
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import adapters, facts, fronts, kpi, large, outgoing, parsing, pending, shapes, signatures
-from benchmarks.running import UNBOUNDED, Running, node
-from tests import databases
+from benchmarks import adapters, facts, fronts, kpi, large, load, outgoing, parsing, pending, shapes, signatures
+from benchmarks.children import result
+from benchmarks.running import UNBOUNDED, Running, node, postgres
 
 LOOP_BOUND_MS = 20
 _SIZES = (20_000, 400_000, 50_000_000, 500_000_000)
@@ -44,7 +40,7 @@ def main() -> int:
 
 
 def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
-    seconds = 1.0 if quick else 8.0
+    seconds = 0.4 if quick else 8.0
     figures: dict[str, object] = {"machine": facts.machine(), "fsync_per_s": facts.fsync_per_s(folder, 1.0)}
     figures["parsing"] = [
         asdict(parsing.measure(folder, size, seconds / 4)) for size in (_QUICK_SIZES if quick else _SIZES)
@@ -53,31 +49,32 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
         time.sleep(1)
         figures["start"] = {"ready_s": round(running.ready_s, 2), "idle_rss_mb": round(running.rss_bytes() / 2**20, 1)}
         figures["intake_sqlite"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
-        figures["listed_sqlite"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
-    with _postgres() as url, node(folder / "postgres", database_url=url) as running:
+        figures["listed_sqlite"] = _load(running, "listed", 20_000, 20 if quick else 400, 5_000_000)
+    with postgres() as url, node(folder / "postgres", database_url=url, forked=quick) as running:
         figures["intake_postgresql"] = _load(running, "intake", 20_000, _CONNECTIONS, seconds, 1)
-        figures["listed_postgresql"] = _load(running, "listed", 20_000, 50 if quick else 400, 5_000_000)
+        figures["listed_postgresql"] = _load(running, "listed", 20_000, 20 if quick else 400, 5_000_000)
     figures["ways"] = ways(folder, quick=quick)
-    figures |= _signatures(folder, seconds)
+    figures |= _signatures(folder, seconds, quick=quick)
     size = kpi.QUICK if quick else kpi.FULL
     figures["kpi"] = kpi.measure(folder / "kpi", "sqlite:///axis.db", size)
-    with _postgres() as url:
+    with postgres() as url:
         figures["kpi"] += kpi.measure(folder / "kpi-postgres", url, size)
     waiting = pending.QUICK if quick else pending.FULL
     figures["pending"] = pending.measure(folder / "pending", "sqlite:///axis.db", waiting)
-    with _postgres() as url:
+    with postgres() as url:
         figures["pending"] += pending.measure(folder / "pending-postgres", url, waiting)
     going = outgoing.QUICK if quick else outgoing.FULL
     figures["fan_out"] = outgoing.measure_fan_out(folder / "fan-out", "sqlite:///axis.db", going)
-    with _postgres() as url:
+    with postgres() as url:
         figures["fan_out"] += outgoing.measure_fan_out(folder / "fan-out-postgres", url, going)
     figures["partners"] = outgoing.measure_partners(folder / "partners", going)
-    size_bytes = 20_000_000 if quick else 500_000_000
-    watched = _watched(folder / "watched", seconds, size_bytes)
-    if watched["broken"]:
+    size_bytes = 5_000_000 if quick else 500_000_000
+    times = 1 if quick else 3
+    watched = _watched(folder / "watched", seconds, size_bytes, times)
+    if watched["broken"] and not quick:
         # A machine that was busy elsewhere looks like a node that was held; what is the node's own comes back.
         figures["broken_once"] = watched["broken"]
-        watched = _watched(folder / "watched-again", seconds, size_bytes)
+        watched = _watched(folder / "watched-again", seconds, size_bytes, times)
     figures |= watched
     figures["fsync_per_s_after"] = facts.fsync_per_s(folder, 1.0)
     figures["load_average"] = facts.load()
@@ -87,33 +84,35 @@ def _measure(folder: Path, *, quick: bool) -> dict[str, object]:
 def ways(folder: Path, *, quick: bool) -> list[dict[str, object]]:
     """Every way to connect, side by side."""
     loads = adapters.QUICK if quick else adapters.FULL
-    with node(folder / "fronts", **UNBOUNDED) as running:
-        found = fronts.measure(running, loads[1].size_bytes, 40 if quick else 1_000)
-    with node(folder / "adapters", **UNBOUNDED) as running:
+    with node(folder / "fronts", forked=quick, **UNBOUNDED) as running:
+        found = fronts.measure(running, loads[1].size_bytes, 20 if quick else 1_000)
+    with node(folder / "adapters", forked=quick, **UNBOUNDED) as running:
         found += adapters.measure(running, folder / "packages", loads)
     return [asdict(cost) for cost in found]
 
 
-def _signatures(folder: Path, seconds: float) -> dict[str, object]:
+def _signatures(folder: Path, seconds: float, *, quick: bool) -> dict[str, object]:
     """Verdicts on one core; and signed packages taken in by nodes that do not look, and that require signatures."""
     figures: dict[str, object] = {"signatures": [asdict(one) for one in signatures.measure(seconds)]}
     pki = signatures.make_signing_pki(folder / "pki")
     for level in ("off", "require"):
-        with node(folder / f"signed-{level}", signatures=level, trust__folder=str(pki.trust)) as running:
-            _load(running, "signed", str(pki.folder), _CONNECTIONS, 0.2, 1)  # chains and pages are loaded once
+        chosen = {"signatures": level, "trust__folder": str(pki.trust)}
+        with node(folder / f"signed-{level}", forked=quick, **chosen) as running:
+            if not quick:
+                _load(running, "signed", str(pki.folder), _CONNECTIONS, 0.2, 1)  # chains and pages are loaded once
             figures[f"signed_intake_{level}"] = _load(
                 running, "signed", str(pki.folder), _CONNECTIONS, seconds, 100_000
             )
     return figures
 
 
-def _watched(folder: Path, seconds: float, size_bytes: int) -> dict[str, object]:
+def _watched(folder: Path, seconds: float, size_bytes: int, times: int) -> dict[str, object]:
     """Load, packages of awkward shapes and a very large one on a node whose event loop is watched."""
     with node(folder, watched=True) as running:
         _load(running, "intake", 20_000, _CONNECTIONS, 1.0, 1)  # what a process loads once is not what is measured
         running.forget_holds()
         _load(running, "intake", 20_000, _CONNECTIONS, seconds / 2, 100_000)
-        shapes.send(running)
+        shapes.send(running, times)
         passed = large.measure(running, folder, size_bytes)
         held = running.stop()
     broken = [f"{one.way} grew by {one.growth_mb} MB" for one in passed if not one.within_bound]
@@ -127,23 +126,7 @@ def _watched(folder: Path, seconds: float, size_bytes: int) -> dict[str, object]
 def _load(running: Running, *words: object) -> dict[str, object]:
     """Run the load generator in a process of its own."""
     what, *numbers = words
-    command = [sys.executable, "-m", "benchmarks.load", str(what), str(running.port), *map(str, numbers)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(found.stdout))
-
-
-@contextmanager
-def _postgres() -> Iterator[str]:
-    """A new database on a PostgreSQL server of its own, with fsync on."""
-    os.environ[databases.DURABLE_VARIABLE] = "1"
-    databases.begin_session()
-    server = databases.Postgres()
-    try:
-        server.execute("CREATE DATABASE bench")
-        yield server.url("bench")
-    finally:
-        server.close()
-        os.environ.pop(databases.SESSION_VARIABLE, None)  # its folder goes with it; the next server gets one of its own
+    return dict(result(load.measure, what, running.port, *numbers))
 
 
 def _print(figures: dict[str, object]) -> None:

@@ -6,10 +6,7 @@ a row too. Mayan EDMS needs a heavy server: `make test-mayan`.
 """
 
 import asyncio
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,9 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import Child, child
 from benchmarks.fronts import SOAP_ORGAN, Cost, connect_soap
 from benchmarks.packages import numbered, template
-from benchmarks.peer import IMAP_PASSWORD
+from benchmarks.peer import IMAP_PASSWORD, work
 from benchmarks.running import Running, watched
 from benchmarks.servers import HOST, Reached, server
 from tests.mail.dovecot import PROGRAM
@@ -93,39 +91,15 @@ class _Scene:
         asyncio.run(send())
 
 
-class _Peer:
-    """A partner's other end at work."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.pid = process.pid
-        self._process = process
-
-    def do(self, **job: object) -> None:
-        """Have something done. Raises RuntimeError when it fails."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        if self._process.stdout.readline() != "done\n":
-            raise RuntimeError(f"the peer ended while it should {job['do']}")
-
-
 @contextmanager
-def _peer(asked: Mapping[str, Any]) -> Iterator[_Peer]:
-    command = [sys.executable, "-m", "benchmarks.peer"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(json.dumps(asked) + "\n")
-        yield _Peer(process)
-    finally:
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
+def _peer(asked: Mapping[str, Any]) -> Iterator[Child]:
+    """A partner's other end at work."""
+    with child(work) as peer:
+        peer.ask(asked)
+        yield peer
 
 
-def _pushed(peer: _Peer, way: str, paths: Sequence[Path]) -> Cost:
+def _pushed(peer: Child, way: str, paths: Sequence[Path]) -> Cost:
     """Have packages pushed, which go afterwards."""
     sizes = [path.stat().st_size for path in paths]
     packages = [
@@ -133,23 +107,23 @@ def _pushed(peer: _Peer, way: str, paths: Sequence[Path]) -> Cost:
         for path, size in zip(paths, sizes, strict=True)
     ]
     with watched(peer.pid) as used:
-        peer.do(do="out", packages=packages)
+        peer.ask({"do": "out", "packages": packages})
     for path in paths:
         path.unlink()
     return Cost.of(way, sizes, used)
 
 
-def _warm(scene: _Scene, peer: _Peer, **packages: str) -> None:
+def _warm(scene: _Scene, peer: Child, **packages: str) -> None:
     """What a process loads once is not what is measured."""
     _pushed(peer, "", scene.written(Load(size_bytes=4_000, count=1), **packages))
 
 
-def _from_axis(scene: _Scene, peer: _Peer, name: str, paths: Sequence[Path]) -> Iterator[Cost]:
+def _from_axis(scene: _Scene, peer: Child, name: str, paths: Sequence[Path]) -> Iterator[Cost]:
     """Packages that wait at the node are fetched: what that costs the client, and the node."""
     scene.wait_for("dms-xd", paths)
     sizes = [path.stat().st_size for path in paths]
     with watched(scene.node.process.pid) as theirs, watched(peer.pid) as used:
-        peer.do(do="in", count=len(paths))
+        peer.ask({"do": "in", "count": len(paths)})
     for path in paths:
         path.unlink()
     yield Cost.of(f"{name} front, out", sizes, theirs)
@@ -195,7 +169,7 @@ def _files(scene: _Scene, loads: Sequence[Load]) -> Iterator[Cost]:
                     for path in paths:
                         path.rename(root / "from-dms" / path.name)
                     with watched(peer.pid) as used:
-                        peer.do(do="in", count=len(paths))
+                        peer.ask({"do": "in", "count": len(paths)})
                     yield Cost.of(f"{kind}, in", sizes, used)
         shutil.rmtree(root)
 
@@ -226,7 +200,7 @@ def _mails(scene: _Scene, loads: Sequence[Load]) -> Iterator[Cost]:
                 yield _reports(peer, Path(imap["maildir"]), load)
 
 
-def _reports(peer: _Peer, maildir: Path, load: Load) -> Cost:
+def _reports(peer: Child, maildir: Path, load: Load) -> Cost:
     """Mails come back, with what they carried."""
     plain = a_whole_return(_MARK)
     line = b"A" * 76 + b"\r\n"
@@ -237,7 +211,7 @@ def _reports(peer: _Peer, maildir: Path, load: Load) -> Cost:
         fresh.chmod(0o644)
         fresh.rename(maildir / "new" / fresh.name)
     with watched(peer.pid) as used:
-        peer.do(do="reports", count=load.count)
+        peer.ask({"do": "reports", "count": load.count})
     return Cost.of("mail (IMAP), in", [len(raw)] * load.count, used)
 
 

@@ -5,12 +5,13 @@ What it costs must not be counted with the node: it writes ready bytes to a few 
 
 import asyncio
 import json
-import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection as PipeEnd
 from pathlib import Path
+from typing import Any
 
 from adapters.vxp.wire import SERVICE_TYPE, Operation, write_file_hash, write_headers, write_timestamp
 from axis.clock import SystemClock
@@ -134,7 +135,6 @@ async def _send_all(port: int, ready: deque[bytes], connections: int, seconds: f
             await connection.ask(raw)
             times.append(time.perf_counter() - begun)
 
-    print("begin", file=sys.stderr, flush=True)
     begun, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(work(connection) for connection in opened))
     took, cpu = time.perf_counter() - begun, time.process_time() - cpu
@@ -184,11 +184,13 @@ def _ms(ordered: Sequence[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2)
 
 
-def _arguments(words: Sequence[str]) -> Iterator[int | float | str]:
-    for word in words:
-        yield word if "/" in word else float(word) if "." in word else int(word)
+_LOADS: Mapping[str, Callable[..., Coroutine[Any, Any, Rate | Listed]]] = {
+    "intake": intake,
+    "signed": signed,
+    "listed": listed,
+}
 
 
-if __name__ == "__main__":
-    measure = {"intake": intake, "signed": signed, "listed": listed}[sys.argv[1]]
-    print(json.dumps(asdict(asyncio.run(measure(*_arguments(sys.argv[2:]))))))  # type: ignore[arg-type, operator]
+def measure(pipe: PipeEnd, what: str, *numbers: object) -> None:
+    """Make a load, and say how the node bore it."""
+    pipe.send(asdict(asyncio.run(_LOADS[what](*numbers))))

@@ -1,15 +1,14 @@
 """One partner's other end, as the node builds and uses it, in a process that does nothing else.
 
-`python -m benchmarks.peer`: the first line of standard input says what to build (`Partner`, settings), each further one
-what to do ("out": push these packages; "in": take so many; "reports": read so many mails); each is answered by a line
-once it is done. What is taken is read and confirmed, not accepted: the figures are the dialect's own cost.
+Its first question says what to build (`Partner`, settings), each further one what to do ("out": push these packages;
+"in": take so many; "reports": read so many mails); each is answered once it is done. What is taken is read and
+confirmed, not accepted: the figures are the dialect's own cost.
 """
 
 import asyncio
-import json
 import os
-import sys
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -94,26 +93,31 @@ async def _read_reports(parts: PeerParts, count: int) -> None:
             taken += len(found)
 
 
-async def _run() -> None:
-    asked = json.loads(await asyncio.to_thread(sys.stdin.readline))
+def work(pipe: Connection) -> None:
+    """Be the peer, until the pipe ends."""
+    asyncio.run(_work(pipe))
+
+
+async def _work(pipe: Connection) -> None:
+    asked = pipe.recv()
     if IMAP_PASSWORD in asked:
         os.environ[IMAP_PASSWORD] = asked[IMAP_PASSWORD]
     parts = _parts(Path(asked["config"]), asked["settings"])
     partner = Partner(partner_id="bench", adapter=asked["adapter"], options=asked["options"], secrets=asked["secrets"])
     peer = make_peer(partner, parts)
+    pipe.send("ready")
     try:
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            job = json.loads(line)
+        while True:
+            try:
+                job = await asyncio.to_thread(pipe.recv)
+            except EOFError:
+                return
             if job["do"] == "out":
                 await _push(peer, job["packages"])
             elif job["do"] == "in":
                 await _take(peer, job["count"])
             else:
                 await _read_reports(parts, job["count"])
-            print("done", flush=True)
+            pipe.send("done")
     finally:
         await peer.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(_run())

@@ -23,7 +23,9 @@ from axis.clock import SystemClock
 from axis.ops.access import Granting, open_access
 from axis.settings import read_settings
 from axis.terms import Scope
+from benchmarks.children import Forked
 from benchmarks.probe import FILE_VARIABLE
+from tests import databases
 from tests.nodes import Above, Blueprint, lay_out
 
 HOST = "127.0.0.1"
@@ -75,7 +77,7 @@ def watched(pid: int) -> Iterator[Used]:
 class Running:
     """A node that runs."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     port: int
     folder: Path
     ready_s: float  # from the start of the process until it said that it is ready
@@ -121,11 +123,13 @@ def node(
     database_url: str | None = None,
     watched: bool = False,
     signatures: str = "report",
+    forked: bool = False,
     **more: object,
 ) -> Iterator[Running]:
     """A fresh node, stopped at the end.
 
     watched: with a probe on its loop, and an uplink that leads nowhere. signatures: how much they matter.
+    forked: for a smoke test, from a process that has everything loaded.
     """
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -134,17 +138,8 @@ def node(
     above = Above(endpoint=f"http://{HOST}:9/vxp", system_id="city") if watched else None
     plan = Blueprint(port=port, database_url=database_url, above=above, signatures=signatures, more=settings)
     asyncio.run(lay_out(folder, plan))
-    module = "benchmarks.probe" if watched else "axis.cli.main"
-    environment = {**os.environ, FILE_VARIABLE: str(folder / "probe.json")}
-    with (folder / "node.log").open("wb") as log:
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, "serve", "--config", str(folder / "axis.toml")],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-        )
+    begun = time.perf_counter()
+    process = Forked(_serve, folder) if forked else _started(folder, watched=watched)
     try:
         _await_ready(process, port, folder)
         yield Running(process=process, port=port, folder=folder, ready_s=time.perf_counter() - begun)
@@ -154,7 +149,48 @@ def node(
             process.wait(30)
 
 
-def _await_ready(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A new database on a PostgreSQL server of its own, with fsync on."""
+    os.environ[databases.DURABLE_VARIABLE] = "1"
+    databases.begin_session()
+    server = databases.Postgres()
+    try:
+        server.execute("CREATE DATABASE bench")
+        yield server.url("bench")
+    finally:
+        server.close()
+        os.environ.pop(databases.SESSION_VARIABLE, None)  # its folder goes with it; the next server gets one of its own
+
+
+def _started(folder: Path, *, watched: bool) -> "subprocess.Popen[bytes]":
+    module = "benchmarks.probe" if watched else "axis.cli.main"
+    with (folder / "node.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *_command(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, FILE_VARIABLE: str(folder / "probe.json")},
+        )
+
+
+def _serve(folder: Path) -> None:
+    """Be a node, in a process that was forked."""
+    from axis.cli.main import run  # noqa: PLC0415 - of this process only
+
+    with (folder / "node.log").open("wb") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+    sys.argv = ["axis", *_command(folder)]
+    run()
+
+
+def _command(folder: Path) -> list[str]:
+    return ["serve", "--config", str(folder / "axis.toml")]
+
+
+def _await_ready(process: "subprocess.Popen[bytes] | Forked", port: int, folder: Path) -> None:
     end = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < end and process.poll() is None:
         connection = HTTPConnection(HOST, port, timeout=5)

@@ -1,18 +1,18 @@
 """What a partner's software runs on, real and in a process of its own, so that its memory is nobody else's.
 
-`python -m benchmarks.servers KIND FOLDER` says how it is reached, as a line of JSON, and ends with its standard input.
+It says how it is reached, and ends with its pipe.
 """
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
+from benchmarks.children import child
 
 HOST = "127.0.0.1"
 _MOST_BYTES = 200 << 20  # of one mail or call
@@ -23,16 +23,8 @@ Reached = dict[str, Any]
 @contextmanager
 def server(kind: str, folder: Path) -> Iterator[Reached]:
     """A server, and how it is reached."""
-    command = [sys.executable, "-m", "benchmarks.servers", kind, str(folder)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
+    with child(_serve, kind, folder) as one:
+        yield one.answer()
 
 
 @asynccontextmanager
@@ -102,11 +94,11 @@ _SERVERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Reached]]] = {
 }
 
 
-async def _serve(kind: str, root: Path) -> None:
-    async with _SERVERS[kind](root) as reached:
-        print(json.dumps(reached), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+def _serve(pipe: Connection, kind: str, root: Path) -> None:
+    async def serve() -> None:
+        async with _SERVERS[kind](root) as reached:
+            pipe.send(reached)
+            with suppress(EOFError):
+                await asyncio.to_thread(pipe.recv)
 
-
-if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(serve())

@@ -19,20 +19,19 @@ from benchmarks.running import Running
 from tests.exchange.harness import a_document, a_file
 
 _MARK = "9876543210" * 4
-_TIMES = 3
 _END_OF_HEADER = b"</edXML:MessageHeader>"
 
 
-def send(node: Running) -> tuple[str, ...]:
-    """Hand every shape in; the names of the shapes."""
-    return asyncio.run(_send(node))
+def send(node: Running, times: int) -> tuple[str, ...]:
+    """Hand every shape in so often; the names of the shapes."""
+    return asyncio.run(_send(node, times))
 
 
-async def _send(node: Running) -> tuple[str, ...]:
+async def _send(node: Running, times: int) -> tuple[str, ...]:
     client = await node.client("dms-yte")
     number, shapes = 7_000_000, _shapes()
     for parts in shapes.values():
-        for _ in range(_TIMES):
+        for _ in range(times):
             number += 1
             with suppress(Malformed, Rejected):  # refusing has to be as quick
                 await client.send_package(numbered(parts, number))

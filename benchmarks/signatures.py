@@ -6,13 +6,11 @@ pyHanko with the same file, its answer yes or no. ours: the whole verdict, with 
 
 import hashlib
 import io
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from axis.clock import SystemClock
@@ -20,6 +18,7 @@ from axis.demo.documents import Desk, Draft
 from axis.demo.pki import Holder, Pki, make_pki
 from axis.demo.seals import Seals
 from axis.edxml.writer import to_bytes
+from benchmarks.children import result
 
 SENDER, NAME, RECEIVER = "H24.11", "Sở Y tế", "H24.15"
 
@@ -37,9 +36,7 @@ class Judged:
 
 def measure(seconds: float) -> list[Judged]:
     """Every kind, in a process of its own that has one core."""
-    command = [sys.executable, "-m", "benchmarks.signatures", str(seconds)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return [Judged(**row) for row in json.loads(found.stdout)]
+    return list(result(_measure_here, seconds))
 
 
 def make_signing_pki(folder: Path) -> Pki:
@@ -64,10 +61,10 @@ def signed_packages(folder: Path, count: int, first: int) -> Iterator[bytes]:
 # ── one core ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _measure_here(seconds: float) -> list[Judged]:
+def _measure_here(pipe: Connection, seconds: float) -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     kinds = [_envelope("envelope, RSA-2048", "agency"), _envelope("envelope, ECDSA P-256", "agency-ec"), _pdf()]
-    return [_rate(kind, raw, works, seconds / 3) for kind, raw, works in kinds]
+    pipe.send([_rate(kind, raw, works, seconds / 3) for kind, raw, works in kinds])
 
 
 Works = tuple[Callable[[], object], Callable[[], object], Callable[[], object]]  # ours, bare, library
@@ -157,7 +154,3 @@ def _pem() -> "object":
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - as above
 
     return Encoding.PEM
-
-
-if __name__ == "__main__":
-    print(json.dumps([asdict(row) for row in _measure_here(float(sys.argv[1]))]))

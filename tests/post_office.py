@@ -31,7 +31,7 @@ class PostOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
-    timeout_s: float = 5.0
+    timeout_s: float = 60.0
 
 
 class PostPeer:
@@ -192,7 +192,7 @@ async def post_office(port: int = 0) -> AsyncIterator[PostOffice]:
         await runner.cleanup()
 
 
-def post_partner(partner_id: str, office: PostOffice, timeout_s: float = 5.0) -> Partner:
+def post_partner(partner_id: str, office: PostOffice, timeout_s: float = 60.0) -> Partner:
     """The office as a partner."""
     return Partner(
         partner_id=partner_id,

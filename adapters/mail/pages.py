@@ -9,7 +9,8 @@ not kept.
 import hashlib
 import hmac
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Final
@@ -28,6 +29,7 @@ from axis.exchange.mailbox import Mailboxes, PackageAtHand, Said
 from axis.messages import SENTENCES
 from axis.ops.buckets import Buckets
 from axis.ops.unpacking import Unpacking
+from axis.pieces import file_pieces
 from axis.terms import BusinessType, DeliveryState, StatusCode, TransportState, Urgency
 from axis.text import ascii_name, file_name, one_line
 
@@ -35,7 +37,6 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_CHUNK_BYTES = 256 * 1024
 _FORM_VALID = timedelta(days=2)
 _SHORT = 300
 _MOMENT_CHARACTERS = 60
@@ -142,12 +143,7 @@ class Pages:
         subject = self._subject(request, Purpose.FILES)
         package = (await self._mailboxes.look(subject.package_id, subject.organ_id)).package
         response = _attachment(f"goi-tin-{package.package_id}.edxml", package.size_bytes)
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            async for chunk in self._parts.store.blobs.chunks(package.sha256_hex):
-                await response.write(chunk)
-        await response.write_eof()
-        return response
+        return await _send(request, response, self._parts.store.blobs.chunks(package.sha256_hex))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """One file of the document, as its author had it."""
@@ -159,18 +155,12 @@ class Pages:
             raise NotFound(Code.NOT_FOUND, "no such file")
         async with self._unpacking.file(at_hand.package.sha256_hex, row) as opened:
             response = _attachment(opened.name, opened.path.stat().st_size)
-            await response.prepare(request)
-            if request.method != hdrs.METH_HEAD:
-                with opened.path.open("rb") as file:
-                    while chunk := file.read(_CHUNK_BYTES):
-                        await response.write(chunk)
-            await response.write_eof()
-        return response
+            return await _send(request, response, file_pieces(opened.path))
 
     # ── checking ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _subject(self, request: web.Request, purpose: Purpose) -> Subject:
-        wait_s = self._buckets.take(request.remote or "")
+        wait_s = self._buckets.take(self._parts.caller(request))
         if wait_s:
             raise Busy(Code.RATE_LIMITED, retry_after_s=int(wait_s) + 1)
         return self._links.read(purpose, request.match_info["token"], self._parts.clock.now())
@@ -323,4 +313,16 @@ def _attachment(name: str, size_bytes: int) -> web.StreamResponse:
         }
     )
     response.content_length = size_bytes
+    return response
+
+
+async def _send(
+    request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes]
+) -> web.StreamResponse:
+    async with aclosing(pieces) as chunks:  # what is read from is closed though the caller hangs up
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            async for chunk in chunks:
+                await response.write(chunk)
+        await response.write_eof()
     return response

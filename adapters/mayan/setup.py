@@ -17,12 +17,15 @@ from adapters.mayan import PeerOptions
 from adapters.mayan.names import ARRIVED, SENT, read_names, read_tags
 from adapters.mayan.server import Mayan
 from adapters.mayan.wire import Named, Row, read_named, row_of
+from axis.errors import PeerRefused
 from axis.terms import StatusCode
 from axis.text import comparison_form
 
 log = structlog.get_logger(__name__)
 
 _MOST: Final = 5_000  # of each kind that is listed
+_TRIES: Final = 20
+_MADE_ALREADY: Final = "400"  # and whatever else it does not take
 _COLOR: Final = "#2f6f4f"
 _BETWEEN: Final = " / "
 
@@ -75,7 +78,7 @@ class Setup:
         """What there is. Raises Trouble(NOT_SET_UP) with everything that is missing."""
         async with self._finding:
             if self._layout is None:
-                self._layout = await self._find()
+                self._layout = await self._find_or_make()
             return self._layout
 
     def forget(self) -> None:
@@ -91,6 +94,17 @@ class Setup:
             found = (read_named(row_of(row.get("metadata_type")), "name") for row in rows)
             self._of_types[type_ref] = frozenset(one.name for one in found)
         return self._of_types[type_ref]
+
+    async def _find_or_make(self) -> Layout:
+        """As `_find`. What another process of ours makes at the moment is refused here, and found at the next look."""
+        for _try in range(_TRIES if self._options.make_missing else 0):
+            try:
+                return await self._find()
+            except PeerRefused as e:
+                if e.peer_code != _MADE_ALREADY:
+                    raise
+                self._of_types.clear()
+        return await self._find()
 
     async def _find(self) -> Layout:
         options, wants = self._options, _Wants()

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Blobs:
         """All bytes at once: for small packages. Raises NotFound."""
         return b"".join([chunk async for chunk in self.chunks(sha256_hex)])
 
-    async def chunks(self, sha256_hex: str, size: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
+    async def chunks(self, sha256_hex: str, size: int = CHUNK_BYTES) -> AsyncGenerator[bytes]:
         """The bytes, `size` at a time. Raises NotFound before the first."""
         row = await self._database.read(lambda connection: _content(connection, sha256_hex))
         if row is None:

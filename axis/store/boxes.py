@@ -5,7 +5,7 @@ at `MOST`: nothing here grows with the archive.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import product
@@ -37,6 +37,7 @@ MOST = 1_000
 """A count goes no further; pages say "1.000+"."""
 
 _APART = 48  # organisations × statuses that are walked one by one; more are walked together
+_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 10
 _d, _v, _t, _r = s.document.c, s.delivery.c, s.deadline.c, s.act_receiver.c
 _HERE = _v.place != literal_column("'elsewhere'")  # as the index says it
 _ASKS = (ActKind.RECALL, ActKind.RECALL_REQUEST)
@@ -113,10 +114,7 @@ def read_box(conn: Connection, query: BoxQuery) -> BoxPage:
     """One page."""
     if not query.organs:
         return BoxPage(lines=(), has_before=False, has_after=False)
-    uids = candidates(conn, query.wanted.phrases)
-    some = None if uids is None else listed(conn, uids)
-    statement = _inbox(query, some) if query.box is Box.INBOX else _outbox(query, some)
-    found = conn.execute(statement).all()
+    found = _find(conn, query)
     more, found = len(found) > query.rows, found[: query.rows]
     if query.backwards:
         found = found[::-1]
@@ -166,6 +164,50 @@ def came_since(conn: Connection, box: Box, organs: frozenset[str], since: dateti
 
 def _bounded(inner: Select[Any]) -> ColumnElement[int]:
     return select(func.count()).select_from(inner.limit(MOST + 1).subquery()).scalar_subquery()
+
+
+def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
+    """The rows of a page, and one more if there is one.
+
+    What is looked for by words is most often new, or of many: the newest part of the list is looked through first. Its
+    hits tell whether it is quicker to go on like that, or to ask the index of words, which takes long for common ones.
+    """
+    wanted = query.wanted
+    if not wanted.phrases:
+        return conn.execute(_statement(query, None)).all()
+    hits = 0
+    if len(query.organs) <= _FEW_ORGANS and query.order is Order.NEWEST and query.place is None:
+        since = _newest_part(conn, query)
+        if since is None:
+            return conn.execute(_statement(query, None)).all()
+        newer = wanted.since is None or wanted.since < since
+        part = replace(query, wanted=replace(wanted, since=since)) if newer else query
+        found = conn.execute(_statement(part, None)).all()
+        if not newer or len(found) > query.rows:
+            return found
+        hits = len(found)
+    uids = candidates(conn, wanted.phrases) if hits < _MANY_HITS else None
+    return conn.execute(_statement(query, None if uids is None else listed(conn, uids))).all()
+
+
+def _newest_part(conn: Connection, query: BoxQuery) -> datetime | None:
+    """From when on the newest `_PART` of each organisation's list are; None when there are no more."""
+    inbox = query.box is Box.INBOX
+    party, at, key = (
+        (_v.receiver_organ, _v.created_at, _v.delivery_id)
+        if inbox
+        else (_d.from_organ, _d.received_at, _d.document_uid)
+    )
+    order = (at.desc(), key.desc()) if inbox else (key.desc(),)
+    begins = [
+        conn.execute(select(at).where(party == organ).order_by(*order).offset(_PART).limit(1)).scalar()
+        for organ in sorted(query.organs)
+    ]
+    return max((begin for begin in begins if begin is not None), default=None)
+
+
+def _statement(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
+    return _inbox(query, some) if query.box is Box.INBOX else _outbox(query, some)
 
 
 def _inbox(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select
 
 from axis.organ.codes import to_old_form, to_present_form
 from axis.store import schema as s
 from axis.store.act_view import ActView, Related, acts_of, editions_of, replaced_by
 from axis.store.organs import names_then
-from axis.store.queries.acts import named
+from axis.store.queries.acts import about
 from axis.store.records import Attachment, Delivery, Document, Package, StatusEvent, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.scopes import Scope, document_in_scope, in_scope
 from axis.store.travel_view import Travel, grouped, travels_of
 from axis.store.views import Tally, tallies_of
-from axis.terms import PackageKind, Place, TransportState
+from axis.terms import Place, TransportState
 
 WAITING = "waiting"  # receivers that have not said anything yet
 ELSEWHERE = "elsewhere"  # receivers that another axis serves
@@ -182,7 +182,7 @@ def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: 
     """A package that the document's page offers; None when it belongs to another one, or is not in scope."""
     row = conn.execute(
         select(*_PACKAGE).where(
-            s.package.c.package_id == package_id, _belongs_to(document_uid), document_in_scope(scope, document_uid)
+            s.package.c.package_id == package_id, about(document_uid), document_in_scope(scope, document_uid)
         )
     ).one_or_none()
     if row is None:
@@ -190,20 +190,12 @@ def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: 
     return PackageView(package=_read_package(row), files=_files(conn, [package_id]).get(package_id, ()))
 
 
-def _belongs_to(document_uid: str) -> ColumnElement[bool]:
-    """Packages that carry the document, and those of acts on it (a replacement carries another document)."""
-    p, a = s.package.c, s.act.c
-    of_document = select(named.c.act_id).where(named.c.document_uid == document_uid)
-    acts = select(a.package_id).where(a.act_id.in_(of_document))
-    return and_(p.kind == PackageKind.DOCUMENT, or_(p.document_uid == document_uid, p.package_id.in_(acts)))
-
-
 def packages_of(conn: Connection, document: Document) -> tuple[PackageView, ...]:
     """The packages of a document, its own first, with their files."""
     p = s.package.c
     rows = conn.execute(
         select(*_PACKAGE)
-        .where(_belongs_to(document.document_uid))
+        .where(about(document.document_uid))
         .order_by(p.package_id != document.package_id, p.received_at, p.package_id)
         .limit(SHOWN_PACKAGES)
     )

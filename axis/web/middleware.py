@@ -203,6 +203,11 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         status, sent = response.status, response.body_length
         if isinstance(response, web.Response) and not response.prepared:
             sent = response.content_length or 0
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise  # the caller is there and must see a broken connection, which aiohttp makes of this
+        return web.Response(status=_CLIENT_GONE)  # to nobody: a caller who hangs up is no accident with a stack
+    else:
         return response
     finally:
         level = log.debug if request.path.startswith("/health/") and status < _CLIENT_GONE else log.info

@@ -86,6 +86,13 @@ async def test_what_is_taken_along_is_recorded_before_it_is_given(
     assert row.package_id == document.package_id
 
 
+async def test_a_report_that_is_printed_is_recorded(operator: Client, document: Document, store: Store) -> None:
+    assert (await operator.get(f"/documents/{document.document_uid}/report")).status == 200
+    viewing = schema.viewing.c
+    rows = await store.read(lambda conn: conn.execute(select(viewing.kind, viewing.document_uid)).all())
+    assert [tuple(row) for row in rows] == [("print", document.document_uid)]
+
+
 async def test_what_cannot_be_recorded_is_not_given(
     operator: Client, archive: Archive, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

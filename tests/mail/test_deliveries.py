@@ -115,7 +115,8 @@ async def prepared(folder: Path, port: int, more: Mapping[str, object] = {}) -> 
     plan = Blueprint(
         systems={"dms-yte": ("H24.11",), "dms-xd": ("H24.15",)},
         signatures="off",
-        more={f"mail.{key}": value for key, value in mail.items()} | {"exchange.retry_delays_s": [1]},
+        more={key if "." in key else f"mail.{key}": value for key, value in mail.items()}
+        | {"exchange.retry_delays_s": [1]},
     )
     settings = await lay_out(folder, plan)
     async with open_access(settings) as access:

@@ -275,6 +275,17 @@ async def test_too_many_requests_from_one_address_are_put_off(tmp_path: Path) ->
         assert int(refused.headers["Retry-After"]) >= 1
 
 
+async def test_callers_behind_one_proxy_are_counted_each_for_itself(tmp_path: Path) -> None:
+    rules = {"confirm_per_minute": 2, "server.trusted_proxies": ["127.0.0.1"]}
+    async with world(tmp_path / "node", rules) as here, aiohttp.ClientSession(here.node.url) as session:
+
+        async def asked(address: str) -> int:
+            return (await session.get("/mail/confirm/x", headers={"X-Forwarded-For": address})).status
+
+        assert [await asked("192.0.2.1") for _ in range(3)] == [404, 404, 429]
+        assert await asked("192.0.2.2") == 404
+
+
 async def test_a_body_without_end_is_refused(visitor: Visitor) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     async with visitor.session.post(visitor.path, data=io.BytesIO(b"a" * 3_000_000), headers=form) as answer:

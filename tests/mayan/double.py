@@ -7,7 +7,7 @@ import hashlib
 import json
 import pickle
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,8 +210,15 @@ def _types(mayan: Mayan, _body: Row) -> list[Row]:
     return [mayan.type_row(ref) for ref in mayan.types]
 
 
+def only_once(kind: str, field: str, name: str, there: Mapping[int, str]) -> None:
+    """Nothing of the name may be there."""
+    if name in there.values():
+        raise Wrong({field.lower(): [f"{kind} with this {field} already exists."]})
+
+
 @route("POST", "document_types/")
 def _make_type(mayan: Mayan, body: Row) -> Row:
+    only_once("Document type", "Label", body["label"], mayan.types)
     ref = mayan.next()
     mayan.types[ref], mayan.type_metadata[ref] = body["label"], []
     return mayan.type_row(ref)
@@ -236,6 +243,7 @@ def _metadata(mayan: Mayan, _body: Row) -> list[Row]:
 
 @route("POST", "metadata_types/")
 def _make_metadata(mayan: Mayan, body: Row) -> Row:
+    only_once("Metadata type", "Name", body["name"], mayan.metadata)
     ref = mayan.next()
     mayan.metadata[ref] = body["name"]
     return mayan.metadata_row(ref)
@@ -248,6 +256,7 @@ def _tags(mayan: Mayan, _body: Row) -> list[Row]:
 
 @route("POST", "tags/")
 def _make_tag(mayan: Mayan, body: Row) -> Row:
+    only_once("Tag", "Label", body["label"], mayan.tags)
     ref = mayan.next()
     mayan.tags[ref] = body["label"]
     return mayan.tag_row(ref)

@@ -1,5 +1,6 @@
 """Mayan answers with what is no answer, or is not what it should be: words that help, and nothing is lost."""
 
+import asyncio
 import json
 import os
 import ssl
@@ -122,6 +123,19 @@ async def test_what_is_missing_there_is_named_all_at_once(new_city: MakeCity) ->
     assert caught.value.fault is Fault.NOT_SET_UP
     for name in chosen.values():
         assert f"“{name}”" in str(caught.value)
+
+
+async def test_two_processes_that_make_what_is_missing_do_not_disturb_each_other(new_city: MakeCity) -> None:
+    """The node begins to look while its administrator has the partner checked."""
+    city = await new_city(make_missing=True)
+    chosen = {"cabinet": "Tủ mới / Năm nay", **{f"tag_{name}": f"nhãn {name}" for name in ("send", "sent", "failed")}}
+    options = city.options.model_copy(update={**chosen, "document_type": "Loại mới", "metadata": "code=so_moi"})
+    peers = [make_peer(DMS, options, PARTS) for _process in range(3)]
+    first, *others = await asyncio.gather(*(peer.setup.layout() for peer in peers))
+    for peer in peers:
+        await peer.close()
+    for other in others:
+        assert (other.tags, other.metadata, other.document_type) == (first.tags, first.metadata, first.document_type)
 
 
 async def test_what_was_removed_there_is_made_again_or_named(city: MayanCity) -> None:

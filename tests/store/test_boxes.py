@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from axis.store import schema, search
+from axis.store import boxes, schema, search
 from axis.store.boxes import MOST, Box, BoxPage, BoxQuery, Order, Situation, came_since, count_box, read_box
 from axis.store.records import Deadline, Document
 from axis.store.rows import values_of
@@ -302,6 +302,27 @@ async def test_common_words_are_left_to_the_walk(
     assert await store.read(lambda conn: candidates(conn, ["chung"])) is None
     assert len(await store.read(lambda conn: candidates(conn, ["chung hiem"])) or ()) == 1
     assert await store.read(lambda conn: candidates(conn, [])) is None
+
+
+@pytest.mark.parametrize("many", [0, 2, 99])
+@pytest.mark.parametrize("part", [1, 3, 50])
+async def test_words_are_found_however_far_back_they_are(
+    store: Store, archive: Archive, part: int, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each list its newest part is looked through first; the rest by the index of words, or like that."""
+    monkeypatch.setattr(boxes, "_PART", part)
+    monkeypatch.setattr(boxes, "_MANY_HITS", many)
+    for number in range(8):
+        archive.clock.later(minutes=1)
+        subject = "Phòng cháy" if number in {0, 1, 5} else "Tuyển sinh"
+        await archive.document([To("H24.2")], code=f"{number}/K", subject=subject, from_organ="H24.5")
+    wanted = Wanted(phrases=("phong", "chay"))
+    both = ((Box.INBOX, OURS), (Box.OUTBOX, frozenset({"H24.5"})))
+    for box, organs in both:
+        assert await codes(store, asked(box, organs, wanted=wanted)) == ["5/K", "1/K", "0/K"]
+        assert await codes(store, asked(box, organs, wanted=wanted, rows=1)) == ["5/K"]
+        later = replace(wanted, since=archive.clock.now() - timedelta(minutes=4))
+        assert await codes(store, asked(box, organs, wanted=later)) == ["5/K"]
 
 
 async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archive: Archive) -> None:

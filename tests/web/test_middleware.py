@@ -221,7 +221,7 @@ async def test_an_accident_in_the_middle_of_an_answer_breaks_it_off(caplog: pyte
     assert logs[0]["event"] == "request_failed"
 
 
-async def test_a_caller_who_hangs_up_is_logged_as_such() -> None:
+async def test_a_caller_who_hangs_up_is_logged_as_such_and_as_no_accident(caplog: pytest.LogCaptureFixture) -> None:
     entered, left = asyncio.Event(), asyncio.Event()
 
     async def endless(request: web.Request) -> web.StreamResponse:
@@ -241,6 +241,7 @@ async def test_a_caller_who_hangs_up_is_logged_as_such() -> None:
             answer.close()
             await left.wait()
     assert [(line["event"], line["status"]) for line in logs] == [("http_request", 499)]
+    assert [record.message for record in caplog.records if record.name.startswith("aiohttp")] == []
 
 
 async def test_safe_headers_stand_on_every_answer() -> None:

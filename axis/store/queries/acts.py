@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, select, union, union_all
 
 from axis.store import schema
 from axis.store.queries.intake import is_given
@@ -40,6 +41,20 @@ named = union_all(
     ),
 ).subquery("named")
 """Which documents each act names: those that were known when it came, and those that came later."""
+
+
+def about(document_uid: str) -> ColumnElement[bool]:
+    """Packages that carry the document, and those of acts on it (a replacement carries another document).
+
+    As one set of ids, each part from its index: told as alternatives PostgreSQL reads every package there is.
+    """
+    acts = select(named.c.act_id).where(named.c.document_uid == document_uid)
+    ids: Any = union(
+        select(_package.package_id).where(_package.document_uid == document_uid),
+        select(_act.package_id).where(_act.act_id.in_(acts)),
+    )
+    return and_(_package.kind == PackageKind.DOCUMENT, _package.package_id.in_(ids))
+
 
 _acts_by_identity = Query(Act, is_given(_act.identity))
 _acts_of_package = Query(Act, is_given(_act.package_id))

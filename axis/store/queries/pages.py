@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from axis.store import schema as s
-from axis.store.queries.acts import named
+from axis.store.queries.acts import about, named
 from axis.store.queries.lists import WAITS, PendingItem, held_for, pending_items
 from axis.store.records import Act, ActReceiver, Attachment, Consignment, Delivery, Document, Package
 from axis.store.rows import columns_of, read_all, record_reader
@@ -302,10 +302,7 @@ def _first_consignments(conn: Connection, delivery_ids: Sequence[str]) -> dict[s
 
 def _packages(conn: Connection, system_id: str, document: Document, *, everything: bool) -> tuple[Package, ...]:
     """Packages that carry the document or act on it; for a receiver those that came to it."""
-    of_document = select(named.c.act_id).where(named.c.document_uid == document.document_uid)
-    acting = select(s.act.c.package_id).where(s.act.c.act_id.in_(of_document))
-    belongs = or_(_p.document_uid == document.document_uid, _p.package_id.in_(acting))
-    statement = select(*_PACKAGE).where(_p.kind == PackageKind.DOCUMENT.value, belongs)
+    statement = select(*_PACKAGE).where(about(document.document_uid))
     if not everything:
         statement = statement.where(_came_to(system_id, _p.package_id))
     statement = statement.order_by(_p.package_id).limit(_SHOWN_PACKAGES)

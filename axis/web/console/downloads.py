@@ -5,7 +5,8 @@ type that was told by its bytes and is on a short list, never as a page. Its nam
 path.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
@@ -143,12 +144,15 @@ def _attachment(name: str, media_type: str, size_bytes: int) -> web.StreamRespon
     return response
 
 
-async def _send(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> web.StreamResponse:
-    await response.prepare(request)
-    if request.method != hdrs.METH_HEAD:
-        async for chunk in chunks:
-            await response.write(chunk)
-    await response.write_eof()
+async def _send(
+    request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes]
+) -> web.StreamResponse:
+    async with aclosing(pieces) as chunks:  # what is read from is closed though the caller hangs up
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            async for chunk in chunks:
+                await response.write(chunk)
+        await response.write_eof()
     return response
 
 
