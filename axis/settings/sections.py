@@ -14,8 +14,8 @@ from axis.settings.marks import SECRET, secret_or
 from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES
 
 SQLITE_PREFIX = "sqlite:///"
-SMTP_SECRET = "AXIS_SECRET_SMTP"  # variables that hold secrets
-IMAP_SECRET = "AXIS_SECRET_IMAP"
+SMTP_VARIABLE = "AXIS_SECRET_SMTP"  # variables that hold secrets
+IMAP_VARIABLE = "AXIS_SECRET_IMAP"
 DAY_S = 86_400
 
 _RULE = re.compile(r"\d{1,3}(min|h|wh|d( (([01]\d|2[0-3]):[0-5]\d|24:00))?)")
@@ -549,7 +549,7 @@ class Mail(Section):
     smtp_password_file: Path | None = Field(
         None,
         description="File that holds the password. Else the environment: AXIS_SECRET_SMTP.",
-        json_schema_extra=secret_or(SMTP_SECRET),
+        json_schema_extra=secret_or(SMTP_VARIABLE),
     )
     tls_ca_file: Path | None = Field(
         None,
@@ -586,7 +586,7 @@ class Mail(Section):
     imap_password_file: Path | None = Field(
         None,
         description="File that holds the password. Else the environment: AXIS_SECRET_IMAP.",
-        json_schema_extra=secret_or(IMAP_SECRET),
+        json_schema_extra=secret_or(IMAP_VARIABLE),
     )
     imap_folder: str = Field("INBOX", description="The folder into which bounces come.")
     imap_done_folder: str = Field("Axis", description="The folder into which they are moved when they are dealt with.")
@@ -611,11 +611,11 @@ class Mail(Section):
 
     def read_smtp_password(self) -> str:
         """The password at the mail server. Raises Malformed(BAD_SETTINGS) when a user has none."""
-        return secret_of(SMTP_SECRET, self.smtp_password_file, "mail.smtp_password_file")
+        return secret_of(SMTP_VARIABLE, self.smtp_password_file, "mail.smtp_password_file")
 
     def read_imap_password(self) -> str:
         """The password of the mailbox. Raises Malformed(BAD_SETTINGS) when there is none."""
-        return secret_of(IMAP_SECRET, self.imap_password_file, "mail.imap_password_file")
+        return secret_of(IMAP_VARIABLE, self.imap_password_file, "mail.imap_password_file")
 
 
 class Console(Section):

@@ -22,7 +22,7 @@ from axis.settings.sections import Uplink
 
 HIDDEN: Final = "•••"
 _BEFORE_HOST: Final = re.compile(r"(?<=://)[^/\s]*@")
-_AFTER_PATH: Final = re.compile(r"(://[^?#\s]*)[?#]\S*")
+_AFTER_PATH: Final = re.compile(r'(://[^?#\s"]*)[?#][^\s"]*')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
