@@ -48,7 +48,7 @@ class Line:
     """A setting."""
 
     key: str
-    value: str  # "": none
+    value: str  # "": none, or it is a secret
     secret: Look | None  # in place of a value: whether it is set
     default: str
     meaning: str
@@ -136,7 +136,7 @@ def _line(one: Chosen) -> Line:
             secret = Look(word=_("đã đặt, không hiển thị"), tone="green", icon="seal")
     return Line(
         key=one.key,
-        value=one.value if one.is_set else "",
+        value=one.value,
         secret=secret,
         default=one.described.default,
         meaning=meaning(one.described.meaning),
