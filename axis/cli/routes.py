@@ -193,18 +193,17 @@ def explain_route(
 
     Exit code 1 when it leads nowhere: refused, for another axis to carry, or waiting until somebody is connected.
     """
-    from axis.delivery.explain import explain
-    from axis.ops.access import Access, router_of
+    from axis.ops.access import Access, Way
 
-    moment = read_moment(at, "--at")
+    now, moment = SystemClock().now(), read_moment(at, "--at")
 
     async def ask(access: Access) -> "Explanation":
-        calls = await access.calls(moment)
-        return explain(router_of(access.settings), await access.directory(moment), sender, receiver, calls)
+        way = Way(sender=sender, receiver=receiver, at=moment)
+        return await access.explain(way, await access.directory(moment), now)
 
     found = with_access(config, ask)
     if json:
-        print_json(_explained(found, moment or SystemClock().now()))
+        print_json(_explained(found, moment or now))
     else:
         _print_steps(found)
     if not found.leads_somewhere:

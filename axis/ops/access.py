@@ -16,7 +16,7 @@ from axis.calendar.rules import Rule
 from axis.calendar.working import Calendar, Span
 from axis.clock import SystemClock, local_day, today
 from axis.delivery.directory import Directory
-from axis.delivery.explain import Calls
+from axis.delivery.explain import Calls, Explanation, explain
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
 from axis.errors import Code, NotFound, WrongState
@@ -56,6 +56,15 @@ class Granting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """From whom to whom a package would go; at: at another moment than now."""
+
+    sender: str
+    receiver: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """A node's data."""
 
@@ -66,13 +75,21 @@ class Access:
     async def directory(self, at: datetime | None = None) -> Directory:
         """Who exists and who is connected, now; at: with the routes, rules and other codes of another moment."""
         snapshot = await self.store.read(registry.snapshot)
+        return await asyncio.to_thread(self._directory, snapshot, at)  # of a large city it takes a while
+
+    def _directory(self, snapshot: registry.RegistrySnapshot, at: datetime | None) -> Directory:
         if at is None:
             return Directory(snapshot, self.key, today(SystemClock()))
         return Directory(snapshot.as_of(at), self.key, local_day(at))
 
-    async def calls(self, at: datetime | None = None) -> Calls:
+    async def explain(self, way: "Way", directory: Directory, now: datetime) -> Explanation:
+        """How a package goes, which rule decides and why. directory: of the same moment."""
+        calls = await self.calls(way.at, now)
+        return explain(router_of(self.settings), directory, way.sender, way.receiver, calls)
+
+    async def calls(self, at: datetime | None, now: datetime) -> Calls:
         """Which partners are not called, or do not answer, now; at: what is planned for another moment."""
-        moment = at or SystemClock().now()
+        moment = at or now
         planned = await self.store.read(lambda conn: partners.downtimes(conn, moment))
         told = await self.store.read(partners.states) if at is None else ()
         down = {one.partner_id: one for one in told if one.state == partners.DOWN}

@@ -300,6 +300,9 @@ class Trust(Section):
     )
     fetch_timeout_s: float = Field(120.0, gt=0, description="Longest wait for a CRL, OCSP or timestamp service.")
     fetch_bytes: int = Field(64 << 20, gt=0, description="Largest answer of such a service.")
+    warn_days: int = Field(
+        60, ge=1, le=3_650, description="For how many days before its end operators are told of a certificate."
+    )
     fetch_private: bool = Field(
         default=False,
         description="Whether addresses in certificates may lead into private networks (a CA within the city's).",
