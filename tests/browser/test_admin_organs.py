@@ -9,8 +9,9 @@ from tests.browser.conftest import Look, Site, Visit, Watched
 
 
 async def test_an_organisation_is_added_below_another_and_closed_again(
-    visit: Visit, site: Site, language: Language
+    visit: Visit, site: Site, language: Language, watched: Watched
 ) -> None:
+    watched.expected.append("409")
     page = await visit(Role.ADMINISTRATOR, script=False)
     await page.goto(f"{site.url}/admin/organs")
     await page.locator(".table .figure a").first.click()
