@@ -56,15 +56,19 @@ from axis.ops.schedule import Job, Schedule, name_for
 from axis.ops.signing import node_signer
 from axis.ops.sso import SingleSignOn
 from axis.ops.stamping import Authority, Stamping
+from axis.ops.storage import JOB as STORAGE_JOB
+from axis.ops.storage import StorageCount
 from axis.ops.upkeep import Upkeep
 from axis.ops.webhooks import Teller, Webhooks
 from axis.organ.codes import canonical_form
 from axis.settings import Settings, Uplink
 from axis.store import queries
 from axis.store.store import Store
+from axis.trust.certs import Certificate
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
+from axis.web.console.administering import Administering
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
@@ -77,6 +81,7 @@ _DAY_S = 86_400
 _HEADER_BYTES = 32 << 10  # of one header: VXP's signed one repeats the others, hundreds of receivers included
 _AFTER_THE_BODY_S = 10.0  # fronts that bound the body themselves can still answer in their dialect
 _NIGHTLY = timedelta(hours=2, minutes=30)  # in Vietnam: when registries are followed
+_STORAGE_AT = timedelta(minutes=20)  # past the hour
 MIRROR_JOB = "mirror"
 """A job that marks data as a mirror's (`axis.kit.mirror`): whoever served it would send a copy of real traffic."""
 _LAST_REQUESTS_S = 10.0  # what is running when the node stops may take this long to end
@@ -114,6 +119,7 @@ class Works:
     context: Context
     judges: Judges
     exchange: Exchange
+    own: Certificate | None  # what the node signs with
 
 
 @asynccontextmanager
@@ -137,7 +143,14 @@ async def _open_works(stack: AsyncExitStack, settings: Settings, clock: Clock) -
     signer = stack.enter_context(node_signer(settings.signing))
     exchange = Exchange(context, judges, disk.check_intake, Composer(signer, settings.signing.tsa_url))
     return Works(
-        store=store, key=key, disk=disk, directory=directory, context=context, judges=judges, exchange=exchange
+        store=store,
+        key=key,
+        disk=disk,
+        directory=directory,
+        context=context,
+        judges=judges,
+        exchange=exchange,
+        own=signer.chain[0] if signer else None,
     )
 
 
@@ -183,7 +196,7 @@ async def start_node(settings: Settings, *, clock: Clock | None = None) -> Node:
         ]
         loops += [context.rest.keep(work) for work in working]
         await _start_loops(stack, loops)
-        port = await _listen(stack, settings, _application(parts, disk, partners, (outbox, nightly, teller)))
+        port = await _listen(stack, settings, _application(parts, works, partners, (outbox, nightly, teller)))
         log.info("node_ready", port=port, role=settings.node.role, code=settings.node.code)
         return Node(settings=settings, store=store, exchange=exchange, port=port, _stack=stack.pop_all())
 
@@ -258,7 +271,7 @@ def _expiry(settings: Settings, context: Context) -> list[Job]:
 def _jobs(settings: Settings, store: Store, clock: Clock, partners: Partners) -> list[Job]:
     """What runs at set times. Raises Malformed(BAD_SETTINGS) when an uplink's registry cannot be followed."""
     follower = RegistryFollower(store, clock, tuple(map(canonical_form, settings.node.prefixes)))
-    jobs = []
+    jobs = [Job(name=STORAGE_JOB, run=StorageCount(store, clock).run, every=timedelta(hours=1), at=_STORAGE_AT)]
     for uplink in settings.uplink:
         if not uplink.follow_registry:
             continue
@@ -409,7 +422,7 @@ def _teller(stack: AsyncExitStack, works: Works, settings: Settings, clock: Cloc
 
 
 def _application(
-    parts: FrontParts, disk: DiskWatch, partners: Partners, told: tuple[Outbox, Nightly, Teller]
+    parts: FrontParts, works: Works, partners: Partners, told: tuple[Outbox, Nightly, Teller]
 ) -> web.Application:
     outbox, nightly, teller = told
     settings = parts.settings
@@ -428,9 +441,11 @@ def _application(
         operating=Operating(
             access=Access(settings=settings, store=parts.store, key=parts.key),
             rest=parts.context.rest,
-            disk=disk,
+            disk=works.disk,
             told=outbox.told,
+            own=works.own,
         ),
+        administering=Administering(directory=works.directory),
         calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
@@ -439,7 +454,7 @@ def _application(
     )
     web_parts = WebParts(
         console=console,
-        disk=disk,
+        disk=works.disk,
         node_name=settings.node.name or settings.node.code,
         limits=settings.limits,
         more_limits={"request_timeout_s": settings.server.request_timeout_s},

@@ -2,7 +2,6 @@
 
 import json as json_module
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from axis.ops.access import Access
+    from axis.ops.certificates import Known
     from axis.store.records import NeedRow, SignaturePolicy, Verdict
-    from axis.trust.certs import Certificate, TrustStore
+    from axis.trust.certs import Certificate
 
 app = typer.Typer()
 cert_app = typer.Typer(no_args_is_help=True, help="The certificates that the node knows.")
@@ -35,28 +35,16 @@ _DIGITS, _SHOWN = 8, 16  # of a SHA-256: that name a certificate at least, that 
 # ── cert ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """A certificate and how the node knows it."""
-
-    certificate: "Certificate"
-    role: str  # own (the node's), anchor, authority, trusted (a holder's, in the trust folder), met (in a package)
-    purposes: tuple[str, ...] = ()  # of the trust folder
-    organ_code: str = ""
-    kind: str = ""
-
-
 @cert_app.command("list")
 def list_certificates(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List every certificate that the node trusts or has met, the first to expire first."""
-    from axis.ops.access import Access
+    from axis.ops.certificates import known_certificates
     from axis.trust.certs import days_left
 
-    async def read(access: Access) -> list[_Known]:
-        return await _known(access)
-
     now = SystemClock().now()
-    found = sorted(with_access(config, read), key=lambda one: (one.certificate.not_after, one.certificate.sha256))
+    found = sorted(
+        with_access(config, known_certificates), key=lambda one: (one.certificate.not_after, one.certificate.sha256)
+    )
     if json:
         print_json([_as_json(one, days_left(one.certificate, now)) for one in found])
         return
@@ -78,27 +66,6 @@ def list_certificates(config: ConfigOption = None, json: JsonOption = False) -> 
 
 
 _ALL_PURPOSES = 4
-
-
-async def _known(access: "Access") -> list[_Known]:
-    from axis.ops.access import trust_folder
-    from axis.ops.signing import node_signer
-    from axis.store import queries
-    from axis.trust.certs import TrustStore, load_trust_store, parse_certificate, stated_codes
-
-    folder = trust_folder(access.settings)
-    store = load_trust_store(folder) if folder.is_dir() else TrustStore()
-    found = {one.certificate.sha256: one for one in _trusted(store)}
-    with node_signer(access.settings.signing) as signer:
-        own = signer.chain[0] if signer else None
-    if own is not None:
-        found[own.sha256] = _Known(certificate=own, role="own", organ_code=next(iter(stated_codes(own)), ""))
-    for row in await access.store.read(queries.certificates):
-        if row.sha256_hex not in found:
-            met = parse_certificate(row.content)
-            code = row.organ_code or next(iter(stated_codes(met)), "")
-            found[row.sha256_hex] = _Known(certificate=met, role="met", organ_code=code, kind=row.kind)
-    return list(found.values())
 
 
 @cert_app.command("owed")
@@ -136,21 +103,7 @@ def _need(one: "NeedRow") -> dict[str, Any]:
     }
 
 
-def _trusted(store: "TrustStore") -> list[_Known]:
-    purposes: dict[Certificate, list[str]] = {}
-    for purpose, certificate in (*store.anchors, *store.intermediates):
-        purposes.setdefault(certificate, []).append(purpose)
-    return [
-        _Known(
-            certificate=certificate,
-            role="anchor" if certificate.self_signed else "authority" if certificate.is_authority else "trusted",
-            purposes=tuple(found),
-        )
-        for certificate, found in purposes.items()
-    ]
-
-
-def _as_json(one: _Known, days: int) -> dict[str, Any]:
+def _as_json(one: "Known", days: int) -> dict[str, Any]:
     line = one.certificate.line
     return {
         "sha256": line.sha256,
@@ -164,6 +117,7 @@ def _as_json(one: _Known, days: int) -> dict[str, Any]:
         "purposes": list(one.purposes),
         "organ": one.organ_code or None,
         "kind": one.kind or None,
+        "partner": one.partner_id or None,
     }
 
 

@@ -91,6 +91,7 @@ TABLES: dict[type, Table] = {
     records.Deadline: schema.deadline,
     records.Touch: schema.touched,
     records.JobRow: schema.job,
+    records.StoredContent: schema.storage,
     records.Reconciliation: schema.reconciliation,
     records.Audit: schema.audit,
     records.SystemEvent: schema.system_event,

@@ -8,7 +8,7 @@ beside them count for every purpose. Two generations of roots simply lie side by
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -189,22 +189,34 @@ def load_trust_store(folder: Path) -> TrustStore:
 
     Raises Malformed(BAD_FILE) for a folder that is missing or a file in it that is not what its suffix says.
     """
+    store, data = trusted_certificates(folder), RevocationData()
+    for place, _ in _places(folder):
+        for path in sorted(place.iterdir()):
+            data += _revocation(path)
+    return replace(store, revocation=data)
+
+
+def trusted_certificates(folder: Path) -> TrustStore:
+    """The certificates in a folder, without the revocation data. Raises as `load_trust_store`."""
     if not folder.is_dir():
         raise Malformed(Code.BAD_FILE, "no such folder of certificates", at=str(folder))
     anchors: list[tuple[Purpose, Certificate]] = []
     intermediates: list[tuple[Purpose, Certificate]] = []
-    data = RevocationData()
-    places: list[tuple[Path, tuple[Purpose, ...]]] = [(folder, tuple(Purpose))]
-    places += [(folder / purpose, (purpose,)) for purpose in Purpose if (folder / purpose).is_dir()]
-    for place, purposes in places:
+    for place, purposes in _places(folder):
         for path in sorted(place.iterdir()):
             if path.suffix.lower() in CERTIFICATE_SUFFIXES:
                 for certificate in read_certificates(_content(path), at=str(path)):
                     rows = anchors if certificate.self_signed else intermediates
                     rows.extend((purpose, certificate) for purpose in purposes)
-            else:
-                data += _revocation(path)
-    return TrustStore(anchors=tuple(anchors), intermediates=tuple(intermediates), revocation=data)
+    return TrustStore(anchors=tuple(anchors), intermediates=tuple(intermediates))
+
+
+def _places(folder: Path) -> list[tuple[Path, tuple[Purpose, ...]]]:
+    """The folders in which files lie, and what these count for."""
+    return [
+        (folder, tuple(Purpose)),
+        *((folder / purpose, (purpose,)) for purpose in Purpose if (folder / purpose).is_dir()),
+    ]
 
 
 def read_certificates(content: bytes, *, at: str = "") -> tuple[Certificate, ...]:

@@ -5,14 +5,19 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
+from sqlalchemy import delete, insert
 
 from axis.keys import NodeKey
 from axis.messages import Language
-from axis.store import partner_calls, partners, systems
+from axis.ops.access import trust_folder
+from axis.store import partner_calls, partners, schema, systems
 from axis.store.records import PartnerFailure, PartnerMinute, PartnerState, System
+from axis.store.rows import values_of
 from axis.store.systems import NewSystem, Pushing
 from axis.terms import Role
 from tests.browser.conftest import Look, Site, Visit, Watched
+from tests.certificates import certificate, met, pem
+from tests.exchange.harness import SYSTEMS
 from tests.nodes import CLOCK
 
 HOSTILE = "<script>alert('x')</script>\u202ekhông trả lời"
@@ -69,6 +74,41 @@ async def test_the_home_says_what_is_wrong_and_leads_there(visit: Visit, look: L
     await page.locator("#failures summary").first.click()
     await expect(page.locator("#failures pre").last).to_contain_text("<script>")
     await look(page, "partner")
+
+
+async def test_certificates_that_end_lead_to_the_partner_and_say_what_to_do(
+    visit: Visit, look: Look, site: Site, language: Language
+) -> None:
+    now = CLOCK.now()
+    folder = trust_folder(site.node.settings)
+    folder.mkdir(exist_ok=True)
+    root = folder / "g1.pem"
+    root.write_bytes(pem(certificate("Root G1", now + timedelta(days=9, hours=1), authority=True)))
+    store, ends = site.store, now + timedelta(days=30, hours=1)
+    await store.write(lambda c: c.execute(delete(schema.certificate)))
+    row = values_of(met(certificate(HOSTILE, ends), organ=SYSTEMS["dms-yte"][0]))
+    await store.write(lambda c: c.execute(insert(schema.certificate), [row]))
+    pushing = Pushing(adapter="webhook", options='{"url": "https://yte.invalid/axis"}', secrets_encrypted=None)
+    await store.write(lambda c: systems.set_pushing(c, "dms-yte", pushing, now, "test"))
+    page = await visit(Role.OPERATOR)
+    await page.goto(f"{site.url}/operator")
+    await expect(page.locator("#certificates tbody tr")).to_have_count(2)
+    await expect(page.locator("#certificates tbody tr").first).to_contain_text(
+        "Còn 9 ngày" if language == "vi" else "9 days left"
+    )
+    await look(page, "operator-certificates")
+    await page.locator("#alerts a[href='#certificates']").first.click()
+    assert page.url.endswith("#certificates")
+    await page.locator("#certificates a").click()
+    assert page.url.endswith("/operator/partners/dms-yte")
+    await expect(page.locator("#certificates tbody tr")).to_have_count(1)
+    await expect(page.locator("#certificates")).to_contain_text("<script>")
+    await look(page, "partner-certificates")
+    plain = await visit(Role.OPERATOR, script=False)
+    await plain.goto(f"{site.url}/operator")
+    await expect(plain.locator("#certificates tbody tr")).to_have_count(2)
+    root.unlink()
+    await store.write(lambda c: systems.set_pushing(c, "dms-yte", None, now, "test"))
 
 
 async def test_a_partner_is_paused_and_called_again(visit: Visit, look: Look, site: Site) -> None:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientResponse, CookieJar
 from aiohttp.test_utils import TestClient
+from sqlalchemy import insert
 
 from axis.edxml.model import Limits as PackageLimits
 from axis.exchange.desk import Desk
@@ -16,13 +18,18 @@ from axis.keys import NodeKey
 from axis.ops.access import Access
 from axis.ops.bulk import BulkActs
 from axis.ops.disk import DiskWatch, Space, Watermark
+from axis.ops.storage import StorageCount
 from axis.settings import Limits
-from axis.settings.sections import Kpi
+from axis.settings.sections import Kpi, Mail, Server, Trust
+from axis.store import queries, schema
+from axis.store.records import Blob, NeedRow
+from axis.store.rows import values_of
 from axis.store.store import Store
 from axis.terms import Role
 from axis.web.app import WebParts, build_app
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
+from tests.certificates import certificate, met, pem
 from tests.console.conftest import KEY, RULES, Client, LogIn, MakeClient
 from tests.exchange.harness import UPLINK, HeldClock, a_document, make_node
 from tests.exchange.pushing import PUSHED, City
@@ -31,6 +38,7 @@ from tests.served import Served
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CSRF = "csrf-of-the-session"
+ROOM = Space(free_bytes=900, total_bytes=1_000)
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Shop:
     city: City
     access: Access
     operating: Operating
+    space: Space = ROOM
 
     async def bulk(self) -> None:
         await BulkActs(self.access, self.city.node.clock).work()
@@ -60,12 +69,21 @@ async def shop(store: Store, tmp_path: Path) -> AsyncIterator[Shop]:
     async with post_office() as office:
         city = City(await make_node(store, tmp_path), office)
         await city.push_to(PUSHED, office)
-        settings = SimpleNamespace(uplink=[SimpleNamespace(id=UPLINK, adapter="post")], kpi=Kpi())
+        settings = SimpleNamespace(
+            uplink=[SimpleNamespace(id=UPLINK, adapter="post", prefixes=())],
+            kpi=Kpi(),
+            trust=Trust(folder=tmp_path / "trust"),
+            mail=Mail(),
+            server=Server(),
+            node=SimpleNamespace(prefixes=("H24",), neighbours=()),
+        )
         access = Access(settings=settings, store=store, key=NodeKey.load(tmp_path / "node.key"))  # type: ignore[arg-type]
-        mark = Watermark(min_free_bytes=1, min_free_percent=0, check_interval_s=5, retry_after_s=10)
-        disk = DiskWatch(lambda: Space(free_bytes=9, total_bytes=9), mark)
+        mark = Watermark(min_free_bytes=10, min_free_percent=0, check_interval_s=5, retry_after_s=10)
+        shops: list[Shop] = []
+        disk = DiskWatch(lambda: shops[0].space if shops else ROOM, mark)
         operating = Operating(access=access, rest=city.node.context.rest, disk=disk, told=city.outbox.told)
-        yield Shop(city=city, access=access, operating=operating)
+        shops.append(Shop(city=city, access=access, operating=operating))
+        yield shops[0]
         await city.partners.close()
 
 
@@ -135,6 +153,74 @@ async def test_the_home_says_what_is_wrong(shop: Shop, operator: Client) -> None
     page = await text(operator, "/operator")
     assert "2 lượt chuyển không chuyển được" in page
     assert f'href="/operator/partners/{PUSHED}"' in page
+
+
+async def test_the_home_and_the_partners_page_tell_which_certificates_end(shop: Shop, operator: Client) -> None:
+    now, store = shop.city.node.clock.now(), shop.city.node.store
+    ours = met(certificate(HOSTILE, now + timedelta(days=-2, hours=1)), organ="H24.15")
+    rows = [values_of(ours), values_of(met(certificate("Bộ Tư pháp", now + timedelta(days=40, hours=1)), organ="G15"))]
+    await store.write(lambda c: c.execute(insert(schema.certificate), rows))
+    home = await text(operator, "/operator")
+    assert "2 chứng thư hết hạn trong 60 ngày tới hoặc vừa hết hạn" in home
+    assert "Đã hết hạn 2 ngày" in home
+    assert "Còn 40 ngày" in home
+    assert HOSTILE not in home
+    page = await text(operator, f"/operator/partners/{PUSHED}")
+    assert ("Đã hết hạn 2 ngày" in page, "Còn 40 ngày" in page) == (True, False)
+    assert "Còn 40 ngày" in await text(operator, f"/operator/partners/{UPLINK}")
+    folder = shop.access.settings.trust.folder
+    assert folder is not None
+    folder.mkdir(exist_ok=True)
+    (folder / "root.pem").write_bytes(pem(certificate("Gốc cũ", now + timedelta(days=13), authority=True)))
+    assert "Sự cố" not in await text(operator, "/operator")
+    (folder / "root.pem").write_bytes(pem(certificate("Gốc cũ", now + timedelta(days=-1), authority=True)))
+    home = await text(operator, "/operator")
+    assert "Sự cố" in home
+    assert "1 chứng thư của trục đã hết hạn hoặc còn dưới 14 ngày: Gốc cũ" in home
+    assert home.index("Gốc cũ") < home.index("Bộ Tư pháp")
+    (folder / "root.pem").write_text("hỏng")
+    assert "Không đọc được chứng thư" in await text(operator, "/operator")
+
+
+async def test_the_home_tells_what_waits_and_what_to_do_once_it_is_late(shop: Shop, operator: Client) -> None:
+    assert "Không có gì chờ." in await text(operator, "/operator")
+    clock, store = shop.city.node.clock, shop.city.node.store
+    need = NeedRow(
+        need_id="x" * 64,
+        kind="crl",
+        url="http://crl.invalid/a.crl",
+        certificate_sha256="",
+        issuer_sha256="",
+        first_at=clock.now(),
+        due_at=clock.now(),
+    )
+    await store.write(lambda c: queries.note_needs(c, [need]))
+    page = await text(operator, "/operator")
+    assert ("Chứng cứ chờ dịch vụ CRL" in page, "axis cert owed" in page, "Theo kịp" in page) == (True, False, True)
+    clock.advance(days=1, minutes=1)
+    page = await text(operator, "/operator")
+    assert "Chứng cứ chờ dịch vụ CRL, OCSP, dấu thời gian: 1, lâu nhất 24 giờ" in page
+    assert "axis cert owed" in page
+
+
+async def test_the_home_tells_how_full_the_node_is(shop: Shop, operator: Client) -> None:
+    page = await text(operator, "/operator")
+    assert "Chưa đếm" in page
+    assert "Ổ đĩa sắp đầy" not in page
+    blob = Blob(sha256_hex="a" * 64, size_bytes=3_000_000, content=None, created_at=shop.city.node.clock.now())
+    await shop.city.node.store.write(lambda c: c.execute(insert(schema.blob), values_of(blob)))
+    await StorageCount(shop.city.node.store, shop.city.node.clock).run()
+    assert "1 mục trong thư mục tệp, 2,9\u00a0MB" in await text(operator, "/operator")
+    shop.space = Space(free_bytes=15, total_bytes=1_000)  # the mark is 10
+    shop.operating.disk.observe()
+    page = await text(operator, "/operator")
+    assert "Ổ đĩa sắp đầy" in page
+    assert "trước khi trục ngừng nhận" in page
+    shop.space = Space(free_bytes=5, total_bytes=1_000)
+    shop.operating.disk.observe()
+    page = await text(operator, "/operator")
+    assert "Ổ đĩa gần đầy: trục đã ngừng nhận gói tin" in page
+    assert "Ổ đĩa sắp đầy" not in page
 
 
 @pytest.mark.parametrize("role", [Role.CLERK, Role.AUDITOR])

@@ -4,8 +4,8 @@ acts: recalls, updates, replacements, their answers. courier: files carried by h
 was touched. desk: what a clerk has in front of them. events: what systems are told. intake: what is known of documents
 and statuses. jobs: what runs on one node at a time. kpi: figures. ledger: what was exchanged with one partner. lists:
 what waits for a system, how a package fares. mail: bounces, notices. originals: what packages were made from. pages:
-what a system may see, page by page. traffic: all that a test node has. trust: verdicts and their evidence. work: the
-queue of pushes.
+what a system may see, page by page. traffic: all that a test node has. trust: verdicts and their evidence. waiting: all
+that waits within the node. work: the queue of pushes.
 For use inside `Store.read`; a "write unit" inside `Store.write`.
 """
 
@@ -159,6 +159,7 @@ from axis.store.queries.trust import (
     ask_recheck,
     certificate,
     certificates,
+    certificates_ending,
     claim_checks,
     claim_needs,
     current_revocation,
@@ -248,6 +249,7 @@ __all__ = [
     "carrying_consignments",
     "certificate",
     "certificates",
+    "certificates_ending",
     "change_deadlines",
     "claim",
     "claim_checks",

@@ -32,6 +32,15 @@ _evidence = Query(VerdictEvidence, schema.verdict_evidence.c.verdict_id == bindp
 _policies = Query(SignaturePolicy, order=(schema.signature_policy.c.organ_id,))
 _current = Query(Revocation, _revocation.superseded_at.is_(None), order=(_revocation.fetched_at,))
 _certificates = Query(CertificateRow, order=(_certificate.not_after, _certificate.sha256_hex))
+_ENDING_AT_ONCE, _SUBJECTS = 1_000, 400  # certificates that are looked at, subjects in one statement
+_ending = Query(
+    CertificateRow,
+    _certificate.not_after >= bindparam("since", type_=schema.UtcMicros()),
+    _certificate.not_after < bindparam("until", type_=schema.UtcMicros()),
+    _certificate.kind != "person",
+    order=(_certificate.not_after, _certificate.sha256_hex),
+    limit=_ENDING_AT_ONCE,
+)
 _certificate_by_digest = Query(CertificateRow, _certificate.sha256_hex == bindparam("sha256_hex"))
 _checks = Query(CheckDue, _check.package_id.in_(bindparam("ids", expanding=True)), order=(_check.due_at,))
 _all_needs = Query(NeedRow, order=(_need.due_at, _need.need_id))
@@ -182,6 +191,25 @@ def keep_time_proof(conn: Connection, proof: TimeProof, need_id: str, leaf: Leaf
 def certificates(conn: Connection) -> tuple[CertificateRow, ...]:
     """Every certificate that the node has met, the first to expire first."""
     return _certificates.all(conn)
+
+
+def certificates_ending(conn: Connection, since: datetime, until: datetime) -> tuple[CertificateRow, ...]:
+    """Certificates that end within a time and have no successor, the first to end first; not those of persons.
+
+    A successor has the same subject, and ends later.
+    """
+    rows = _ending.all(conn, since=since, until=until)
+    subjects = sorted({row.subject for row in rows})
+    if not subjects:
+        return ()
+    last = func.max(_certificate.not_after, type_=schema.UtcMicros())
+    ends: dict[str, datetime] = {}
+    for start in range(0, len(subjects), _SUBJECTS):
+        later = select(_certificate.subject, last).where(
+            _certificate.not_after >= since, _certificate.subject.in_(subjects[start : start + _SUBJECTS])
+        )
+        ends |= dict(conn.execute(later.group_by(_certificate.subject)).all())
+    return tuple(row for row in rows if ends[row.subject] == row.not_after)
 
 
 def has_check_due(conn: Connection, now: datetime) -> bool:

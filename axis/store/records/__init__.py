@@ -73,6 +73,7 @@ from axis.store.records.work import (
     PartnerState,
     QueueRow,
     Reconciliation,
+    StoredContent,
     SystemEvent,
     Touch,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "Signer",
     "SsoLogin",
     "StatusEvent",
+    "StoredContent",
     "System",
     "SystemEvent",
     "TimeProof",

@@ -165,6 +165,16 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContent:
+    """How much content lay in one place when it was last counted."""
+
+    place: str  # database | files
+    blobs: int
+    size_bytes: int
+    counted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """What comparing a day with a partner has come to."""
 

@@ -86,6 +86,7 @@ from axis.store.schema.work import (
     partner_minute,
     queue,
     reconciliation,
+    storage,
     system_event,
     touched,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "signer",
     "sso_login",
     "status_event",
+    "storage",
     "system",
     "system_event",
     "system_organ",

@@ -229,6 +229,16 @@ job = Table(
     Column("error", Text),  # why the last run failed
 )
 
+# How much content there was when ops.storage last counted it: nobody counts it while somebody waits.
+storage = Table(
+    "storage",
+    metadata,
+    Column("place", String(8), primary_key=True),  # database | files
+    Column("blobs", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("counted_at", UtcMicros, nullable=False),
+)
+
 # What comparing a day with a partner has come to; the latest time counts.
 reconciliation = Table(
     "reconciliation",

@@ -12,6 +12,7 @@ from axis.exchange.rest import Rest
 from axis.ops.access import Access
 from axis.ops.disk import DiskWatch
 from axis.terms import Role
+from axis.trust.certs import Certificate
 from axis.web.console.language import _, n_
 from axis.web.console.sessions import CSRF_FIELD, Sessions, Visitor, check_csrf, read_form
 
@@ -29,6 +30,7 @@ class Operating:
     rest: Rest
     disk: DiskWatch
     told: Callable[[], Mapping[str, Mapping[str, object]]]  # how each partner fares, as this process sees it
+    own: Certificate | None = None  # what the node signs with
 
 
 async def acted(request: web.Request, sessions: Sessions) -> tuple[Visitor, dict[str, str]]:

@@ -1,7 +1,7 @@
 """The operator's home: is anything wrong? And whom the node calls, one row each."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,16 +11,30 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from axis.errors import Code, Malformed, NotFound, WrongState
+from axis.ops.certificates import Endings, ending_certificates
 from axis.ops.disk import DiskState
 from axis.ops.maintenance import MaintenanceWish, begin_maintenance, end_maintenance
 from axis.ops.partners import PartnerView, partner_views, plan_downtime
+from axis.ops.standing import NodeStanding, node_standing
 from axis.store import partner_calls, partners
-from axis.store.queries.standing import MOST_COUNTED, Standing, incidents, standing
+from axis.store.queries.standing import incidents
 from axis.store.records import Audit, JobRow, Maintenance, PartnerMinute
 from axis.store.schema import from_micros, to_micros
 from axis.web.console import partner_values as values
-from axis.web.console.language import N_, _, grouped
-from axis.web.console.moments import Moment, moment, size
+from axis.web.console.language import N_, _
+from axis.web.console.moments import Moment, moment
+from axis.web.console.node_values import (
+    Certificates,
+    Storage,
+    WaitingLine,
+    bounded,
+    certificate_alerts,
+    certificates,
+    is_tight,
+    storage,
+    waiting_alerts,
+    waiting_lines,
+)
 from axis.web.console.operating import ROLES, Operating, acted, read_hours, read_reason, since
 from axis.web.console.partner_values import Incident, PartnerPage, PartnerRow, partner_row
 from axis.web.console.parts import ConsoleParts
@@ -31,7 +45,6 @@ from axis.web.console.words import Look
 HOME: Final = "/operator"
 PARTNER: Final = "[A-Za-z0-9._-]{1,64}"
 _INCIDENTS: Final = 30
-_LATE = timedelta(hours=2)
 _KINDS: Final = {
     "partner_down": Look(word=N_("Mất kết nối"), tone="red", icon="cross"),
     "partner_up": Look(word=N_("Kết nối lại"), tone="green", icon="done"),
@@ -78,17 +91,16 @@ class HomePage:
     alerts: tuple[Alert, ...]
     partners: tuple[PartnerRow, ...]
     jobs: tuple[JobLine, ...]
-    disk: str
-    disk_used: int  # percent
-    database: str
-    revision: str
+    waiting: tuple[WaitingLine, ...]
+    certificates: Certificates
+    storage: Storage
     maintenance: Band | None
 
 
 def home_page(
     views: Sequence[PartnerView],
     minutes: Sequence[PartnerMinute],
-    stand: Standing,
+    found: NodeStanding,
     operating: Operating,
     now: datetime,
 ) -> HomePage:
@@ -100,13 +112,14 @@ def home_page(
     ]
     on, disk = operating.rest.current, operating.disk.state
     return HomePage(
-        alerts=tuple(_alerts(rows, stand, disk, now)),
+        alerts=tuple(_alerts(rows, found, disk, now)),
         partners=tuple(rows),
-        jobs=tuple(_job_line(job, now) for job in stand.jobs),
-        disk=_disk_words(disk),
-        disk_used=round(100 * (1 - disk.space.free_bytes / disk.space.total_bytes)) if disk.space else 0,
-        database=size(stand.database_bytes),
-        revision=stand.revision,
+        jobs=tuple(_job_line(job, now) for job in found.stand.jobs),
+        waiting=waiting_lines(found, now),
+        certificates=certificates(
+            found.endings, partners={row.partner_id: f"{HOME}/partners/{row.partner_id}" for row in rows}
+        ),
+        storage=storage(found, disk, now),
         maintenance=band(on, now) if on else None,
     )
 
@@ -122,8 +135,9 @@ def band(on: Maintenance, now: datetime) -> Band:
     )
 
 
-def _alerts(rows: Sequence[PartnerRow], stand: Standing, disk: DiskState, now: datetime) -> list[Alert]:
+def _alerts(rows: Sequence[PartnerRow], node: NodeStanding, disk: DiskState, now: datetime) -> list[Alert]:
     """The worst first."""
+    stand = node.stand
     red = Look(word=_("Sự cố"), tone="red", icon="cross")
     amber = Look(word=_("Chú ý"), tone="amber", icon="alert")
     found: list[Alert] = []
@@ -135,13 +149,13 @@ def _alerts(rows: Sequence[PartnerRow], stand: Standing, disk: DiskState, now: d
             text = f"{row.partner_id}: {row.light.word}"
             found.append(Alert(look=look, text=text, href=f"{HOME}/partners/{row.partner_id}"))
     if stand.dead:
-        words = _("{n} lượt chuyển không chuyển được", n=_bounded(stand.dead))
+        words = _("{n} lượt chuyển không chuyển được", n=bounded(stand.dead))
         found.append(Alert(look=red, text=words, href=f"{HOME}/queue?state=dead"))
     if stand.late:
-        words = _("{n} gói tin chờ chuyển đã quá 2 giờ", n=_bounded(stand.late))
+        words = _("{n} gói tin chờ chuyển đã quá 2 giờ", n=bounded(stand.late))
         found.append(Alert(look=amber, text=words))
     if stand.retrying:
-        words = _("{n} lượt chuyển đang thử lại", n=_bounded(stand.retrying))
+        words = _("{n} lượt chuyển đang thử lại", n=bounded(stand.retrying))
         found.append(Alert(look=amber, text=words, href=f"{HOME}/queue?state=retrying"))
     failed = [job.name for job in stand.jobs if job.error]
     found += [Alert(look=amber, text=_("Công việc {job} lần gần nhất bị lỗi", job=name)) for name in failed]
@@ -149,22 +163,19 @@ def _alerts(rows: Sequence[PartnerRow], stand: Standing, disk: DiskState, now: d
         state = _("đã bị tắt") if not hook.enabled else _("lỗi từ {span}", span=since(hook.failing_since, now))
         text = _("Webhook của {system} {state}: {words}", system=hook.system_id, state=state, words=hook.last_words)
         found.append(Alert(look=amber, text=text))
+    found += _rests(node, disk, now, (red, amber))
     return sorted(found, key=lambda one: one.look.tone != "red")
 
 
-def _bounded(count: int) -> str:
-    return grouped(count) if count <= MOST_COUNTED else _("hơn {n}", n=grouped(MOST_COUNTED))
-
-
-def _disk_words(state: DiskState) -> str:
-    if state.space is None:
-        return _("Không hỏi được ổ đĩa")
-    return _(
-        "Còn trống {free} trên {total}; ngừng nhận khi dưới {mark}",
-        free=size(state.space.free_bytes),
-        total=size(state.space.total_bytes),
-        mark=size(state.mark_bytes),
-    )
+def _rests(node: NodeStanding, disk: DiskState, now: datetime, looks: tuple[Look, Look]) -> Iterator[Alert]:
+    """What is amiss with what the node rests on. looks: of what fails, and of what deserves a look."""
+    red, amber = looks
+    for fails, words in certificate_alerts(node.endings):
+        yield Alert(look=red if fails else amber, text=words, href="#certificates")
+    if is_tight(disk):
+        yield Alert(look=amber, text=_("Ổ đĩa sắp đầy"), href="#node")
+    for words in waiting_alerts(node, now):
+        yield Alert(look=amber, text=words, href="#waiting")
 
 
 def _job_line(job: JobRow, now: datetime) -> JobLine:
@@ -201,8 +212,9 @@ class OperatorPages:
         visitor = await self._sessions.require(request, *ROLES)
         now = self._clock.now()
         views = await partner_views(self._access, now)
-        minutes, stand = await self._access.store.read(partial(_home, now))
-        make = partial(home_page, views, minutes, stand, self._operating, now)
+        minutes = await self._access.store.read(partial(partner_calls.minutes_since, since=now - partner_calls.KEPT))
+        found = await node_standing(self._access, self._operating.own, now)
+        make = partial(home_page, views, minutes, found, self._operating, now)
         return await self._pages.page(request, "operator.html", visitor, make)
 
     async def partner(self, request: web.Request) -> web.StreamResponse:
@@ -210,10 +222,14 @@ class OperatorPages:
         visitor = await self._sessions.require(request, *ROLES)
         now, partner_id = self._clock.now(), request.match_info["partner"]
         view = await self._view(partner_id, now)
-        make = await self._access.store.read(partial(self._partner, view, now))
+        directory = await self._access.directory()
+        endings = await ending_certificates(self._access, directory, self._operating.own, now)
+        make = await self._access.store.read(partial(self._partner, view, endings, now))
         return await self._pages.page(request, "partner.html", visitor, make)
 
-    def _partner(self, view: PartnerView, now: datetime, conn: Connection) -> Callable[[], PartnerPage]:
+    def _partner(
+        self, view: PartnerView, endings: Endings, now: datetime, conn: Connection
+    ) -> Callable[[], PartnerPage]:
         partner_id = view.partner_id
         minutes = [m for m in partner_calls.minutes_since(conn, now - partner_calls.KEPT) if m.partner_id == partner_id]
         failures = partner_calls.last_failures(conn, partner_id)
@@ -227,6 +243,7 @@ class OperatorPages:
                 failures=tuple(values.failure_of(one, now) for one in failures),
                 incidents=tuple(_incident(line, now) for line in lines),
                 planned=tuple(values.planned_of(one, now) for one in planned),
+                certificates=certificates(endings, endings.of_partner(partner_id)),
                 seen=_seen(view),
             )
 
@@ -281,10 +298,6 @@ class OperatorPages:
         if found is None:
             raise NotFound(Code.NOT_FOUND, "no such partner")
         return found
-
-
-def _home(now: datetime, conn: Connection) -> tuple[tuple[PartnerMinute, ...], Standing]:
-    return partner_calls.minutes_since(conn, now - partner_calls.KEPT), standing(conn, now - _LATE)
 
 
 def _seen(view: PartnerView) -> str:

@@ -9,6 +9,7 @@ from axis.ops.partners import PartnerView
 from axis.store.records import Downtime, PartnerFailure, PartnerMinute
 from axis.web.console.language import _, grouped, n_
 from axis.web.console.moments import Moment, moment
+from axis.web.console.node_values import Certificates
 from axis.web.console.operating import since
 from axis.web.console.words import Look
 
@@ -62,6 +63,7 @@ class PartnerPage:
     failures: tuple[Failure, ...]
     incidents: tuple["Incident", ...]
     planned: tuple["Planned", ...]
+    certificates: Certificates
     seen: str  # until when it is paused, as the form has to say it back
 
 
