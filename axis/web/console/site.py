@@ -20,6 +20,7 @@ from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
+from axis.web.console.organ_pages import organ_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.past import past_routes
 from axis.web.console.people import people_routes
@@ -28,6 +29,7 @@ from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.routes_page import route_routes
 from axis.web.console.sessions import Sessions
+from axis.web.console.settings_page import setting_routes
 from axis.web.console.sso import sso_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
@@ -44,6 +46,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
         *people_routes(parts, pages, sessions),
+        *organ_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions, (auditor_home(parts),)),
         *box_routes(parts, pages, sessions),
@@ -55,6 +58,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
         *route_routes(parts, pages, sessions),
+        *setting_routes(parts, pages, sessions),
         *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
