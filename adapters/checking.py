@@ -72,6 +72,8 @@ class Fault(StrEnum):
     NOT_WRITABLE = "not_writable"
     NO_SPACE = "no_space"
     CLOCK_OFF = "clock_off"
+    NOT_THE_SERVICE = "not_the_service"
+    PARTNER_BUSY = "partner_busy"
     PARTNER_REFUSED = "partner_refused"
     OTHER = "other"
 
@@ -145,6 +147,14 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "Đồng hồ hai bên lệch nhau: bật đồng bộ giờ (NTP) ở cả hai máy.",
         "The two clocks differ: switch on time synchronisation (NTP) on both machines.",
     ),
+    Fault.NOT_THE_SERVICE: (
+        "Máy chủ trả lời nhưng không phải dịch vụ cần gọi: kiểm tra đường dẫn trong địa chỉ, cổng, và loại kết nối.",
+        "A server answers, but not the service that is meant: check the path in the address, the port, and the adapter.",
+    ),
+    Fault.PARTNER_BUSY: (
+        "Bên kia đang quá tải hoặc bảo trì: thử lại sau; nếu kéo dài, hỏi quản trị bên kia.",
+        "The partner is overloaded or being maintained: try again later; if it stays so, ask its administrator.",
+    ),
     Fault.PARTNER_REFUSED: (
         "Bên kia hiểu và từ chối: đọc câu trả lời ở trên, liên hệ quản trị bên kia.",
         "The partner understood and said no: read its answer above, and ask its administrator.",
@@ -154,6 +164,13 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "Something else: read the detail above; `axis --debug adapter check …` tells more.",
     ),
 }
+
+
+def advice_of(fault: Fault, about: About | None) -> tuple[str, str]:
+    """What to do about it, in both languages: in the adapter's own words where its settings stand elsewhere."""
+    own = about.advice.get(fault) if about is not None else None
+    return own or ADVICE[fault]
+
 
 TITLES: Final[Mapping[Step, tuple[str, str]]] = {
     Step.OPTIONS: ("Tùy chọn", "Options"),
@@ -354,6 +371,8 @@ def fault_of(error: BaseException, about: About | None = None) -> Fault:
             return Fault.LOGIN_REFUSED
         if isinstance(one, PeerRefused) and about is not None and one.peer_code in about.clock_codes:
             return Fault.CLOCK_OFF
+        if isinstance(one, PeerRefused) and about is not None and one.peer_code in about.tls_codes:
+            return Fault.TLS_BROKEN
         for kind, meaning in _MEANINGS:
             if isinstance(one, kind) and (fault := meaning(one)) is not None:
                 return fault
