@@ -10,20 +10,22 @@ from typing import Final
 import aiohttp
 from aiohttp import hdrs
 
-from adapters.checking import Fault, Trouble
 from axis.delivery.recording import REPLY_CHARACTERS, note_body, note_reply
 from axis.errors import PeerUnreachable
 
 _READ_BYTES: Final = 256 << 10
 _REFUSAL_S: Final = 2.0  # for the beginning of an answer that is only looked at
 _WAIT_DIGITS: Final = 8  # under four months
-_FAULTS: Final = {
-    **dict.fromkeys((401, 403, 407), Fault.LOGIN_REFUSED),
-    **dict.fromkeys((301, 302, 303, 307, 308, 404, 405, 410, 501), Fault.NOT_THE_SERVICE),
-    **dict.fromkeys((429, 502, 503, 504), Fault.PARTNER_BUSY),
-}
 FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call that did not come through raises."""
+
+
+class OddStatus(PeerUnreachable):
+    """A status of HTTP that is no answer of the dialect."""
+
+    def __init__(self, status: int, detail: str, retry_after_s: float | None) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.status = status
 
 
 async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
@@ -61,12 +63,7 @@ def refusal_of_http(response: aiohttp.ClientResponse) -> PeerUnreachable:
     """A status that is no answer of the dialect, and how long the partner asks to be left alone, if it does."""
     wait_s = _wait_s(response)
     asked = "" if wait_s is None else f", retry after {wait_s:g} s"
-    words = f"HTTP {response.status}{asked}"
-    if (fault := _FAULTS.get(response.status)) is None:
-        return PeerUnreachable(words, retry_after_s=wait_s)
-    trouble = Trouble(fault, words)
-    trouble.retry_after_s = wait_s
-    return trouble
+    return OddStatus(response.status, f"HTTP {response.status}{asked}", wait_s)
 
 
 def _wait_s(response: aiohttp.ClientResponse) -> float | None:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.about import About
+from adapters.answers import OddStatus
 from adapters.base import Adapter, PeerParts
 from axis.clock import Clock
 from axis.delivery.partner import Partner
@@ -149,7 +150,7 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
     ),
     Fault.NOT_THE_SERVICE: (
         "Máy chủ trả lời nhưng không phải dịch vụ cần gọi: kiểm tra đường dẫn trong địa chỉ, cổng, và loại kết nối.",
-        "A server answers, but not the service that is meant: check the path in the address, the port, and the adapter.",
+        "A server answers, but not as the service that is meant: check the address's path and port, and the adapter.",
     ),
     Fault.PARTNER_BUSY: (
         "Bên kia đang quá tải hoặc bảo trì: thử lại sau; nếu kéo dài, hỏi quản trị bên kia.",
@@ -414,12 +415,19 @@ _ERRNOS: Final = {
     errno.EDQUOT: Fault.NO_SPACE,
 }
 
+_STATUSES: Final = {
+    **dict.fromkeys((401, 403, 407), Fault.LOGIN_REFUSED),
+    **dict.fromkeys((301, 302, 303, 307, 308, 404, 405, 410, 501), Fault.NOT_THE_SERVICE),
+    **dict.fromkeys((429, 502, 503, 504), Fault.PARTNER_BUSY),
+}
+
 _MEANINGS: Final[Sequence[tuple[type[BaseException], Callable[[BaseException], Fault | None]]]] = (
     (ssl.SSLCertVerificationError, _certificate_fault),
     (ssl.SSLError, lambda e: None if isinstance(e, ssl.SSLCertVerificationError) else Fault.TLS_BROKEN),
     (socket.gaierror, lambda _: Fault.NAME_UNRESOLVED),
     (TimeoutError, lambda _: Fault.NO_ANSWER),
     (aiohttp.ServerDisconnectedError, lambda _: Fault.CONNECTION_LOST),
+    (OddStatus, lambda e: _STATUSES.get(getattr(e, "status", 0))),
     (OSError, lambda e: _ERRNOS.get(getattr(e, "errno", None) or 0)),
 )
 

@@ -37,32 +37,24 @@ about = About(
     tls_codes=frozenset({"no_starttls"}),
     advice={
         "bad_options": (
-            "Chưa khai đúng: xem mục [mail] của axis.toml (smtp_host, from_address…) và tùy chọn address của đơn vị.",
-            "Not set up right: see [mail] in axis.toml (smtp_host, from_address …) and the organisation's option address.",
+            "Khai chưa đúng: xem mục [mail] của axis.toml (smtp_host, from_address), và tùy chọn address của đơn vị.",
+            "Not set up right: see [mail] in axis.toml (smtp_host, from_address), and the organisation's address.",
         ),
         "login_refused": (
-            "Máy chủ thư không chấp nhận tài khoản: kiểm tra mail.smtp_user và mật khẩu (mail.smtp_password_file hoặc "
-            "AXIS_SECRET_SMTP).",
-            "The mail server does not accept the account: check mail.smtp_user and its password (mail.smtp_password_file "
-            "or AXIS_SECRET_SMTP).",
+            "Máy chủ thư từ chối tài khoản: xem mail.smtp_user, mail.smtp_password_file (hoặc AXIS_SECRET_SMTP).",
+            "The mail server refuses the account: see mail.smtp_user, mail.smtp_password_file (or AXIS_SECRET_SMTP).",
         ),
         "tls_untrusted": (
-            "Chứng thư của máy chủ thư do nơi chưa tin cậy cấp: khai tệp chứng thư CA nội bộ ở mail.tls_ca_file, không "
-            "tắt việc kiểm tra.",
-            "The issuer of the mail server's certificate is not trusted: name your own authority's file in "
-            "mail.tls_ca_file; do not skip the check.",
+            "Chứng thư máy chủ thư do nơi chưa tin cậy cấp: khai CA nội bộ ở mail.tls_ca_file, không tắt kiểm tra.",
+            "The mail server's issuer is not trusted: name your authority in mail.tls_ca_file; keep the check on.",
         ),
         "tls_broken": (
-            "Không mã hóa được đường đến máy chủ thư: mail.smtp_security phải hợp với cổng (tls: thường là 465; starttls: "
-            "587), hoặc máy chủ thư chưa bật TLS.",
-            "The line to the mail server cannot be encrypted: mail.smtp_security has to fit the port (tls: mostly 465; "
-            "starttls: 587), or TLS is not switched on there.",
+            "Không mã hóa được: mail.smtp_security phải hợp với cổng (tls: 465, starttls: 587), và bên kia có bật TLS.",
+            "No encryption: mail.smtp_security has to fit the port (tls: 465, starttls: 587), and TLS to be on there.",
         ),
         "no_answer": (
-            "Máy chủ thư không trả lời: kiểm tra mail.smtp_host, mail.smtp_port, tường lửa, và mail.smtp_security (cổng "
-            "tls im lặng khi bị gọi không mã hóa).",
-            "The mail server does not answer: check mail.smtp_host, mail.smtp_port, the firewall, and mail.smtp_security "
-            "(a port for tls is silent when it is called in clear).",
+            "Máy chủ thư im lặng: xem smtp_host, smtp_port, tường lửa, và mail.smtp_security (tls hay không) đã hợp chưa.",
+            "The mail server is silent: see smtp_host, smtp_port, the firewall, and whether mail.smtp_security fits.",
         ),
     },
 )

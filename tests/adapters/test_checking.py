@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from cryptography.fernet import Fernet
 
+import adapters.mail
 import adapters.vxp
 from adapters.base import NodeParts, PeerParts, load_adapter
 from adapters.checking import ADVICE, TITLES, Fault, Findings, Step, Trouble, advice_of, check_partner, fault_of
@@ -230,7 +231,7 @@ async def test_a_mail_server_with_each_thing_that_is_wrong_with_one(
 
 
 def test_advice_for_mail_names_its_own_settings() -> None:
-    about = load_adapter("mail").about  # type: ignore[attr-defined] # every adapter of ours has one
+    about = adapters.mail.about
     assert set(about.advice) <= {fault.value for fault in Fault}
     for fault, key in (
         (Fault.LOGIN_REFUSED, "mail.smtp_password_file"),
