@@ -105,8 +105,8 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "The TLS certificate is for another name: use the name in the certificate, or have it replaced there.",
     ),
     Fault.TLS_UNTRUSTED: (
-        "Chứng thư TLS do nơi chưa tin cậy cấp: khai tệp chứng thư CA nội bộ (ca_file), không tắt việc kiểm tra.",
-        "The TLS certificate's issuer is not trusted: name your own authority's file (ca_file); do not skip the check.",
+        "Chứng thư TLS do nơi chưa tin cậy cấp: khai CA nội bộ (tùy chọn ca_file nếu có, hoặc kho CA của máy này).",
+        "The TLS certificate's issuer is not trusted: name your authority (option ca_file, or this machine's own list).",
     ),
     Fault.TLS_EXPIRED: (
         "Chứng thư TLS hết hạn hoặc chưa đến hạn: bên kia thay chứng thư; kiểm tra đồng hồ của máy này.",

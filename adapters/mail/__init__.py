@@ -53,7 +53,7 @@ about = About(
             "No encryption: mail.smtp_security has to fit the port (tls: 465, starttls: 587), and TLS to be on there.",
         ),
         "no_answer": (
-            "Máy chủ thư im lặng: xem smtp_host, smtp_port, tường lửa, và mail.smtp_security (tls hay không) đã hợp chưa.",
+            "Máy chủ thư im lặng: xem smtp_host, smtp_port, tường lửa, và mail.smtp_security có hợp không.",
             "The mail server is silent: see smtp_host, smtp_port, the firewall, and whether mail.smtp_security fits.",
         ),
     },
