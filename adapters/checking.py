@@ -106,7 +106,7 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
     ),
     Fault.TLS_UNTRUSTED: (
         "Chứng thư TLS do nơi chưa tin cậy cấp: khai CA nội bộ (tùy chọn ca_file nếu có, hoặc kho CA của máy này).",
-        "The TLS certificate's issuer is not trusted: name your authority (option ca_file, or this machine's own list).",
+        "The TLS certificate's issuer is not trusted: name your authority (option ca_file, or this machine's list).",
     ),
     Fault.TLS_EXPIRED: (
         "Chứng thư TLS hết hạn hoặc chưa đến hạn: bên kia thay chứng thư; kiểm tra đồng hồ của máy này.",
