@@ -99,24 +99,25 @@ class SystemPages:
         except (Busy, Internal):
             raise
         except AxisError as error:
-            return self._form(request, texts, wrong_of(error))
-        docs = docs_of(wish.front, None, given.token is not None)
+            at = "system_id" if error.code is Code.SYSTEM_EXISTS else (error.at or "")
+            return self._form(request, texts, replace(wrong_of(error), at=at))
+        docs = docs_of(wish.front, None, token=given.token is not None)
         return self._secret(request, wish.system_id, given, _("Đã kết nối {name}", name=wish.name), docs)
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         """POST /admin/systems/{system_id}."""
         visitor, form = await posted(request, self._sessions, *CHANGERS)
         system, what, desk = await self._system(request), form.get("do", ""), self._desk(visitor)
+        if what not in {*_DONE, "rotate", "test"}:
+            raise Malformed(Code.BAD_REQUEST, "not a choice", at="do")
         try:
             if what in _DONE:
                 await desk.set_enabled(system.system_id, enabled=what == "enable")
             elif what == "rotate":
                 return await self._rotate(request, desk, system, form)
-            elif what == "test":
+            else:
                 checked = await desk.test(system.system_id, self._connections.check)
                 return await self._page(request, visitor, make={"tried": partial(tried, checked)})
-            else:
-                raise Malformed(Code.BAD_REQUEST, "not a choice", at="do")
         except (Internal, Malformed, NotFound):
             raise
         except AxisError as error:

@@ -1,4 +1,4 @@
-"""Connected systems as values ready to be shown: the list, one with its facts, the form of a new one. Never a secret."""
+"""Connected systems as values ready to be shown: the list, one with its facts, the form of a new one; no secrets."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -244,7 +244,7 @@ def system_page(
         tokens=tuple(_token(one, now) for one in facts.tokens),
         newest=facts.secrets[0].credential_id if facts.secrets else "",
         partner_href=f"/operator/partners/{quote(system.system_id)}" if system.adapter else "",
-        docs=docs_of(system.front, system.adapter, bool(facts.tokens)),
+        docs=docs_of(system.front, system.adapter, token=bool(facts.tokens)),
         tried=None,
         wrong=None,
         done="",
@@ -302,7 +302,7 @@ def front_word(front: str) -> str:
     return _(FRONTS[front]) if front in FRONTS else front
 
 
-def docs_of(front: str, adapter: str | None, token: bool) -> tuple[str, ...]:
+def docs_of(front: str, adapter: str | None, *, token: bool) -> tuple[str, ...]:
     """The pages that tell how such a system is connected."""
     named = [one for one in (adapter or front, "rest" if token else "") if one and one != CONSOLE_FRONT]
     return tuple(f"docs/connect/{one}.md" for one in dict.fromkeys(named))
@@ -320,7 +320,7 @@ def _row(system: System, served: tuple[OrganLink, ...], facts: SystemFacts, now:
         href=f"{HOME}/{quote(system.system_id)}",
         system_id=system.system_id,
         name=system.name if system.name != system.system_id else "",
-        front=_("console") if system.front == CONSOLE_FRONT else system.front,
+        front=_("trang web này") if system.front == CONSOLE_FRONT else system.front,
         adapter=system.adapter or "",
         look=look,
         serves=served[:_SERVED_SHOWN],
