@@ -29,10 +29,12 @@ from axis.store.systems import NewSystem
 from axis.terms import Role, Scope
 from axis.web.console.administering import Administering, Connections
 from axis.web.console.parts import ConsoleParts
+from axis.web.console.system_values import DOCS, docs_of
 from tests.console.archive import Archive, Clock
 from tests.console.conftest import KEY, Client, LogIn, MakeParts
 from tests.console.test_login import HTML
 
+ROOT = Path(__file__).parents[2]
 HOME, NEW = "/admin/systems", "/admin/connect"
 CSRF = "csrf-of-the-session"
 SECRET = "bí-mật-của-dms"
@@ -287,6 +289,14 @@ async def test_a_connection_is_tried_out_and_told_in_plain_words(admin: Client, 
     assert [fields["good"] for _actor, fields in await audits(store, "system_checked")] == [True, False, False]
     assert (await post(admin, f"{HOME}/dms-yte", {"do": "test"})).status == 400  # it fetches
     assert 'value="test"' not in await read(admin, f"{HOME}/dms-yte")
+
+
+def test_each_page_of_docs_that_is_named_is_there() -> None:
+    for name in DOCS:
+        assert docs_of(name, None, token=False) == (f"docs/connect/{name}.md",)
+        assert (ROOT / f"docs/connect/{name}.md").is_file()
+    assert docs_of("console", None, token=True) == ("docs/connect/rest.md",)
+    assert docs_of("vxp", "somebody", token=False) == ()
 
 
 async def test_trials_are_few_at_once_and_do_not_last(tmp_path: Path, clock: Clock) -> None:

@@ -32,6 +32,8 @@ FRONTS: Final[Mapping[str, str]] = {
     "edoc": N_("edoc: dịch vụ SOAP của trục thế hệ trước"),
     CONSOLE_FRONT: N_("Không có phần mềm: văn thư làm việc ngay trên trang này"),
 }
+DOCS: Final = frozenset({"edoc", "folder", "mail", "mayan", "rest", "sftp", "vxp", "webdav", "webhook"})
+"""What docs/connect has a page of its own for."""
 SCOPES: Final[Mapping[Scope, str]] = {
     Scope.SEND: N_("gửi văn bản"),
     Scope.STATUS: N_("báo trạng thái"),
@@ -304,7 +306,7 @@ def front_word(front: str) -> str:
 
 def docs_of(front: str, adapter: str | None, *, token: bool) -> tuple[str, ...]:
     """The pages that tell how such a system is connected."""
-    named = [one for one in (adapter or front, "rest" if token else "") if one and one != CONSOLE_FRONT]
+    named = [one for one in (adapter or front, "rest" if token else "") if one in DOCS]
     return tuple(f"docs/connect/{one}.md" for one in dict.fromkeys(named))
 
 
