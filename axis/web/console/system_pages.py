@@ -131,7 +131,10 @@ class SystemPages:
         hours = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else _MOST_HOURS + 1  # noqa: PLR2004 - in reason
         given = await desk.rotate(system.system_id, timedelta(hours=hours), form.get("seen", "")[:26])
         overlap = n_("Khóa cũ còn dùng được {n} giờ nữa.", hours) if hours else _("Khóa cũ hết hiệu lực ngay.")
-        docs, title = docs_of(system.front, system.adapter, token=False), _("Khóa mới của {name}", name=system.name or system.system_id)
+        docs, title = (
+            docs_of(system.front, system.adapter, token=False),
+            _("Khóa mới của {name}", name=system.name or system.system_id),
+        )
         return self._secret(request, system.system_id, given, title, docs, overlap)
 
     def _wish(self, directory: Directory, texts: Mapping[str, str]) -> Connecting | Wrong:
