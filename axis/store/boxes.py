@@ -119,7 +119,7 @@ def read_box(conn: Connection, query: BoxQuery) -> BoxPage:
     if query.backwards:
         found = found[::-1]
     return BoxPage(
-        lines=_lines(conn, found),
+        lines=box_lines(conn, found),
         has_before=more if query.backwards else query.place is not None,
         has_after=query.backwards or more,
     )
@@ -353,7 +353,8 @@ def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
     return select(every).order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
 
 
-def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+def box_lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+    """The rows of a page. found: of each its delivery (none: its document counts), document, moment and key."""
     delivery_ids = [row[0] for row in found if row[0] is not None]
     of_id: dict[str, Delivery] = {}
     owed: dict[str, datetime] = {}
