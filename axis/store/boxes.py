@@ -126,13 +126,18 @@ def read_box(conn: Connection, query: BoxQuery) -> BoxPage:
 
 
 def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime) -> dict[str, int]:
-    """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each."""
+    """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each.
+
+    Counted is what the list then shows: of an inbox deliveries; of an outbox documents, each once however many of its
+    receivers stand so.
+    """
     if not organs:
         return {}
     own = sorted(organs)
     party = (_v.receiver_organ.in_(own),) if box is Box.INBOX else (_v.from_organ.in_(own), _HERE)
-    counted = {code.value: select(literal(1)).where(*party, _v.status_code == code.value) for code in StatusCode}
-    counted[Situation.WAITING] = select(literal(1)).where(*party, _v.status_code.is_(None))
+    each = select(literal(1)) if box is Box.INBOX else select(_v.document_uid).distinct()
+    counted = {code.value: each.where(*party, _v.status_code == code.value) for code in StatusCode}
+    counted[Situation.WAITING] = each.where(*party, _v.status_code.is_(None))
     if box is Box.INBOX:
         late = select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now)
         counted[Situation.RECALL] = _asked(own)

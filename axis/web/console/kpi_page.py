@@ -120,13 +120,7 @@ class KpiPages:
         return await self._pages.page(request, "kpi_behind.html", visitor, make)
 
     def _report(self, raw: Raw, period: Period, directory: Directory) -> Report:
-        chosen = self._settings.kpi
-        targets = Targets(
-            ministry=chosen.online_ministry_percent,
-            province=chosen.online_province_percent,
-            district=chosen.online_district_percent,
-            connected=chosen.connected_percent,
-        )
+        targets = Targets.chosen(self._settings.kpi)
         return make_report(raw, period, directory.organs(), directory, targets)
 
 

@@ -110,6 +110,7 @@ class KpiPage:
     statuses: tuple[Bar, ...]
     on_time: tuple[Bar, ...]
     online: tuple[Bar, ...]
+    connected: tuple[Bar, ...]
     slowest: tuple[Slow, ...]
     xlsx_href: str
     empty: bool
@@ -201,8 +202,9 @@ def kpi_page(
         columns=_columns(period, traffic),
         columns_title=_("Văn bản gửi theo ngày") if len(drawn_spans(period)[0]) > 7 else _("Văn bản gửi theo tháng"),  # noqa: PLR2004 - 2026-11
         statuses=tuple(_status_bar(now, key, word, tone) for key, word, tone in _STATUSES),
-        on_time=tuple(bar for line in now.levels if (bar := _on_time(line, period)).share is not None),
+        on_time=tuple(bar for line in now.levels if (bar := _on_time(line, now)).share is not None),
         online=tuple(_online(line, period) for line in now.levels if line.received.counts.deliveries),
+        connected=tuple(_connected(line, now) for line in now.levels if line.organs),
         slowest=_slowest(now),
         xlsx_href=f"{KPI}/export.xlsx?{urlencode(own)}",
         empty=not now.total.sent.counts.documents and not now.total.received.counts.deliveries,
@@ -239,7 +241,7 @@ def _numbers(now: Report, then: Report) -> tuple[Number, ...]:
             word=word,
             value=_percent(new),
             before=_percent(old),
-            target="",
+            target=_percent(now.on_time_target),
             late=n_("{n} trễ", late) if late else "",
             late_href=_behind(now.period, side, f"{key}_late", late),
         )
@@ -308,7 +310,13 @@ def _status_bar(report: Report, key: str, word: str, tone: str) -> Bar:
     )
 
 
-def _on_time(line: Line, period: Period) -> Bar:
+def _against(share: float | None, target: float | None) -> dict[str, Any]:
+    """How a bar with a target is drawn and said."""
+    reached = share is None or target is None or share >= target
+    return {"share": share, "target": target, "reached": reached, "tone": "green" if reached else "amber"}
+
+
+def _on_time(line: Line, report: Report) -> Bar:
     counts, level = line.received.counts, line.level or 0
     part, whole = counts.acceptance_on_time, counts.acceptance_on_time + counts.acceptance_late
     share = _kept(line, "acceptance")
@@ -316,29 +324,35 @@ def _on_time(line: Line, period: Period) -> Bar:
         word=_level(line),
         part=grouped(part),
         whole=grouped(whole),
-        share=share,
         said=_percent(share),
-        tone="teal",
-        part_href=_behind(period, Side.RECEIVED, "acceptance_on_time", part, level=level),
-        whole_href=_behind(period, Side.RECEIVED, "acceptance", whole, level=level),
+        part_href=_behind(report.period, Side.RECEIVED, "acceptance_on_time", part, level=level),
+        whole_href=_behind(report.period, Side.RECEIVED, "acceptance", whole, level=level),
+        **_against(share, report.on_time_target),
+    )
+
+
+def _connected(line: Line, report: Report) -> Bar:
+    share = percent(line.connected, line.organs)
+    return Bar(
+        word=_level(line),
+        part=grouped(line.connected),
+        whole=grouped(line.organs),
+        said=_percent(share),
+        **_against(share, report.connected_target),
     )
 
 
 def _online(line: Line, period: Period) -> Bar:
     counts, level = line.received.counts, line.level or 0
     share = percent(counts.online, counts.deliveries)
-    reached = share is None or line.target is None or share >= line.target
     return Bar(
         word=_level(line),
         part=grouped(counts.online),
         whole=grouped(counts.deliveries),
-        share=share,
         said=_percent(share),
-        tone="green" if reached else "amber",
-        target=line.target,
-        reached=reached,
         part_href=_behind(period, Side.RECEIVED, "online", counts.online, level=level),
         whole_href=_behind(period, Side.RECEIVED, "deliveries", counts.deliveries, level=level),
+        **_against(share, line.target),
     )
 
 
