@@ -8,6 +8,7 @@ Relative paths are relative to the folder of axis.toml.
 """
 
 from axis.settings.describing import describe_settings
+from axis.settings.marks import Source
 from axis.settings.reading import CONFIG_NAME, Settings, find_config, read_settings
 from axis.settings.sections import (
     SQLITE_PREFIX,
@@ -19,20 +20,24 @@ from axis.settings.sections import (
     Signing,
     Uplink,
 )
+from axis.settings.sources import Chosen, chosen_settings
 from axis.settings.sso import Sso
 
 __all__ = [
     "CONFIG_NAME",
     "SQLITE_PREFIX",
     "Api",
+    "Chosen",
     "Console",
     "Limits",
     "Mail",
     "Node",
     "Settings",
     "Signing",
+    "Source",
     "Sso",
     "Uplink",
+    "chosen_settings",
     "describe_settings",
     "find_config",
     "read_settings",

@@ -78,11 +78,12 @@ def _default(field: FieldInfo) -> str:
     if field.is_required() or value is None:
         return ""
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return _toml(value)
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return toml(value)
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else f'"{value}"'

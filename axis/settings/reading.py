@@ -2,14 +2,22 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, PrivateAttr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from axis.errors import Code, Malformed, NotFound
+from axis.settings.marks import Source
 from axis.settings.sections import (
     SQLITE_PREFIX,
     Api,
@@ -70,6 +78,7 @@ class Settings(BaseSettings):
     uplink: tuple[Uplink, ...] = ()
     console: Console = Console()
     sso: Sso = Sso()
+    _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)  # by key; what is not there is a default
 
     @field_validator("uplink")
     @classmethod
@@ -96,6 +105,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file; there is no third source."""
         return env_settings, init_settings
+
+    def from_sources(self, sources: Mapping[str, Source]) -> Self:
+        """The same, and where its values come from."""
+        settings = self.model_copy()
+        settings._sources = dict(sources)  # noqa: SLF001 - its own copy
+        return settings
+
+    def source_of(self, key: str) -> Source:
+        """Where the value of a key comes from: `server.port`, `uplink[0].endpoint`."""
+        return self._sources.get(key) or self._sources.get(key.partition("[")[0]) or Source.DEFAULT
 
 
 def find_config(option: Path | None) -> Path:
@@ -128,7 +147,26 @@ def read_settings(path: Path) -> Settings:
     except SettingsError as error:  # a variable that should hold JSON does not
         raise Malformed(Code.BAD_SETTINGS, str(error), at="environment") from error
     settings = _rebase(settings, path.resolve().parent)
-    return settings.model_copy(update={"store": _resolve_url(settings.store)})
+    settings = settings.model_copy(update={"store": _resolve_url(settings.store)})
+    return settings.from_sources(_sources(data, EnvSettingsSource(Settings)()))
+
+
+def _sources(in_file: Mapping[str, Any], in_environment: Mapping[str, Any]) -> dict[str, Source]:
+    """Where each key comes from that somebody set."""
+    found: dict[str, Source] = {}
+    for section, given in in_file.items():
+        for place, values in enumerate(given) if isinstance(given, list) else [(None, given)]:
+            name = section if place is None else f"{section}[{place}]"
+            found |= {f"{name}.{key}": Source.FILE for key in values}
+    for section, given in in_environment.items():
+        if isinstance(given, dict):
+            found |= {f"{section}.{key}": Source.ENVIRONMENT for key in given}
+        else:  # the whole list
+            found = {key: source for key, source in found.items() if not key.startswith(f"{section}[")}
+            found[section] = Source.ENVIRONMENT
+    if "store.url_file" in found:
+        found["store.url"] = found["store.url_file"]
+    return found
 
 
 def _plainest(error: ValidationError) -> ErrorDetails:

@@ -10,9 +10,12 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from axis.errors import Code, Malformed
+from axis.settings.marks import SECRET, secret_or
 from axis.terms import RETURN_PHRASES, SECRET_EXCEPTIONS, SECRET_PHRASES
 
 SQLITE_PREFIX = "sqlite:///"
+SMTP_VARIABLE = "AXIS_SECRET_SMTP"  # variables that hold secrets
+IMAP_VARIABLE = "AXIS_SECRET_IMAP"
 DAY_S = 86_400
 
 _RULE = re.compile(r"\d{1,3}(min|h|wh|d( (([01]\d|2[0-3]):[0-5]\d|24:00))?)")
@@ -105,8 +108,11 @@ class Store(Section):
             "sqlite:///FILE (relative to data_dir) or postgresql://USER@HOST/NAME. With a password in it: "
             "from the environment (AXIS_STORE__URL) or url_file."
         ),
+        json_schema_extra=SECRET,
     )
-    url_file: Path | None = Field(None, description="File that holds the url, in place of url.")
+    url_file: Path | None = Field(
+        None, description="File that holds the url, in place of url.", json_schema_extra=SECRET
+    )
     inline_blob_bytes: int = Field(
         65_536, ge=0, description="Blobs up to this size lie in the database, others in files."
     )
@@ -366,11 +372,15 @@ class Signing(Section):
     certificate_file: Path | None = Field(
         None, description="The key's certificate, issuers after it (PEM, DER). Left out: in key_file, or in the token."
     )
-    password_file: Path | None = Field(None, description="File that holds the key's password, in one line.")
+    password_file: Path | None = Field(
+        None, description="File that holds the key's password, in one line.", json_schema_extra=SECRET
+    )
     pkcs11_module: Path | None = Field(None, description="The PKCS #11 library of the token that holds the key.")
     pkcs11_slot: str = Field("", description="The token's slot or label; left out when there is one token.")
     pkcs11_key_label: str = Field("", description="The key's label in the token; left out when it holds one key.")
-    pin_file: Path | None = Field(None, description="File that holds the token's PIN, in one line.")
+    pin_file: Path | None = Field(
+        None, description="File that holds the token's PIN, in one line.", json_schema_extra=SECRET
+    )
     for_systems: bool = Field(
         default=False,
         description=(
@@ -502,6 +512,7 @@ class Uplink(Section):
             "File that holds our secret there. Else the environment: AXIS_SECRET_ and the id in capitals, "
             "anything but letters and digits as _."
         ),
+        json_schema_extra=SECRET,
     )
     prefixes: tuple[str, ...] = Field((), description="Code prefixes that it reaches; none: everything else.")
     poll_interval_s: float | None = Field(None, gt=0, description="In place of exchange.poll_interval_s.")
@@ -542,7 +553,9 @@ class Mail(Section):
     )
     smtp_user: str = Field("", description="Who we are there; empty: no log-in.")
     smtp_password_file: Path | None = Field(
-        None, description="File that holds the password. Else the environment: AXIS_SECRET_SMTP."
+        None,
+        description="File that holds the password. Else the environment: AXIS_SECRET_SMTP.",
+        json_schema_extra=secret_or(SMTP_VARIABLE),
     )
     tls_ca_file: Path | None = Field(
         None,
@@ -577,7 +590,9 @@ class Mail(Section):
     imap_security: Security = Field("tls", description="As smtp_security.")
     imap_user: str = Field("", description="Who we are there.")
     imap_password_file: Path | None = Field(
-        None, description="File that holds the password. Else the environment: AXIS_SECRET_IMAP."
+        None,
+        description="File that holds the password. Else the environment: AXIS_SECRET_IMAP.",
+        json_schema_extra=secret_or(IMAP_VARIABLE),
     )
     imap_folder: str = Field("INBOX", description="The folder into which bounces come.")
     imap_done_folder: str = Field("Axis", description="The folder into which they are moved when they are dealt with.")
@@ -602,11 +617,11 @@ class Mail(Section):
 
     def read_smtp_password(self) -> str:
         """The password at the mail server. Raises Malformed(BAD_SETTINGS) when a user has none."""
-        return secret_of("AXIS_SECRET_SMTP", self.smtp_password_file, "mail.smtp_password_file")
+        return secret_of(SMTP_VARIABLE, self.smtp_password_file, "mail.smtp_password_file")
 
     def read_imap_password(self) -> str:
         """The password of the mailbox. Raises Malformed(BAD_SETTINGS) when there is none."""
-        return secret_of("AXIS_SECRET_IMAP", self.imap_password_file, "mail.imap_password_file")
+        return secret_of(IMAP_VARIABLE, self.imap_password_file, "mail.imap_password_file")
 
 
 class Console(Section):

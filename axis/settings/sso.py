@@ -5,8 +5,11 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from axis.settings.marks import secret_or
 from axis.settings.sections import Section, secret_of
 from axis.terms import Role
+
+SSO_VARIABLE = "AXIS_SECRET_SSO"  # the variable that holds it
 
 
 class Sso(Section):
@@ -19,7 +22,9 @@ class Sso(Section):
     )
     client_id: str = Field("", description="Who this node is there. Given with issuer.")
     client_secret_file: Path | None = Field(
-        None, description="File that holds our secret there. Else the environment: AXIS_SECRET_SSO."
+        None,
+        description="File that holds our secret there. Else the environment: AXIS_SECRET_SSO.",
+        json_schema_extra=secret_or(SSO_VARIABLE),
     )
     public_url: str = Field(
         "",
@@ -61,4 +66,4 @@ class Sso(Section):
 
     def read_secret(self) -> str:
         """Our secret at the provider. Raises Malformed(BAD_SETTINGS) when there is none."""
-        return secret_of("AXIS_SECRET_SSO", self.client_secret_file, "sso.client_secret_file")
+        return secret_of(SSO_VARIABLE, self.client_secret_file, "sso.client_secret_file")

@@ -99,6 +99,8 @@ async def test_a_partner_that_is_down_or_paused_is_told_with_what_becomes_of_pac
     assert "Trục gọi sang, bằng bộ kết nối vxp" in page
     assert f'href="/operator/partners/{MINISTRY}"' in page
     assert "Sau 5 lần liền không liên lạc được" in page
+    assert page.count("<span>Quyết định") == 1  # the default axis fits, too, and is not needed
+    assert page.count("<span>Không áp dụng") == 1
     assert "để yên bên đó 30 giây" in page
     assert "nhiều nhất 10 phút" in page
     assert "30 giây, 2 phút, 7 phút" in page
@@ -199,6 +201,20 @@ async def test_who_set_a_route_is_told_where_it_is_known(room: Room, operator: C
     ]
     await store.write(lambda c: route_rules.end_rule(c, rule.rule_id, clock.now(), clock.now(), "lan"))
     assert [row[0] for row in rows(await shown(operator, "?list=outside"))] == ["G17", "*"]
+
+
+async def test_a_second_move_to_the_same_system_is_not_taken_for_the_first(room: Room, operator: Client) -> None:
+    store, clock = room.node.store, room.node.clock
+    now = clock.now()
+    for days, system, who in ((0, "dms-xd", "minh"), (5, "dms-phuong", "hoa"), (9, "dms-xd", "lan")):
+        move = Move(organ_id="H24.88", system_id=system, at=now + timedelta(days=days))
+        made_at = now if days == 0 else clock.now()
+        await store.write(lambda c, m=move, at=made_at, by=who: services.move(c, m, at, by))  # type: ignore[misc]
+    assert rows(await shown(operator, "?q=H24.88")) == [
+        ("H24.88", "dms-xd", "Đang áp dụng", "minh"),
+        ("H24.88", "dms-phuong", "Sẽ áp dụng", "không rõ"),
+        ("H24.88", "dms-xd", "Sẽ áp dụng", "không rõ"),
+    ]
 
 
 async def test_a_long_list_is_walked_by_key_and_filtered(room: Room, operator: Client) -> None:

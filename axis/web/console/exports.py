@@ -1,24 +1,26 @@
 """A list as a CSV or XLSX file, read a page at a time: nobody else waits for it.
 
+After each page it rests for as long as the page took, and a workbook is made by another process: with all of it in this
+one, every other page took two to four times as long while somebody exported (`benchmarks/console.py`).
+
 At most `MOST_ROWS` rows and `AT_ONCE` files at once; whoever wants more narrows the list down or comes back.
 """
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from aiohttp import hdrs, web
-from openpyxl import Workbook
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-from sqlalchemy import Connection
 
 from axis.clock import to_local
 from axis.errors import Busy, Code
-from axis.ops.sheets import csv_bytes, csv_rows, harmless
-from axis.store.boxes import BoxLine, BoxPage, BoxQuery, read_box
+from axis.ops.sheets import csv_bytes, csv_rows
+from axis.ops.workbook import workbook
+from axis.pieces import file_pieces
+from axis.store.boxes import BoxLine, read_box
 from axis.terms import ViewKind
 from axis.web.console import words
 from axis.web.console.boxing import Scene
@@ -45,6 +47,7 @@ class Exports:
     def __init__(self, parts: ConsoleParts) -> None:
         self._store = parts.store
         self._clock = parts.clock
+        self._scratch = parts.scratch
         self._watch = Watch(parts.store, parts.clock)
         self._running = 0
 
@@ -62,49 +65,47 @@ class Exports:
             }
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
-            async for chunk in self._csv(scene) if form == "csv" else self._xlsx(scene):
-                await response.write(chunk)
+            async with aclosing(self._csv(scene) if form == "csv" else self._xlsx(scene)) as pieces:
+                async for piece in pieces:
+                    await response.write(piece)
             await response.write_eof()
             return response
         finally:
             self._running -= 1
 
-    async def _pages(self, scene: Scene) -> AsyncIterator[Sequence[BoxLine]]:
+    async def _pages(self, scene: Scene) -> AsyncGenerator[list[list[str]]]:
+        """Rows of cells, a page at a time."""
+        clock = asyncio.get_running_loop().time
         query = replace(scene.query, place=None, backwards=False, rows=_PAGE_ROWS)
         for _page in range(MOST_ROWS // _PAGE_ROWS):
-            found = await self._store.read(partial(_read, query))
-            yield found.lines
+            begun = clock()
+            found = await self._store.read(partial(read_box, query=query))
+            cells = await asyncio.to_thread(_table, found.lines)
+            took_s = clock() - begun
+            yield cells
             if not found.has_after:
                 return
+            await asyncio.sleep(took_s)
             query = replace(query, place=found.lines[-1].place)
 
-    async def _csv(self, scene: Scene) -> AsyncIterator[bytes]:
+    async def _csv(self, scene: Scene) -> AsyncGenerator[bytes]:
         yield csv_bytes(_headings(), ())
-        async for lines in self._pages(scene):
-            yield await asyncio.to_thread(_lines, lines)
+        async with aclosing(self._pages(scene)) as pages:
+            async for rows in pages:
+                yield await asyncio.to_thread(csv_rows, rows)
 
-    async def _xlsx(self, scene: Scene) -> AsyncIterator[bytes]:
-        book = Workbook(write_only=True)
-        sheet = book.create_sheet(str(scene.address.box))
-        sheet.append(_headings())
-        async for lines in self._pages(scene):
-            await asyncio.to_thread(_append, sheet, lines)
-        content = io.BytesIO()
-        await asyncio.to_thread(book.save, content)
-        yield content.getvalue()
-
-
-def _read(query: BoxQuery, conn: Connection) -> BoxPage:
-    return read_box(conn, query)
+    async def _xlsx(self, scene: Scene) -> AsyncGenerator[bytes]:
+        async with workbook(str(scene.address.box), self._scratch) as sheet, aclosing(self._pages(scene)) as pages:
+            await sheet.append([_headings()])
+            async for rows in pages:
+                await sheet.append(rows)
+            async with aclosing(file_pieces(await sheet.finish())) as pieces:
+                async for piece in pieces:
+                    yield piece
 
 
-def _lines(lines: Sequence[BoxLine]) -> bytes:
-    return csv_rows(map(_cells, lines))
-
-
-def _append(sheet: WriteOnlyWorksheet, lines: Sequence[BoxLine]) -> None:
-    for line in lines:
-        sheet.append([harmless(cell) for cell in _cells(line)])
+def _table(lines: Iterable[BoxLine]) -> list[list[str]]:
+    return [_cells(line) for line in lines]
 
 
 def _headings() -> list[str]:

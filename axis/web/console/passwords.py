@@ -5,6 +5,7 @@ A check takes about 0.1 s of one core and 64 MB on purpose, so a flood of log-in
 
 import asyncio
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -17,13 +18,18 @@ _RETRY_AFTER_S = 10
 _MAX_CHARACTERS = 256
 
 
+@cache
+def _nobody() -> str:
+    return PasswordHasher().hash(secrets.token_urlsafe())
+
+
 class Passwords:
     """Checks passwords."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         # What the password of an unknown account is checked against, so that it takes as long as any other.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        self._nobody = self._hasher.hash(secrets.token_urlsafe()) if hasher else _nobody()
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 

@@ -28,6 +28,7 @@ from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
 from axis.web.console.routes_page import route_routes
 from axis.web.console.sessions import Sessions
+from axis.web.console.settings_page import setting_routes
 from axis.web.console.sso import sso_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
@@ -55,6 +56,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
         *route_routes(parts, pages, sessions),
+        *setting_routes(parts, pages, sessions),
         *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),
         *trail_routes(parts, pages, sessions),
