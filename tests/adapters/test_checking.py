@@ -15,7 +15,18 @@ from cryptography.fernet import Fernet
 import adapters.mail
 import adapters.vxp
 from adapters.base import NodeParts, PeerParts, load_adapter
-from adapters.checking import ADVICE, TITLES, Fault, Findings, Step, Trouble, advice_of, check_partner, fault_of
+from adapters.checking import (
+    ADVICE,
+    TITLES,
+    Fault,
+    Findings,
+    Step,
+    Trouble,
+    advice_of,
+    check_partner,
+    checked,
+    fault_of,
+)
 from axis.clock import SystemClock
 from axis.delivery.partner import Partner
 from axis.demo.processes import free_port
@@ -241,6 +252,12 @@ def test_advice_for_mail_names_its_own_settings() -> None:
         assert all(key in words for words in advice_of(fault, about))
     assert advice_of(Fault.NO_SPACE, about) == ADVICE[Fault.NO_SPACE]
     assert advice_of(Fault.LOGIN_REFUSED, None) == ADVICE[Fault.LOGIN_REFUSED]
+
+
+def test_a_page_gives_the_same_advice() -> None:
+    findings = Findings(adapters.mail.about)
+    findings.add(Step.LOG_IN, "535 no", good=False, fault=Fault.LOGIN_REFUSED)
+    assert checked(findings).advice == (adapters.mail.about.advice["login_refused"],)
 
 
 def test_every_fault_and_every_step_has_words_in_both_languages() -> None:
