@@ -251,7 +251,7 @@ def _page(
         clear_href=asked.href(q=""),
         holds=tuple(_hold(one, now) for one in read.holds[:_HOLDS]),
         more_holds=max(0, len(read.holds) - _HOLDS),
-        cards=tuple(_card(group, settings) for group in rule_groups(settings)),
+        cards=tuple(rule_card(group, settings) for group in rule_groups(settings)),
     )
 
 
@@ -324,7 +324,8 @@ def _hold(one: Hold, now: datetime) -> HoldRow:
     )
 
 
-def _card(group: RuleGroup, settings: Settings) -> RuleCard:
+def rule_card(group: RuleGroup, settings: Settings) -> RuleCard:
+    """Rules, each with where it comes from."""
     lines = []
     for rule in group.rules:
         sources = {settings.source_of(key) for key in rule.keys}
