@@ -68,6 +68,7 @@ from axis.trust.certs import Certificate
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
+from axis.web.console.administering import Administering
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
@@ -444,6 +445,7 @@ def _application(
             told=outbox.told,
             own=works.own,
         ),
+        administering=Administering(directory=works.directory),
         calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)

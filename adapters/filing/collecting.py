@@ -11,7 +11,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -356,7 +356,8 @@ class Collector:
             paths = await self._download(item, wish, Path(folder.name), held)
             out = Path(folder.name) / "package"
             await asyncio.to_thread(write_document, wish, paths, out, self._limits)
-            yield file_pieces(out)
+            async with aclosing(file_pieces(out)) as pieces:
+                yield pieces
         finally:
             await asyncio.shield(asyncio.to_thread(folder.cleanup))
 

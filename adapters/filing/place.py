@@ -7,8 +7,8 @@ whoever chose it: neither our names nor those that a listing gives ever lead els
 import asyncio
 import secrets
 import unicodedata
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -131,11 +131,15 @@ def _usable(found: Iterable[Entry]) -> list[Entry]:
     return sorted((one for one in found if is_name(one.name)), key=lambda one: (one.modified_at, one.name))
 
 
-async def write(place: Place, spot: Spot, content: AsyncIterator[bytes], size_bytes: int) -> None:
-    """Write a file so that others see all of it or nothing: under another name first, then renamed in one step."""
+async def write(place: Place, spot: Spot, content: AsyncGenerator[bytes], size_bytes: int) -> None:
+    """Write a file so that others see all of it or nothing: under another name first, then renamed in one step.
+
+    content is closed here, also where the line breaks in its middle: what it reads from would stay open else.
+    """
     temporary = Spot(spot.folder, f"{_TEMPORARY}{secrets.token_hex(8)}.tmp")
     try:
-        await place.put(temporary, content, size_bytes)
+        async with aclosing(content):
+            await place.put(temporary, content, size_bytes)
         await _finish(place, temporary, spot, size_bytes)
     except BaseException:
         with suppress(Trouble, asyncio.CancelledError):
@@ -169,7 +173,7 @@ async def read_bytes(place: Place, spot: Spot, most: int, *, start: int = 0) -> 
     return bytes(found[:most])
 
 
-async def once(content: bytes) -> AsyncIterator[bytes]:
+async def once(content: bytes) -> AsyncGenerator[bytes]:
     """Bytes as a stream."""
     yield content
 

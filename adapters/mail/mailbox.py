@@ -9,6 +9,7 @@ Norm: RFC 3501 (IMAP4rev1), RFC 6851 (MOVE, used where there is one).
 
 import asyncio
 import imaplib
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -73,11 +74,9 @@ class Mailbox:
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.to_thread(_guarded, self._open)
+            await self._in_thread(self._open)
         except asyncio.CancelledError:
-            # The thread goes on without us: it closes what it opens, and what it has opened is closed here.
-            self._left = True
-            if self._client is not None:
+            if self._client is not None:  # it may have been opened at that very moment, and nobody will leave it
                 _drop(self._client)
             raise
         return self
@@ -85,15 +84,28 @@ class Mailbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self._close)
+        await self._in_thread(self._close)
 
     async def new(self) -> tuple[Received, ...]:
         """What nobody has dealt with yet: the oldest, as many as fit into memory."""
-        return await asyncio.to_thread(_guarded, self._new)
+        return await self._in_thread(self._new)
 
     async def put_away(self, done: Sequence[int], left: Sequence[int]) -> None:
         """Move those that are done, flag those that are left for people."""
-        await asyncio.to_thread(_guarded, lambda: self._put_away(done, left))
+        await self._in_thread(lambda: self._put_away(done, left))
+
+    async def _in_thread(self, step: Callable[[], T]) -> T:
+        """One step of the visit. Called off, the line is cut and the step's end awaited: never two at once."""
+        task = asyncio.ensure_future(asyncio.to_thread(_guarded, step))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._left = True
+            task.add_done_callback(_seen)
+            if self._client is not None:  # else it is being reached still: the thread drops what it then has
+                _cut(self._client)
+                await asyncio.wait({task})
+            raise
 
     # Below: in threads, one at a time.
 
@@ -128,11 +140,15 @@ class Mailbox:
             raise PeerUnreachable("the visit was called off")
 
     def _close(self) -> None:
-        if self._client is not None:
-            try:
+        if self._client is None:
+            return
+        try:
+            if not self._left:
                 self._client.logout()
-            except _FAULTS:
-                _drop(self._client)
+        except _FAULTS:
+            pass
+        finally:
+            _drop(self._client)
 
     def _new(self) -> tuple[Received, ...]:
         uids = sorted(self._open_client.search(["UNFLAGGED", "UNDELETED"]))[:_AT_ONCE]
@@ -164,9 +180,21 @@ class Mailbox:
 
 
 def _drop(client: IMAPClient) -> None:
-    """End a connection that may be broken already."""
+    """End a connection that may be broken or ended already."""
     with suppress(*_FAULTS):
         client.shutdown()
+
+
+def _cut(client: IMAPClient) -> None:
+    """Make a thread that waits for the server's words find the line broken. Closing is for that thread."""
+    with suppress(*_FAULTS):
+        client.socket().shutdown(socket.SHUT_RDWR)
+
+
+def _seen(task: asyncio.Future[T]) -> None:
+    """What became of a step that nobody waits for: no news for anybody."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _guarded(function: Callable[[], T]) -> T:

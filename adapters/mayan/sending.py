@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +87,8 @@ class Sending:
             out = folder / "package"
             said = await asyncio.to_thread(self._compose, document, values, list(zip(files, paths, strict=True)), out)
             self._read[ref] = _Read(document=document, values=values, said=said)
-            yield file_pieces(out)
+            async with aclosing(file_pieces(out)) as pieces:
+                yield pieces
 
     async def confirm(self, ref: int) -> None:
         """It is durable in the node: what it is known by first, the tag that had it sent last."""

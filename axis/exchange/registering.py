@@ -5,8 +5,11 @@ decided on what was read, in a thread, and written only if nothing has changed s
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
 
 from axis.clock import Clock
 from axis.collector import collection_put_off
@@ -20,6 +23,7 @@ from axis.store.store import Store
 _DECISIONS = 8  # how often a change is decided anew when others come first
 
 T = TypeVar("T")
+Also = Callable[[Connection], object]
 
 
 class Registering:
@@ -29,15 +33,24 @@ class Registering:
         self._store = store
         self._clock = clock
 
-    async def change(self, decide: Decide[T], actor: str) -> T:
-        """Decide, write, and give the answer. Raises what `decide` does, and Busy(OVERLOADED)."""
+    async def foresee(self, decide: Decide[T], actor: str) -> Decision[T]:
+        """Decide, and write nothing. Raises what `decide` does."""
+        with collection_put_off():
+            decision, _occasion = await self._decide(decide, actor)
+        return decision
+
+    async def change(self, decide: Decide[T], actor: str, also: Also | None = None) -> T:
+        """Decide, write, and give the answer. Raises what `decide` and `also` do, and Busy(OVERLOADED).
+
+        also: what is written with it, in the same transaction and after it.
+        """
         for _ in range(_DECISIONS):
             with collection_put_off():
                 decision, occasion = await self._decide(decide, actor)
-            if not decision.changes:
+            if not decision.changes and also is None:
                 return decision.answer
             try:
-                await self._store.write(partial(registry.write_decision, decision=decision, occasion=occasion))
+                await self._store.write(partial(_write, decision=decision, occasion=occasion, also=also))
             except Stale:
                 continue
             return decision.answer
@@ -47,6 +60,13 @@ class Registering:
         known = await self._store.read(organs.known)
         occasion = Occasion(at=self._clock.now(), actor=actor, version=known.version + 1)
         return await asyncio.to_thread(_decide, decide, known, occasion), occasion
+
+
+def _write(conn: Connection, decision: Decision[Any], occasion: Occasion, also: Also | None) -> None:
+    if decision.changes:
+        registry.write_decision(conn, decision, occasion)
+    if also is not None:
+        also(conn)
 
 
 def _decide(decide: Decide[T], known: Known, occasion: Occasion) -> Decision[T]:

@@ -5,12 +5,14 @@ Deciding reads nothing and writes nothing, so it may take its time, outside of a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from axis.errors import Code, NotFound, WrongState
 from axis.organ.plan import Changes, OldCode, OrganRow, Plan
 
 T = TypeVar("T")
+_TOLD = ("name", "parent_id", "level", "kind", "email", "status", "successor_id", "closed_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,27 @@ def registering(plan: Plan, row: OrganRow) -> Decision[None]:
         raise WrongState(Code.ORGAN_EXISTS, row.code, at="code")
     fields = {"organ": row.code, "parent": row.parent}
     return Decision(changes=changes, kind="organ_registered", fields=fields, answer=None)
+
+
+def changing(plan: Plan, row: OrganRow) -> Decision[None]:
+    """Change a known organisation, close it, or let it take documents again; the record names what was and what is.
+
+    Raises NotFound, and what the plan says.
+    """
+    _check_known(plan, row.code)
+    was = plan.organs[row.code]
+    plan.take(row)
+    changes, becomes = plan.changes(), plan.organs[row.code]
+    changed = {
+        name: [_said(before), _said(after)]
+        for name in _TOLD
+        if (before := getattr(was, name)) != (after := getattr(becomes, name))
+    }
+    kind = "organ_changed"
+    if was.is_closed != becomes.is_closed:
+        kind = "organ_closed" if becomes.is_closed else "organ_reopened"
+    fields = {"organ": row.code, "changed": changed, "successor": becomes.successor_id}
+    return Decision(changes=changes, kind=kind, fields=fields, answer=None)
 
 
 def closing(plan: Plan, code: str, successor: str | None) -> Decision[None]:
@@ -106,6 +129,11 @@ def removing_alias(plan: Plan, code: str, alias: str) -> Decision[None]:
         raise NotFound(Code.NOT_FOUND, f"{alias} is no other code of {code}")
     fields = {"organ": code, "alias": alias}
     return Decision(changes=plan.changes(), kind="organ_alias_removed", fields=fields, answer=None)
+
+
+def _said(value: object) -> object:
+    """A field's value as the audit trail holds it."""
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _check_known(plan: Plan, code: str) -> None:

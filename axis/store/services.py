@@ -131,6 +131,30 @@ def move(conn: Connection, wish: Move, now: datetime, actor: str) -> Moved:
     return Moved(changed=True, was=was, pending=count_pending(conn, wish.organ_id))
 
 
+def foresee_move(conn: Connection, wish: Move) -> bool:
+    """Whether the system speaks another protocol than the one that serves the organisation so far; changes nothing.
+
+    Raises what `move` does, but for WrongState(PROTOCOL_DIFFERS).
+    """
+    services = _of_organs.all(conn, organ_ids=[wish.organ_id], at=wish.at)
+    own = own_system(conn, wish.organ_id, wish.at)
+    was = own or conn.scalar(_via, {"organ_id": wish.organ_id})
+    _check_target(conn, replace(wish, other_protocol=True), was)
+    if own != wish.system_id:
+        _check_unplanned(wish, services)
+    try:
+        _check_target(conn, replace(wish, other_protocol=False), was)
+    except WrongState:
+        return True
+    return False
+
+
+def own_system(conn: Connection, organ_id: str, at: datetime) -> str | None:
+    """The system that serves the organisation itself, as its primary, at a moment."""
+    services = _of_organs.all(conn, organ_ids=[organ_id], at=at)
+    return next((s.system_id for s in services if s.priority == PRIMARY and s.valid_from <= at), None)
+
+
 def release(conn: Connection, organ_id: str, system_id: str, at: datetime, now: datetime, actor: str) -> None:  # noqa: PLR0913, PLR0917 - plain words of one sentence
     """A system serves an organisation no more from `at` on; what was planned for later is off. A write unit.
 
@@ -179,13 +203,18 @@ def _protocol(system: System) -> str:
 
 def _make_room(conn: Connection, wish: Move, services: Sequence[Service]) -> None:
     """End what the move takes the place of. services: those of the organisation that hold at its moment or later."""
+    _check_unplanned(wish, services)
+    _end(conn, [s for s in services if s.priority == PRIMARY or s.system_id == wish.system_id], wish.at)
+
+
+def _check_unplanned(wish: Move, services: Sequence[Service]) -> None:
+    """Raise WrongState(VALIDITY_OVERLAPS) when a later move is set already."""
     planned = [
         s for s in services if s.valid_from > wish.at and (s.priority == PRIMARY or s.system_id == wish.system_id)
     ]
     if planned:
         words = [f"{s.system_id} from {s.valid_from:%Y-%m-%d %H:%M}Z" for s in planned]
         raise WrongState(Code.VALIDITY_OVERLAPS, f"set already: {some(words)}", at=wish.organ_id)
-    _end(conn, [s for s in services if s.priority == PRIMARY or s.system_id == wish.system_id], wish.at)
 
 
 def _free_priority(services: Iterable[Service]) -> int:

@@ -75,7 +75,7 @@ def scratch(tmp_path: Path) -> Path:
 
 async def the_works(store: Store, clock: Clock, folder: Path) -> tuple[Context, Exchange]:
     """The use cases on what the store holds now."""
-    directory = await DirectoryCache.load(store, NodeKey(Fernet.generate_key()), clock)
+    directory = await DirectoryCache.load(store, KEY, clock)
     context = Context(store=store, clock=clock, directory=directory, router=Router(("H24",), ()))
     judges = Judges(store, directory, folder / "trust", Rules())
     await judges.refresh()

@@ -8,11 +8,13 @@ import pytest
 
 from adapters.mail.bouncing import Bouncing
 from adapters.mail.links import Links
+from adapters.mail.mailbox import Mailbox
 from adapters.mail.office import imap_account
 from axis.exchange.mailbox import DELAYED, FAILED, GAVE_UP, Mailboxes, Report
 from axis.exchange.values import Acknowledgement
 from axis.ids import PackageId
 from axis.keys import NodeKey
+from axis.serve import start_node
 from axis.store import queries
 from axis.store.store import Store
 from axis.terms import TransportState
@@ -53,8 +55,9 @@ async def handed_over(here: World) -> tuple[str, str]:
 
 
 async def put_away(server: Dovecot, count: int) -> None:
+    """All of it: the server moves by copying, so that for a moment a mail lies in both folders."""
     async with asyncio.timeout(40):
-        while len(server.names("Axis")) < count:  # noqa: ASYNC110 - another process's files
+        while len(server.names("Axis")) < count or server.names():  # noqa: ASYNC110 - another process's files
             await asyncio.sleep(0.05)
 
 
@@ -66,7 +69,7 @@ async def test_a_bounce_makes_the_delivery_fail_with_its_reason(here: World, ser
     await here.state(package_id, until="dead")
     assert ("no such user" in await here.error(package_id)) == (make is a_report)
     await put_away(server, 1)
-    assert server.names() == []
+    assert len(server.names("Axis")) == 1
     query = "SELECT kind FROM system_event WHERE system_id = 'dms-yte'"
     assert "delivery_dead" in await here.node.store.read(lambda c: list(c.exec_driver_sql(query).scalars()))
 
@@ -83,6 +86,33 @@ async def test_a_forged_bounce_changes_nothing_and_is_left_for_people(here: Worl
             await asyncio.sleep(0.05)
     assert len(server.names()) == 3
     await here.state(package_id, until="handed_over")
+
+
+@needs_dovecot
+async def test_a_node_that_stops_between_taking_a_bounce_and_moving_it_moves_it_at_its_next_start(
+    here: World, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package_id, mark = await handed_over(here)
+    at_the_door = asyncio.Event()
+
+    async def stopped(*_: object) -> None:
+        at_the_door.set()
+        await asyncio.sleep(3600)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Mailbox, "put_away", stopped)
+        server.deliver(a_report(mark), "1.report")
+        await here.state(package_id, until="dead")
+        async with asyncio.timeout(40):
+            await at_the_door.wait()
+        await here.node.stop()
+    assert len(server.names()) == 1
+    node = await start_node(here.node.settings)
+    try:
+        await put_away(server, 1)
+        assert await node.store.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM bounce").scalar()) == 1
+    finally:
+        await node.stop()
 
 
 @needs_dovecot

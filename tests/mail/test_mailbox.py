@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -110,13 +110,64 @@ async def test_a_server_that_falls_silent(server: Dovecot) -> None:
 
 async def test_a_visit_that_is_called_off_while_it_begins_leaves_no_connection(server: Dovecot) -> None:
     """What stays open makes the test fail: an unclosed socket is a warning, and warnings are errors."""
-    for pause_s in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1):
-        task = asyncio.create_task(Mailbox(server.account("tls")).__aenter__())
-        await asyncio.sleep(pause_s)
+    for number in range(120):
+        task = asyncio.create_task(Mailbox(server.account(("tls", "none")[number % 2])).__aenter__())
+        await asyncio.sleep(number / 1500)
         task.cancel()
         (result,) = await asyncio.gather(task, return_exceptions=True)
         if isinstance(result, Mailbox):  # it was quicker
             await result.__aexit__(None, None, None)
+
+
+async def test_a_visit_that_is_called_off_in_its_middle_cuts_the_line_and_waits_for_its_thread(
+    server: Dovecot,
+) -> None:
+    """As above for sockets; and no second thread may talk on a line on which one still does."""
+    for number in range(12):
+        server.deliver(a_report(MARK), f"{number}.report")
+    for pause_s in (0.0, 0.001, 0.005, 0.02):
+        talking_now: list[str] = []
+        mailbox = Mailbox(server.account("tls"))
+        search = mailbox._new
+
+        def slow(search: Callable[[], object] = search, talking_now: list[str] = talking_now) -> object:
+            talking_now.append("in")
+            try:
+                return search()
+            finally:
+                talking_now.append("out")
+
+        mailbox._new = slow  # type: ignore[method-assign, assignment]
+
+        async def visit(mailbox: Mailbox = mailbox) -> None:
+            async with mailbox:
+                await mailbox.new()
+                await mailbox.put_away([], [])
+
+        task = asyncio.create_task(visit())
+        while not talking_now:  # noqa: ASYNC110 - a thread's
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(pause_s)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert talking_now == ["in", "out"]
+
+
+async def test_a_visit_that_is_called_off_does_not_wait_for_a_silent_server(server: Dovecot) -> None:
+    heard = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK IMAP4rev1\r\n")
+        await reader.readline()
+        heard.set()
+        await asyncio.sleep(3600)
+
+    async with talking(talk) as port, asyncio.timeout(20):
+        task = asyncio.create_task(Mailbox(server.account(port=port, timeout_s=600.0)).__aenter__())
+        await heard.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 def test_the_server_of_these_tests_is_not_run_by_root(server: Dovecot) -> None:

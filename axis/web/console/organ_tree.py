@@ -56,12 +56,38 @@ class Level:
     groups: tuple[Group, ...]
 
 
-class OrganTree:
-    """Looks organisations up for one application; folded names are worked out once for each registry."""
+class FoldedNames:
+    """Codes and names without accents and capitals, to be searched; worked out once for each registry."""
 
     def __init__(self, directory: CurrentDirectory) -> None:
         self._directory = directory
         self._folded: tuple[int, tuple[tuple[str, Organ], ...]] = (-1, ())
+
+    def search(self, text: str) -> list[Organ]:
+        """Those whose name or code has all words of a text, closed ones included; the one of an exact code first."""
+        registry, words = self._directory.current.registry, folded(text).split()
+        exact = registry.find(text.strip())
+        found = [one for name, one in self._names() if all(word in name for word in words)] if words else []
+        if exact is None:
+            return found
+        return [exact, *(one for one in found if one.organ_id != exact.organ_id)]
+
+    def _names(self) -> tuple[tuple[str, Organ], ...]:
+        current = self._directory.current
+        if self._folded[0] != current.version:
+            names = sorted(
+                ((folded(f"{one.organ_id} {one.name}"), one) for one in current.registry), key=lambda p: p[0]
+            )
+            self._folded = (current.version, tuple(names))
+        return self._folded[1]
+
+
+class OrganTree:
+    """Looks organisations up for one application."""
+
+    def __init__(self, directory: CurrentDirectory) -> None:
+        self._directory = directory
+        self._names = FoldedNames(directory)
 
     def level(self, code: str) -> Level:
         """What stands directly under an organisation; "": at the top."""
@@ -80,11 +106,7 @@ class OrganTree:
 
     def search(self, text: str) -> Level:
         """Those whose name or code has all words of a text, accents and capitals or not; an exact code first."""
-        registry, words = self._directory.current.registry, folded(text).split()
-        exact = registry.find(text.strip())
-        found = [one for name, one in self._names() if all(word in name for word in words)] if words else []
-        if exact is not None and not exact.is_closed:
-            found = [exact, *(one for one in found if one.organ_id != exact.organ_id)]
+        found = [one for one in self._names.search(text) if not one.is_closed]
         picks = tuple(self._pick(one, named=True) for one in found[:SHOWN])
         return Level(path=(), picks=picks, more=max(0, len(found) - SHOWN), groups=())
 
@@ -120,10 +142,3 @@ class OrganTree:
 
     def _active(self) -> Iterator[Organ]:
         return (one for one in self._directory.current.registry if not one.is_closed)
-
-    def _names(self) -> tuple[tuple[str, Organ], ...]:
-        version = self._directory.current.version
-        if self._folded[0] != version:
-            names = sorted(((folded(f"{one.organ_id} {one.name}"), one) for one in self._active()), key=lambda p: p[0])
-            self._folded = (version, tuple(names))
-        return self._folded[1]

@@ -12,6 +12,7 @@ from axis.keys import NodeKey
 from axis.ops.sso import SingleSignOn
 from axis.settings import Console
 from axis.store.store import Store
+from axis.web.console.administering import Administering
 from axis.web.console.operating import Operating
 
 ID = "[0-9A-HJKMNP-TV-Z]{26}"
@@ -34,5 +35,6 @@ class ConsoleParts:
     tls: bool  # whether browsers reach this node over HTTPS
     sso: SingleSignOn | None = None
     operating: Operating | None = None  # None: this console has no pages for operators
+    administering: Administering | None = None  # None: it has no pages for organisations
     calendar: Calendar = field(default_factory=Calendar)  # the city's working days
     refusal_s: float = 0.5  # a refused log-in takes at least this long, whatever it was that was wrong

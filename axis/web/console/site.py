@@ -20,6 +20,7 @@ from axis.web.console.live import live_routes
 from axis.web.console.login import login_routes
 from axis.web.console.me import me_routes
 from axis.web.console.operator_home import operator_routes
+from axis.web.console.organ_pages import organ_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.past import past_routes
 from axis.web.console.people import people_routes
@@ -46,6 +47,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *sso_routes(parts, pages, sessions),
         *me_routes(parts, pages, sessions),
         *people_routes(parts, pages, sessions),
+        *organ_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions, (auditor_home(parts),)),
         *box_routes(parts, pages, sessions),
