@@ -158,6 +158,7 @@ async def test_what_holds_for_a_sender_is_its_own_or_that_of_the_nearest_above(
     page = effective(await shown(administrator, "?organ=Chi+cục+Dân+số"))
     assert "theo cấp trên Sở Y tế." in page
     assert "Bắt buộc" in page
+    await room.node.directory.refresh()
     await room.node.judges.refresh()
     for code in ("H24.11.3", "H24.11", "H24.15", "*"):
         judged = room.node.judges.policy_for(code)
@@ -238,8 +239,10 @@ def test_every_level_has_a_word_and_a_meaning() -> None:
         ("1d 12:00", "đến 12:00 sau 1 ngày làm việc", "by 12:00, 1 working day later"),
         ("2d", "đến hết 2 ngày làm việc sau", "by the end of 2 working days later"),
     ],
+    ids=["minutes", "hours", "working hours", "day", "moment of the day", "moment", "days"],
 )
 def test_a_time_limit_is_said_in_words(rule: str, vietnamese: str, english: str) -> None:
+    speak("vi")
     assert due(rule) == vietnamese
     speak("en")
     assert due(rule) == english
@@ -251,10 +254,11 @@ def said(**sections: dict[str, Any]) -> str:
 
 
 def test_each_rule_says_what_the_settings_say() -> None:
+    speak("vi")
     text = said()
     for part in (
         "tuyệt mật, tối mật, mật",
-        "Gói tin lớn hơn 1 GB",
+        "Gói tin lớn hơn 1\u00a0GB",
         "hơn 5.000 nơi nhận",
         "“Chưa kết luận được”",
         "sau 3 ngày thì thành",
