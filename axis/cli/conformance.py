@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from axis.cli.options import NO, JsonOption, print_fields, print_json, print_table, say
-from axis.cli.systems import AdapterOptions, SecretFiles, check_id, said_partner
+from axis.cli.systems import AdapterOptions, SecretFiles, check_id, pairs, said_partner
 from axis.errors import Code, Malformed, WrongState
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def run(
     front: Annotated[
         str,
         typer.Option(
-            help="How it is connected: it calls by vxp, api or edoc; is called by webhook, folder, sftp, webdav."
+            help="How it is connected: it calls by vxp, api or edoc; is called by webhook, folder, sftp, webdav, mail."
         ),
     ],
     system: Annotated[str, typer.Option(help="The software's id.")],
@@ -40,6 +41,10 @@ def run(
     wait: Annotated[float, typer.Option(min=0.01, help="Minutes after which the run ends.")] = 60.0,
     option: AdapterOptions = None,
     secret_file: SecretFiles = None,
+    mail: Annotated[
+        list[str] | None,
+        typer.Option("--mail", help="Of [mail] in axis.toml, KEY=VALUE; for --front mail; may be given several times."),
+    ] = None,
     report: Annotated[Path, typer.Option(help="Folder for conformance.html and conformance.json.")] = Path(),
     json: JsonOption = False,
 ) -> None:
@@ -60,13 +65,28 @@ def run(
         chosen = FRONTS[front]
         vendor = Vendor(system_id=system, organ_id=organ, front=chosen.system_front, adapter=chosen.adapter)
         pushed = said_partner(system, chosen.adapter or None, option or (), secret_file or ())
-        wish = Wish(front=chosen, vendor=vendor, folder=folder / "node", pushed=pushed, host=host, port=port)
+        wish = Wish(
+            front=chosen,
+            vendor=vendor,
+            folder=folder / "node",
+            pushed=pushed,
+            mail=_mail_of(front, mail or ()),
+            host=host,
+            port=port,
+        )
         passed = asyncio.run(_run(wish, wait * _MINUTE_S, report, json=json))
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
     if not passed:
         raise typer.Exit(NO)
+
+
+def _mail_of(front: str, given: Sequence[str]) -> dict[str, str]:
+    """The keys of [mail]; they belong to one front."""
+    if given and front != "mail":
+        raise Malformed(Code.BAD_REQUEST, "only with --front mail", at="--mail")
+    return dict(pairs("--mail", given))
 
 
 async def _run(wish: "Wish", wait_s: float, folder: Path, *, json: bool) -> bool:

@@ -126,8 +126,8 @@ def said_partner(
         return None
     from axis.delivery.partner import Partner
 
-    secrets = {name: _secret_in(Path(file)) for name, file in _pairs("--secret-file", map(str, secret_files))}
-    return Partner(partner_id=system_id, adapter=adapter, options=dict(_pairs("--option", options)), secrets=secrets)
+    secrets = {name: _secret_in(Path(file)) for name, file in pairs("--secret-file", map(str, secret_files))}
+    return Partner(partner_id=system_id, adapter=adapter, options=dict(pairs("--option", options)), secrets=secrets)
 
 
 def peer_parts(config: Path | None) -> "PeerParts":
@@ -142,7 +142,8 @@ def peer_parts(config: Path | None) -> "PeerParts":
     return PeerParts(clock=SystemClock(), node=node)
 
 
-def _pairs(name: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
+def pairs(name: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """NAME=VALUE, of an option that may be given several times."""
     for text in given:
         key, mark, value = text.partition("=")
         if not (key and mark and value) or len(text) > _OPTION_CHARS:

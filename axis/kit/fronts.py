@@ -62,6 +62,24 @@ _ONCE = Words(
     "by this way of connecting each package comes once: what was taken does not appear again",
 )
 _BY_FILES = {**dict.fromkeys(("lost-answer", "busy", "retry-after", "late-answer"), _NO_CALLS), "again": _ONCE}
+_SENDS_NOTHING = Words(
+    "đơn vị dùng hộp thư không gửi văn bản bằng cách kết nối này",
+    "an organisation with a mailbox sends no documents by this way of connecting",
+)
+_CLERK_ONLY = Words(
+    "trang xác nhận chỉ có 01, 03, 02 và 15, 16: phân công, xử lý, hoàn thành không báo qua thư",
+    "the page behind the mail knows 01, 03, 02 and 15, 16 only: later steps are not told by mail",
+)
+_SENDING = (
+    "send", "send-several", "statuses", "refusal", "lost-answer", "busy", "retry-after", "late-answer",
+    "doubled-status", "partner-down", "own-recall", "own-update", "own-replace", "form", "signed",
+)  # fmt: skip
+_BY_MAIL = {**dict.fromkeys(_SENDING, _SENDS_NOTHING), "steps": _CLERK_ONLY, "again": _ONCE}
+
+
+def _mail_operation(asked: Asked) -> str:
+    """The page, without the token behind it: whoever has that can answer."""
+    return f"{asked.method} {'/'.join(asked.path.split('/')[:3])}"
 
 
 def _by_files(name: str, vi: str, en: str) -> Front:
@@ -126,5 +144,16 @@ FRONTS: dict[str, Front] = {
         _by_files("folder", "Tệp trong thư mục", "Files in a folder"),
         _by_files("sftp", "Tệp qua SFTP", "Files over SFTP"),
         _by_files("webdav", "Tệp qua WebDAV", "Files over WebDAV"),
+        Front(
+            id="mail",
+            title=Words("Hộp thư công vụ và trang xác nhận", "A mailbox, and the page behind each mail"),
+            path="/mail",
+            system_front="vxp",
+            secret=None,
+            adapter="mail",
+            without=_BY_MAIL,
+            operation=_mail_operation,
+            sends=lambda _: False,
+        ),
     )
 }

@@ -23,7 +23,7 @@ from axis.kit.robot import Pace, Parts, Robot
 from axis.kit.testnode import DOWN, PARTNERS, Credentials, Vendor, prepare, reach
 from axis.kit.words import Words
 from axis.serve import Node, start_node
-from axis.settings import Settings
+from axis.settings import Settings, read_mail
 from axis.store import queries
 from axis.terms import BusinessType
 
@@ -39,6 +39,7 @@ class Wish:
     vendor: Vendor
     folder: Path
     pushed: Partner | None = None  # how the test node reaches the software, where it does not fetch
+    mail: Mapping[str, str] = field(default_factory=dict)  # keys of [mail], where that is by mail
     host: str = "127.0.0.1"
     port: int = 0
     pace: Pace = field(default_factory=Pace)
@@ -80,7 +81,8 @@ class Session:
         told, front, pushed = self.credentials, self._wish.front, self._wish.pushed
         mine = {Words("Mã hệ thống", "System"): told.system_id, Words("Mã đơn vị", "Organisation"): told.organ_id}
         if pushed is not None:
-            chosen = ", ".join(f"{name}={value}" for name, value in pushed.options.items())
+            options = {**pushed.options, **self._wish.mail}
+            chosen = ", ".join(f"{name}={value}" for name, value in options.items())
             mine |= {Words("Trục kết nối bằng", "The axis connects by"): f"{pushed.adapter}: {chosen}"}
         if front.secret is not None:
             shown = told.token if front.has_api_token else told.secret
@@ -133,7 +135,7 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
     settings, credentials = await prepare(wish.folder, wish.vendor, clock)
     port = wish.port or await asyncio.to_thread(_free_port, wish.host)
     if wish.pushed is not None:
-        settings = _reaching(settings, f"http://{wish.host}:{port}")
+        settings = await asyncio.to_thread(_reaching, settings, f"http://{wish.host}:{port}", wish.mail)
         await reach(settings, wish.pushed, clock)
     async with AsyncExitStack() as stack:
         node = await start_node(settings)
@@ -170,11 +172,18 @@ async def opened(wish: Wish, clock: Clock | None = None) -> AsyncIterator[Sessio
         yield session
 
 
-def _reaching(settings: Settings, public_url: str) -> Settings:
-    """For a node that pushes: links lead to where the software calls, and what was taken is soon known."""
+def _reaching(settings: Settings, public_url: str, mail: Mapping[str, str]) -> Settings:
+    """For a node that pushes: links lead to where the software calls, and what was taken is soon known.
+
+    Raises Malformed(BAD_SETTINGS) for a wrong key of [mail].
+    """
     webhook = settings.webhook.model_copy(update={"public_url": public_url, "private_addresses": True})
     exchange = settings.exchange.model_copy(update={"ask_first_s": _ASK_S, "ask_per_minute": _ASKS_PER_MINUTE})
-    return settings.model_copy(update={"webhook": webhook, "exchange": exchange})
+    found: dict[str, object] = {"webhook": webhook, "exchange": exchange}
+    if mail:
+        given = {"confirm_per_minute": _ASKS_PER_MINUTE, **mail, "public_url": public_url}
+        found["mail"] = read_mail(given, Path.cwd())
+    return settings.model_copy(update=found)
 
 
 def _free_port(host: str) -> int:

@@ -9,7 +9,7 @@ Relative paths are relative to the folder of axis.toml.
 
 from axis.settings.describing import describe_settings
 from axis.settings.marks import Source
-from axis.settings.reading import CONFIG_NAME, Settings, find_config, read_settings
+from axis.settings.reading import CONFIG_NAME, Settings, find_config, read_mail, read_settings
 from axis.settings.sections import (
     SQLITE_PREFIX,
     Api,
@@ -40,5 +40,6 @@ __all__ = [
     "chosen_settings",
     "describe_settings",
     "find_config",
+    "read_mail",
     "read_settings",
 ]

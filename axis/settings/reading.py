@@ -151,6 +151,18 @@ def read_settings(path: Path) -> Settings:
     return settings.from_sources(_sources(data, EnvSettingsSource(Settings)()))
 
 
+def read_mail(values: Mapping[str, object], base: Path) -> Mail:
+    """The section [mail] as a command's options give it; its relative paths start at `base`.
+
+    Raises Malformed(BAD_SETTINGS, at=the key).
+    """
+    try:
+        return _rebase(Mail.model_validate(values), base)
+    except ValidationError as error:
+        first = _plainest(error)
+        raise Malformed(Code.BAD_SETTINGS, _reason(first), at=f"mail.{_key(first)}".rstrip(".")) from error
+
+
 def _sources(in_file: Mapping[str, Any], in_environment: Mapping[str, Any]) -> dict[str, Source]:
     """Where each key comes from that somebody set."""
     found: dict[str, Source] = {}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from sqlalchemy import (
@@ -29,7 +29,7 @@ from axis.ids import first_id
 from axis.store import schema as s
 from axis.store.records import Delivery
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
+from axis.store.search import ANYTHING, Wanted, candidates, conditions, in_order, listed
 from axis.store.views import DocumentLine, document_lines
 from axis.terms import ActKind, StatusCode
 
@@ -112,17 +112,31 @@ class BoxPage:
 
 def read_box(conn: Connection, query: BoxQuery) -> BoxPage:
     """One page."""
-    if not query.organs:
-        return BoxPage(lines=(), has_before=False, has_after=False)
-    found = _find(conn, query)
-    more, found = len(found) > query.rows, found[: query.rows]
-    if query.backwards:
-        found = found[::-1]
-    return BoxPage(
-        lines=_lines(conn, found),
-        has_before=more if query.backwards else query.place is not None,
-        has_after=query.backwards or more,
+    return read_boxes(conn, (query,))[0]
+
+
+def read_boxes(conn: Connection, queries: Sequence[BoxQuery]) -> tuple[BoxPage, ...]:
+    """A page of each; what its lines say is read at once for all pages of a box."""
+    found = [_find(conn, query) if query.organs else () for query in queries]
+    cut = [(query, rows[: query.rows], len(rows) > query.rows) for query, rows in zip(queries, found, strict=True)]
+    lines = {
+        box: iter(
+            _lines(conn, [row for query, rows, _more in cut if query.box is box for row in _in_order(query, rows)])
+        )
+        for box in Box
+    }
+    return tuple(
+        BoxPage(
+            lines=tuple(islice(lines[query.box], len(rows))),
+            has_before=more if query.backwards else bool(query.organs and query.place),
+            has_after=bool(query.organs and query.backwards) or more,
+        )
+        for query, rows, more in cut
     )
+
+
+def _in_order(query: BoxQuery, rows: Sequence[Any]) -> Sequence[Any]:
+    return rows[::-1] if query.backwards else rows
 
 
 def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime) -> dict[str, int]:
@@ -175,6 +189,7 @@ def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
     wanted = query.wanted
     if not wanted.phrases:
         return conn.execute(_statement(query, None)).all()
+    in_order(conn)
     hits = 0
     if len(query.organs) <= _FEW_ORGANS and query.order is Order.NEWEST and query.place is None:
         since = _newest_part(conn, query)
@@ -354,6 +369,8 @@ def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
 
 
 def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+    if not found:
+        return ()
     delivery_ids = [row[0] for row in found if row[0] is not None]
     of_id: dict[str, Delivery] = {}
     owed: dict[str, datetime] = {}

@@ -36,6 +36,7 @@ FEW = 5_000
 """Up to so many documents a search is made from the index of words; more are met in the order of the list."""
 
 _d = s.document.c
+_SHORT = 2  # characters
 _SEARCH_WORDS = 8
 _SEARCH_CHARACTERS = 200
 _POSTGRES = text(
@@ -45,6 +46,9 @@ _POSTGRES = text(
 _SQLITE = text("SELECT DISTINCT document_uid FROM document_words WHERE document_words MATCH :words LIMIT :most")
 # The index of words alone answers: a look at every document would take seconds.
 _BY_INDEX_ONLY = ("SET LOCAL enable_seqscan = off", "SET LOCAL work_mem = '32MB'")
+
+
+_IN_ORDER = text("SET LOCAL max_parallel_workers_per_gather = 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +101,15 @@ def conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
 
 
 def candidates(conn: Connection, phrases: Iterable[str]) -> tuple[str, ...] | None:
-    """The documents that have all these words; None when there are no words, or more than `FEW` documents."""
+    """The documents that have all these words; None when there are no words, or more than `FEW` documents.
+
+    Beside longer ones short words are left to the look at each document: the index takes longest for what begins
+    thousands of words, and they hardly narrow what a number or a real word has found.
+    """
     words = [word for phrase in phrases for word in phrase.split()]
     if not words:
         return None
+    words = [word for word in words if len(word) > _SHORT] or words
     if conn.dialect.name == "postgresql":
         for setting in _BY_INDEX_ONLY:
             conn.execute(text(setting))
@@ -111,6 +120,12 @@ def candidates(conn: Connection, phrases: Iterable[str]) -> tuple[str, ...] | No
         found = conn.execute(_SQLITE, {"words": " ".join(f'"{word}"*' for word in words), "most": FEW + 1})
         uids = tuple(found.scalars())
     return uids if len(uids) <= FEW else None
+
+
+def in_order(conn: Connection) -> None:
+    """For a walk that ends after a page: several workers would read far ahead of what is wanted."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(_IN_ORDER)
 
 
 def listed(conn: Connection, values: Sequence[str]) -> Select[tuple[str]]:

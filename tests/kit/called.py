@@ -1,20 +1,25 @@
-"""Doubles of software that is called: one that reads and writes files, one that is pushed to by webhook."""
+"""Doubles of what is called: software behind files or a webhook; a clerk with a mailbox."""
 
 import asyncio
+import html
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
+from email.message import EmailMessage
 from itertools import count
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from axis.edxml.dates import read_date
-from axis.edxml.model import StatusPackage
+from axis.edxml.model import DocumentPackage, StatusPackage
 from axis.edxml.reader import read
+from axis.edxml.rules import business_type
 from axis.kit.session import Session
 from axis.terms import PackageKind
 from tests.kit.dms import ApiLine
+from tests.mail.servers import PostOffice
 
 
 class FilesLine:
@@ -125,3 +130,57 @@ class WebhookLine(ApiLine):
         await super().close()
         assert self._runner is not None
         await self._runner.cleanup()
+
+
+class MailLine:
+    """A clerk: packages come by mail, statuses are said on the pages behind the links."""
+
+    def __init__(self, office: PostOffice) -> None:
+        self._office = office
+        self._packages: dict[str, bytes] = {}
+        self._read = 0
+        self._links: dict[tuple[str, bool], str] = {}  # by DocumentId, and whether it is of an act
+        self._http = ClientSession()
+
+    async def listed(self) -> Sequence[tuple[str, str]]:
+        for number in range(self._read, len(self._office.mails)):
+            await self._open(self._office.read(number))
+            self._read = number + 1
+        return [(package_id, read(raw).kind.value) for package_id, raw in self._packages.items()]
+
+    async def _open(self, message: EmailMessage) -> None:
+        body = message.get_body(("plain",))
+        assert body is not None
+        text = body.get_content()
+        found = re.search(r"http://\S+/mail/confirm/[\w-]+", text)
+        names = {part.get_filename() or "": part.get_content() for part in message.iter_attachments()}
+        name = next((one for one in names if one.startswith("goi-tin-")), None)
+        assert found is not None, text
+        assert name is not None, text
+        package = read(names[name])
+        assert isinstance(package, DocumentPackage)
+        is_act = not business_type(package.header).makes_document
+        self._links[package.header.document_id or "", is_act] = found[0]
+        self._packages[name.removeprefix("goi-tin-").removesuffix(".edxml")] = names[name]
+
+    async def fetch(self, package_id: str) -> bytes:
+        return self._packages[package_id]
+
+    async def acknowledge(self, package_id: str, word: str = "done") -> None:
+        """What is said on the page does that."""
+
+    async def send(self, raw: bytes, kind: PackageKind) -> None:
+        assert kind is PackageKind.STATUS
+        package = read(raw)
+        assert isinstance(package, StatusPackage)
+        said = package.header
+        link = self._links[said.response_for.document_id or "", said.status_code in ("15", "16")]
+        async with self._http.get(link) as answer:
+            shown = re.search(r'name="at" value="([^"]*)"', await answer.text())
+            assert shown, answer.status
+        form = {"at": html.unescape(shown[1]), "code": said.status_code, "reason": said.description or ""}
+        async with self._http.post(link, data=form) as answer:
+            answer.raise_for_status()
+
+    async def close(self) -> None:
+        await self._http.close()

@@ -120,3 +120,17 @@ def test_codes_and_cases_are_listed() -> None:
 def test_the_docs_know_every_code() -> None:
     page = (ROOT / "docs" / "connect" / "conformance.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(K99\.[A-Z]+)`", page)) == set(BEHAVIOURS)
+
+
+def test_a_mailbox_needs_a_mail_server_and_its_keys_belong_to_it_alone(tmp_path: Path) -> None:
+    command = ["conformance", "run", "--report", tmp_path, "--system", "mail-1", "--port", "0"]
+    for given, said in (
+        (["--front", "mail"], "mail.smtp_host"),
+        (["--front", "mail", "--mail", "smtp_host=127.0.0.1"], "from_address must be given with smtp_host"),
+        (["--front", "mail", "--mail", "smtp_hots=127.0.0.1"], "mail.smtp_hots"),
+        (["--front", "mail", "--mail", "smtp_host"], "--mail"),
+        (["--front", "folder", "--mail", "smtp_host=127.0.0.1"], "only with --front mail"),
+    ):
+        ran = run_inside(*command, "--option", "address=vanthu@don-vi.invalid", *given)
+        assert ran.code == 2, ran.err
+        assert said in ran.err

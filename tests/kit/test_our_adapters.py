@@ -18,15 +18,17 @@ from axis.delivery.partner import Partner
 from axis.kit.case import Failed, NotApplicable, NotSeen
 from axis.kit.codes import BEHAVIOURS, ROOT
 from axis.kit.report import has_passed
+from axis.kit.sending import SENDING
 from axis.kit.session import Session, Standing, Wish, opened
 from axis.ops.access import open_access
 from axis.serve import Node
 from axis.settings import Settings
 from axis.store.registry import OrganRow
 from tests.filing.places import PASSWORD, USER, sftp_server, webdav_server
-from tests.kit.called import FilesLine, WebhookLine
+from tests.kit.called import FilesLine, MailLine, WebhookLine
 from tests.kit.conftest import VENDOR, at_work
 from tests.kit.dms import Dms, Manners, VxpLine
+from tests.mail.servers import PostOffice, post_office
 from tests.nodes import CLOCK, Above, Blueprint, lay_out, running, secret_of
 
 DMS, AXIS = "dms", "axis"  # the systems of our node
@@ -148,6 +150,43 @@ async def test_a_dms_behind_a_webhook_passes_what_applies(wish_of: Callable[...,
     assert not of_kind(Failed, standing)
     assert not of_kind(NotSeen, standing)
     assert set(of_kind(NotApplicable, standing)) == {"again"}
+
+
+BY_MAIL = {"from_address": "truc@truc.invalid", "smtp_host": "127.0.0.1", "smtp_security": "none"}
+CLERK = Manners(sends=(), several=False, acts=False, steps=("01", "03"))
+
+
+async def test_a_clerk_with_a_mailbox_passes_what_applies(wish_of: Callable[..., Wish]) -> None:
+    async with post_office() as (office, port):
+        standing = await by_mail(wish_of("mail"), office, port, CLERK)
+    assert not of_kind(Failed, standing)
+    assert not of_kind(NotSeen, standing)
+    assert set(of_kind(NotApplicable, standing)) == {"steps", "again", *(case.id for case in SENDING)}
+    assert has_passed(standing)
+    assert {call.operation for call in standing.facts.calls} == {"GET /mail/confirm", "POST /mail/confirm"}
+
+
+@pytest.mark.parametrize(
+    ("case", "manners"),
+    [
+        ("misaddressed", replace(CLERK, refuses=frozenset())),
+        ("bad-signature", replace(CLERK, checks_signatures=False)),
+        ("receive-several", replace(CLERK, refuses=frozenset({"misaddressed", "several"}))),
+    ],
+)
+async def test_a_clerk_who_does_a_thing_wrong_fails_that_case(
+    case: str, manners: Manners, wish_of: Callable[..., Wish]
+) -> None:
+    async with post_office() as (office, port):
+        standing = await by_mail(wish_of("mail"), office, port, manners)
+    assert set(of_kind(Failed, standing)) == {case}
+    assert not has_passed(standing)
+
+
+async def by_mail(wish: Wish, office: PostOffice, port: int, manners: Manners) -> Standing:
+    wish = called(wish, {"address": "vanthu@don-vi.invalid"}, {})
+    async with opened(replace(wish, mail={**BY_MAIL, "smtp_port": str(port)})) as session:
+        return await at_work(session, Dms(MailLine(office), VENDOR.organ_id, manners), lambda one: one.is_decided)
 
 
 def called(wish: Wish, options: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:

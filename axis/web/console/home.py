@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from axis.calendar.working import Calendar
 from axis.clock import to_local
-from axis.store.boxes import Box, BoxPage, BoxQuery, Order, Situation, came_since, count_box, read_box
+from axis.store.boxes import Box, BoxPage, BoxQuery, Order, Situation, came_since, count_box, read_boxes
 from axis.terms import Role, StatusCode
 from axis.web.console.boxing import Address, BoxRow, Choice, bounded, box_row, look_of
 from axis.web.console.language import _
@@ -82,23 +82,33 @@ class Found:
 def find_work(conn: Connection, organs: frozenset[str], now: datetime) -> Found:
     """Read what somebody who acts for these organisations has to do."""
 
-    def rows(box: Box, narrowed: str, order: Order) -> BoxPage:
-        query = BoxQuery(box=box, organs=organs, now=now, narrowed=narrowed, order=order, rows=_SHOWN)
-        return read_box(conn, query)
+    def rows(box: Box, narrowed: str, order: Order) -> BoxQuery:
+        return BoxQuery(box=box, organs=organs, now=now, narrowed=narrowed, order=order, rows=_SHOWN)
 
     midnight = datetime.combine(to_local(now).date(), time(), to_local(now).tzinfo)
+    todo, overdue, recall, waiting, refused, late = read_boxes(
+        conn,
+        (
+            rows(Box.INBOX, Situation.TODO, Order.OLDEST),
+            rows(Box.INBOX, Situation.OVERDUE, Order.DUE),
+            rows(Box.INBOX, Situation.RECALL, Order.OLDEST),
+            rows(Box.OUTBOX, Situation.WAITING, Order.OLDEST),
+            rows(Box.OUTBOX, StatusCode.REFUSED, Order.NEWEST),
+            rows(Box.OUTBOX, Situation.OVERDUE, Order.OLDEST),
+        ),
+    )
     return Found(
         now=now,
         inbox=count_box(conn, Box.INBOX, organs, now),
         outbox=count_box(conn, Box.OUTBOX, organs, now),
         arrived=came_since(conn, Box.INBOX, organs, midnight),
         sent=came_since(conn, Box.OUTBOX, organs, midnight),
-        todo=rows(Box.INBOX, Situation.TODO, Order.OLDEST),
-        overdue=rows(Box.INBOX, Situation.OVERDUE, Order.DUE),
-        recall=rows(Box.INBOX, Situation.RECALL, Order.OLDEST),
-        waiting=rows(Box.OUTBOX, Situation.WAITING, Order.OLDEST),
-        refused=rows(Box.OUTBOX, StatusCode.REFUSED, Order.NEWEST),
-        late=rows(Box.OUTBOX, Situation.OVERDUE, Order.OLDEST),
+        todo=todo,
+        overdue=overdue,
+        recall=recall,
+        waiting=waiting,
+        refused=refused,
+        late=late,
     )
 
 
