@@ -22,14 +22,16 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.about import About
-from adapters.base import Adapter, PeerParts
+from adapters.base import Adapter, PeerParts, load_adapter
 from axis.clock import Clock
-from axis.delivery.partner import Partner
-from axis.errors import AxisError, PeerRefused, PeerUnreachable
+from axis.delivery.partner import Checked, CheckedStep, Partner
+from axis.errors import AxisError, Busy, Code, PeerRefused, PeerUnreachable
 from axis.text import one_line
 
 _STEP_S = 20.0
 _WORDS = 300
+_AT_ONCE = 4  # partners that are tried out for pages
+_RETRY_S = 5
 MOST_SKEW = timedelta(seconds=60)
 """Clocks that differ by more make signatures and deadlines wrong."""
 
@@ -247,6 +249,52 @@ async def check_partner(adapter: Adapter, partner: Partner, parts: PeerParts) ->
     except Failed:
         pass
     return findings
+
+
+class Trials:
+    """Tries partners out for people who wait at a page: in threads with their own loops, few at once, not for long."""
+
+    def __init__(self, parts: PeerParts, wait_s: float = 25.0) -> None:
+        self._parts = parts
+        self._wait_s = wait_s
+        self._running = 0
+
+    async def check(self, partner: Partner) -> Checked:
+        """How the partner fares. Raises Busy(OVERLOADED) when too many are being tried, Malformed for its adapter."""
+        if self._running >= _AT_ONCE:
+            raise Busy(Code.OVERLOADED, "too many partners are being tried out", retry_after_s=_RETRY_S)
+        self._running += 1
+        trial = asyncio.get_running_loop().run_in_executor(None, self._try, partner)
+        trial.add_done_callback(self._ended)
+        try:
+            return await asyncio.wait_for(asyncio.shield(trial), self._wait_s + 1)
+        except TimeoutError:  # a system call hangs; the thread ends when that does
+            return _UNANSWERED
+
+    def _try(self, partner: Partner) -> Checked:
+        async def within() -> Checked:
+            async with asyncio.timeout(self._wait_s):
+                return checked(await check_partner(load_adapter(partner.adapter), partner, self._parts))
+
+        try:
+            return asyncio.run(within())
+        except TimeoutError:
+            return _UNANSWERED
+
+    def _ended(self, trial: "asyncio.Future[Checked]") -> None:
+        self._running -= 1
+        if not trial.cancelled():
+            trial.exception()  # whoever waited was told
+
+
+def checked(findings: Findings) -> Checked:
+    """What was found, in words for a page."""
+    faults = dict.fromkeys(one.fault for one in findings.found if one.fault is not None)
+    steps = tuple(CheckedStep(title=TITLES[one.step], good=one.good, words=one.words) for one in findings.found)
+    return Checked(good=findings.good, steps=steps, advice=tuple(ADVICE[fault] for fault in faults))
+
+
+_UNANSWERED: Final = Checked(good=False, steps=(), advice=(ADVICE[Fault.NO_ANSWER],))
 
 
 # ── Reaching an address ────────────────────────────────────────────────────────────────────────────────────────────

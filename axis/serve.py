@@ -16,7 +16,8 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_routes, make_peer
+from adapters.base import FrontParts, NodeParts, PeerParts, adapter_loops, adapter_names, adapter_routes, make_peer
+from adapters.checking import Trials
 from axis.calendar.deadlines import Deadlines
 from axis.clock import Clock, SystemClock
 from axis.delivery.backoff import Backoff
@@ -27,7 +28,7 @@ from axis.delivery.peer import RegistrySource
 from axis.edxml.model import Limits
 from axis.errors import Code, Malformed, WrongState
 from axis.exchange.checks import Checks, ChecksPolicy
-from axis.exchange.composing import Composer
+from axis.exchange.composing import CONSOLE_FRONT, Composer
 from axis.exchange.context import Context, Policy, ReceiverTypes
 from axis.exchange.desk import Desk
 from axis.exchange.expiring import Expiring
@@ -68,11 +69,13 @@ from axis.trust.certs import Certificate
 from axis.web.api.call import ApiParts
 from axis.web.api.site import api_routes
 from axis.web.app import WebParts, build_app
-from axis.web.console.administering import Administering
+from axis.web.console.administering import Administering, Connections
 from axis.web.console.operating import Operating
 from axis.web.console.parts import ConsoleParts
 from axis.web.health import Check
 from axis.web.middleware import network_of
+
+_CALLED_BY = ("vxp", "edoc")  # protocols in which systems call, as the console's form offers them
 
 log = structlog.get_logger(__name__)
 
@@ -426,6 +429,7 @@ def _application(
 ) -> web.Application:
     outbox, nightly, teller = told
     settings = parts.settings
+    access = Access(settings=settings, store=parts.store, key=parts.key)
     console = ConsoleParts(
         store=parts.store,
         exchange=parts.exchange,
@@ -439,13 +443,13 @@ def _application(
         node_name=settings.node.name or settings.node.code,
         tls=settings.server.public_https or settings.server.tls_certificate_file is not None,
         operating=Operating(
-            access=Access(settings=settings, store=parts.store, key=parts.key),
+            access=access,
             rest=parts.context.rest,
             disk=works.disk,
             told=outbox.told,
             own=works.own,
         ),
-        administering=Administering(directory=works.directory),
+        administering=Administering(directory=works.directory, systems=_connections(parts, access)),
         calendar=parts.context.policy.deadlines.calendar,
     )
     signing_key = Check(name="signing_key", run=parts.exchange.check_key, vital=False)
@@ -476,6 +480,14 @@ def _application(
     app = build_app(web_parts)
     app.on_shutdown.append(api.stop_waiting)
     return app
+
+
+def _connections(parts: FrontParts, access: Access) -> Connections:
+    """How the console connects systems and tries them out."""
+    node = NodeParts(settings=parts.settings, key=parts.key, scratch=parts.settings.store.data_dir)
+    trials = Trials(PeerParts(clock=parts.clock, node=node))
+    fronts = tuple(name for name in _CALLED_BY if name in adapter_names())
+    return Connections(access=access, check=trials.check, fronts=(*fronts, CONSOLE_FRONT))
 
 
 async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from axis.cli.options import NO, JsonOption, print_fields, print_json, print_table, say
-from axis.cli.systems import AdapterOptions, SecretFiles, check_id, pairs, said_partner
+from axis.cli.systems import AdapterOptions, SecretFiles, pairs, said_partner
 from axis.errors import Code, Malformed, WrongState
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ def run(
     from axis.kit.fronts import FRONTS
     from axis.kit.session import Wish
     from axis.kit.testnode import Vendor
+    from axis.ops.access import check_system_id
 
-    check_id(system)
+    check_system_id(system, "ID")
     if front not in FRONTS:
         raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(FRONTS)}", at="--front")
     report.mkdir(parents=True, exist_ok=True)  # a run takes an hour: that it cannot be told is said now

@@ -62,13 +62,7 @@ def kpi(
 
     async def read(access: "Access") -> Report:
         directory = await access.directory()
-        chosen = access.settings.kpi
-        targets = Targets(
-            ministry=chosen.online_ministry_percent,
-            province=chosen.online_province_percent,
-            district=chosen.online_district_percent,
-            connected=chosen.connected_percent,
-        )
+        targets = Targets.chosen(access.settings.kpi)
         organs = [one for one in _organs(directory, organ, below=below) if level is None or one.level == level]
         raw = await access.store.read(lambda c: read_raw(c, period))
         return make_report(raw, period, organs, directory, targets)

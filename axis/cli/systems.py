@@ -21,8 +21,6 @@ system_app = typer.Typer(no_args_is_help=True, help="Connected systems: add, lis
 app.add_typer(system_app, name="system")
 
 ACTOR = "cli"
-_ID_CHARS = 64
-
 _OPTION_CHARS = 4_096
 
 SystemId = Annotated[str, typer.Argument(help="The system's id.")]
@@ -57,9 +55,9 @@ def add(
     """Connect a system. Prints its id and secret as JSON, once: the secret cannot be shown again."""
     from adapters.base import adapter_names
     from axis.exchange.composing import CONSOLE_FRONT
-    from axis.ops.access import Access, Connecting
+    from axis.ops.access import Access, Connecting, check_system_id
 
-    check_id(system_id)
+    check_system_id(system_id, "ID")
     fronts = (*adapter_names(), CONSOLE_FRONT)
     if front not in fronts:
         raise Malformed(Code.BAD_REQUEST, f"one of: {', '.join(fronts)}", at="--front")
@@ -247,11 +245,3 @@ def rotate(
         return await access.rotate(system_id, timedelta(hours=grace), SystemClock().now(), ACTOR)
 
     print_json({"system_id": system_id, "secret": with_access(config, change), "grace_hours": grace})
-
-
-def check_id(system_id: str) -> None:
-    """An id stands in headers, and behind a dot in the ids of list items."""
-    if len(system_id) not in range(1, _ID_CHARS + 1) or not all(
-        c.isascii() and (c.isalnum() or c in "-_") for c in system_id
-    ):
-        raise Malformed(Code.BAD_REQUEST, f"1 to {_ID_CHARS} letters, digits, - and _", at="ID")

@@ -57,6 +57,10 @@ class Directory:
         """A connected system, enabled or not."""
         return self._systems.get(system_id)
 
+    def systems(self) -> tuple[System, ...]:
+        """All connected systems, disabled ones too, by id."""
+        return tuple(self._systems[system_id] for system_id in sorted(self._systems))
+
     def secrets(self, system_id: str, now: datetime) -> tuple[bytes, ...]:
         """The system's HMAC secrets that are valid now; several while one is being rotated."""
         return tuple(

@@ -17,3 +17,21 @@ class Partner:
     adapter: str  # entry point in the group axis.adapters
     options: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedStep:
+    """How one step went when a partner was tried out."""
+
+    title: tuple[str, str]  # in Vietnamese and in English
+    good: bool | None  # None: left out
+    words: str  # technical, safe to show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found when a partner was tried out."""
+
+    good: bool
+    steps: tuple[CheckedStep, ...]
+    advice: tuple[tuple[str, str], ...]  # what to do, in Vietnamese and in English

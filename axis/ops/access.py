@@ -19,7 +19,7 @@ from axis.delivery.directory import Directory
 from axis.delivery.explain import Calls, Explanation, explain
 from axis.delivery.partner import Partner
 from axis.delivery.router import Router, UplinkPrefixes
-from axis.errors import Code, NotFound, WrongState
+from axis.errors import Code, Malformed, NotFound, WrongState
 from axis.ids import new_id
 from axis.keys import NodeKey, new_secret, new_token, token_digest
 from axis.ops.route_making import RouteMaker
@@ -31,6 +31,8 @@ from axis.store.store import Store
 from axis.store.systems import NewSecret, NewSystem, Pushing
 from axis.terms import Scope
 from axis.trust.policy import Algorithms, Policy, Revocation
+
+_ID_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,14 @@ class Way:
     sender: str
     receiver: str
     at: datetime | None = None
+
+
+def check_system_id(system_id: str, at: str) -> None:
+    """An id stands in headers, and behind a dot in the ids of list items. Raises Malformed(BAD_REQUEST)."""
+    if len(system_id) not in range(1, _ID_CHARACTERS + 1) or not all(
+        c.isascii() and (c.isalnum() or c in "-_") for c in system_id
+    ):
+        raise Malformed(Code.BAD_REQUEST, f"1 to {_ID_CHARACTERS} letters, digits, - and _", at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +107,13 @@ class Access:
         return Calls(at=moment, downtimes=planned, down=down, holds=held)
 
     async def connect(self, wish: "Connecting", now: datetime, actor: str) -> str:
-        """Connect a system. Returns its secret, which is stored encrypted only.
+        """Connect a system. Returns its secret, which is stored encrypted only. Raises as `connect_with`."""
+        return (await self.connect_with(wish, None, now, actor))[0]
+
+    async def connect_with(
+        self, wish: "Connecting", granting: "Granting | None", now: datetime, actor: str
+    ) -> tuple[str, str | None]:
+        """Connect a system, and make a token of its own in the same transaction. Returns its secret and that token.
 
         Raises WrongState(SYSTEM_EXISTS or ORGAN_IN_USE), UnknownOrgan.
         """
@@ -120,22 +136,14 @@ class Access:
                 options=pushing.options,
                 secrets_encrypted=pushing.secrets_encrypted,
             )
-        new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves)
+        token, text = (None, None) if granting is None else _new_token(granting, now)
+        new = NewSystem(system=system, secret_encrypted=self.key.encrypt(secret), serves=wish.serves, token=token)
         await self.store.write(lambda conn: systems.add_system(conn, new, now, actor))
-        return secret
+        return secret, text
 
     async def add_token(self, wish: "Granting", now: datetime, actor: str) -> tuple[ApiToken, str]:
         """Make a token. Returns its record, and its text, which is stored nowhere. Raises NotFound."""
-        text = new_token()
-        token = ApiToken(
-            token_id=new_id(now),
-            system_id=wish.system_id,
-            name=wish.name,
-            token_sha256=token_digest(text),
-            scopes=" ".join(dict.fromkeys(wish.scopes)),
-            created_at=now,
-            expires_at=now + wish.lifetime if wish.lifetime else None,
-        )
+        token, text = _new_token(wish, now)
         await self.store.write(lambda conn: api.add_token(conn, token, actor))
         return token, text
 
@@ -149,10 +157,15 @@ class Access:
         options = json.dumps(dict(partner.options), ensure_ascii=False, sort_keys=True)
         return Pushing(adapter=partner.adapter, options=options, secrets_encrypted=secrets_encrypted)
 
-    async def rotate(self, system_id: str, grace: timedelta, now: datetime, actor: str) -> str:
-        """Give a system a new secret and return it; the old ones stay good for the grace. Raises NotFound."""
+    async def rotate(
+        self, system_id: str, grace: timedelta, now: datetime, actor: str, follows: str | None = None
+    ) -> str:
+        """Give a system a new secret and return it; the old ones stay good for the grace.
+
+        follows: the credential that has to be its newest so far. Raises NotFound, WrongState(STATE_CHANGED).
+        """
         secret = new_secret()
-        new = NewSecret(secret_encrypted=self.key.encrypt(secret), grace=grace)
+        new = NewSecret(secret_encrypted=self.key.encrypt(secret), grace=grace, follows=follows)
         await self.store.write(lambda conn: systems.rotate(conn, system_id, new, now, actor))
         return secret
 
@@ -162,6 +175,20 @@ class Access:
         if not secret:
             raise NotFound(Code.UNKNOWN_SYSTEM, system_id)
         return secret[-1].decode()
+
+
+def _new_token(wish: Granting, now: datetime) -> tuple[ApiToken, str]:
+    text = new_token()
+    token = ApiToken(
+        token_id=new_id(now),
+        system_id=wish.system_id,
+        name=wish.name,
+        token_sha256=token_digest(text),
+        scopes=" ".join(dict.fromkeys(wish.scopes)),
+        created_at=now,
+        expires_at=now + wish.lifetime if wish.lifetime else None,
+    )
+    return token, text
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from axis.delivery.directory import Directory
 from axis.kpi.figures import NOTHING, Figures, Spans, months, spans, total
 from axis.kpi.histogram import Histogram
 from axis.organ.model import Organ, OrganKind
+from axis.settings.sections import Kpi
 from axis.store import queries
 from axis.store.queries import Now
 from axis.terms import Side
@@ -36,6 +37,18 @@ class Targets:
     province: float
     district: float
     connected: float
+    on_time: float = 100.0
+
+    @classmethod
+    def chosen(cls, kpi: Kpi) -> "Targets":
+        """As the settings say."""
+        return cls(
+            ministry=kpi.online_ministry_percent,
+            province=kpi.online_province_percent,
+            district=kpi.online_district_percent,
+            connected=kpi.connected_percent,
+            on_time=kpi.on_time_percent,
+        )
 
     def online(self, kind: OrganKind | None, level: int | None) -> float:
         """Of whom how much work processed online is asked."""
@@ -104,6 +117,7 @@ class Report:
     levels: tuple[Line, ...]
     total: Line
     connected_target: float  # in percent
+    on_time_target: float  # in percent
 
 
 def read_raw(conn: Connection, period: Period) -> Raw:
@@ -138,6 +152,7 @@ def make_report(raw: Raw, period: Period, organs: Iterable[Organ], directory: Di
         ),
         total=_together("Tất cả", None, lines, None),
         connected_target=targets.connected,
+        on_time_target=targets.on_time,
     )
 
 

@@ -476,6 +476,9 @@ class Kpi(Section):
     online_province_percent: float = Field(60.0, ge=0, le=100, description="… of a province and its departments.")
     online_district_percent: float = Field(30.0, ge=0, le=100, description="… of districts, wards and communes.")
     connected_percent: float = Field(100.0, ge=0, le=100, description="Organisations that are connected, in percent.")
+    on_time_percent: float = Field(
+        100.0, ge=0, le=100, description="What is sent, accepted and completed on time, in percent of what is known."
+    )
 
 
 class Disk(Section):

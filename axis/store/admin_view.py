@@ -1,11 +1,14 @@
-"""What the pages of organisations show beside the configuration: their last traffic."""
+"""What the pages of organisations and systems show beside the configuration: last traffic, age of credentials."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from axis.store import schema as s
+from axis.store.records import ApiToken
+from axis.store.rows import Query
 
 _ORGAN: BindParameter[str] = bindparam("organ_id")
 _sent = (
@@ -34,3 +37,60 @@ def last_traffic(conn: Connection, organ_id: str) -> LastTraffic:
     """When it last sent, and was last sent, a document; each from the end of one index."""
     given = {"organ_id": organ_id}
     return LastTraffic(sent=conn.scalar(_sent, given), received=conn.scalar(_received, given))
+
+
+_SYSTEM: BindParameter[str] = bindparam("of_system")
+_c = s.credential.c
+_handed_in = (
+    select(s.package.c.received_at)
+    .where(s.package.c.source_system == _SYSTEM)
+    .order_by(s.package.c.received_at.desc())
+    .limit(1)
+)
+_ages = (
+    select(_c.credential_id, _c.created_at, _c.expires_at)
+    .where(_c.system_id == _SYSTEM)
+    .order_by(_c.credential_id.desc())
+)
+_tokens = Query(ApiToken, s.api_token.c.system_id == _SYSTEM, order=(s.api_token.c.token_id.desc(),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretAge:
+    """How old a secret is, and when it ends: never the secret."""
+
+    credential_id: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
+    """What is known of a system beside how it is set up."""
+
+    handed_in: datetime | None  # when it last handed in a package
+    secrets: tuple[SecretAge, ...]  # newest first, those that have ended too
+    tokens: tuple[ApiToken, ...]  # newest first, with digests only
+
+    @property
+    def called(self) -> datetime | None:
+        """When it last handed in a package or used a token."""
+        uses = [token.last_used_at for token in self.tokens] + [self.handed_in]
+        return max((at for at in uses if at is not None), default=None)
+
+
+def system_facts(conn: Connection, system_ids: Iterable[str]) -> Mapping[str, SystemFacts]:
+    """Of some systems, a page of them at most."""
+    return {system_id: _facts(conn, system_id) for system_id in system_ids}
+
+
+def _facts(conn: Connection, system_id: str) -> SystemFacts:
+    ages = conn.execute(_ages, {"of_system": system_id}).all()
+    return SystemFacts(
+        handed_in=conn.scalar(_handed_in, {"of_system": system_id}),
+        secrets=tuple(
+            SecretAge(credential_id=row.credential_id, created_at=row.created_at, expires_at=row.expires_at)
+            for row in ages
+        ),
+        tokens=_tokens.all(conn, of_system=system_id),
+    )

@@ -121,7 +121,7 @@ def read_boxes(conn: Connection, queries: Sequence[BoxQuery]) -> tuple[BoxPage, 
     cut = [(query, rows[: query.rows], len(rows) > query.rows) for query, rows in zip(queries, found, strict=True)]
     lines = {
         box: iter(
-            _lines(conn, [row for query, rows, _more in cut if query.box is box for row in _in_order(query, rows)])
+            box_lines(conn, [row for query, rows, _more in cut if query.box is box for row in _in_order(query, rows)])
         )
         for box in Box
     }
@@ -140,13 +140,18 @@ def _in_order(query: BoxQuery, rows: Sequence[Any]) -> Sequence[Any]:
 
 
 def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime) -> dict[str, int]:
-    """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each."""
+    """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each.
+
+    Counted is what the list then shows: of an inbox deliveries; of an outbox documents, each once however many of its
+    receivers stand so.
+    """
     if not organs:
         return {}
     own = sorted(organs)
     party = (_v.receiver_organ.in_(own),) if box is Box.INBOX else (_v.from_organ.in_(own), _HERE)
-    counted = {code.value: select(literal(1)).where(*party, _v.status_code == code.value) for code in StatusCode}
-    counted[Situation.WAITING] = select(literal(1)).where(*party, _v.status_code.is_(None))
+    each = select(literal(1)) if box is Box.INBOX else select(_v.document_uid).distinct()
+    counted = {code.value: each.where(*party, _v.status_code == code.value) for code in StatusCode}
+    counted[Situation.WAITING] = each.where(*party, _v.status_code.is_(None))
     if box is Box.INBOX:
         late = select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now)
         counted[Situation.RECALL] = _asked(own)
@@ -368,7 +373,8 @@ def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
     return select(every).order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
 
 
-def _lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+def box_lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
+    """The rows of a page. found: of each its delivery (none: its document counts), document, moment and key."""
     if not found:
         return ()
     delivery_ids = [row[0] for row in found if row[0] is not None]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from axis.errors import Code, NotFound, WrongState
 from axis.ids import new_id
-from axis.store import schema, services
+from axis.store import api, schema, services
 from axis.store.configuration import lock, record
-from axis.store.records import Credential, System
+from axis.store.records import ApiToken, Credential, System
 from axis.store.routes import compute_routes
 from axis.store.rows import Query, values_of
 
@@ -28,6 +28,7 @@ class NewSystem:
     system: System
     secret_encrypted: bytes
     serves: tuple[str, ...]  # organisations, by canonical code
+    token: ApiToken | None = None  # its first one, if it has any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class NewSecret:
 
     secret_encrypted: bytes
     grace: timedelta
+    follows: str | None = None  # the credential that has to be the newest so far; None: whichever is
 
 
 def list_systems(conn: Connection) -> tuple[System, ...]:
@@ -71,6 +73,8 @@ def add_system(conn: Connection, new: NewSystem, at: datetime, actor: str) -> No
     services.serve(conn, system_id, new.serves, at)
     compute_routes(conn, at, new.serves)
     record(conn, at, actor, "system_added", {"system": system_id, "serves": sorted(new.serves)})
+    if new.token is not None:
+        api.add_token(conn, new.token, actor)
 
 
 def set_serves(conn: Connection, system_id: str, serves: Sequence[str], at: datetime, actor: str) -> None:
@@ -84,10 +88,12 @@ def set_serves(conn: Connection, system_id: str, serves: Sequence[str], at: date
 
 
 def set_enabled(conn: Connection, system_id: str, at: datetime, actor: str, *, enabled: bool) -> None:
-    """Let a system in, or keep it out. Raises NotFound."""
+    """Let a system in, or keep it out; where it stands so already, nothing changes. Raises NotFound."""
     lock(conn)
     _check_system(conn, system_id)
-    conn.execute(update(schema.system).where(schema.system.c.system_id == system_id).values(enabled=enabled))
+    other = (schema.system.c.system_id == system_id, schema.system.c.enabled.is_(not enabled))
+    if conn.execute(update(schema.system).where(*other).values(enabled=enabled)).rowcount == 0:
+        return
     record(conn, at, actor, "system_enabled" if enabled else "system_disabled", {"system": system_id})
 
 
@@ -111,10 +117,16 @@ def set_pushing(conn: Connection, system_id: str, pushing: Pushing | None, at: d
 
 
 def rotate(conn: Connection, system_id: str, new: NewSecret, at: datetime, actor: str) -> None:
-    """Give a system a new secret; the old ones stay good for the grace at most. Raises NotFound."""
+    """Give a system a new secret; the old ones stay good for the grace at most.
+
+    Raises NotFound, WrongState(STATE_CHANGED) when it got another one since.
+    """
     lock(conn)
     _check_system(conn, system_id)
     t = schema.credential.c
+    newest = conn.scalar(select(func.max(t.credential_id)).where(t.system_id == system_id))
+    if new.follows is not None and new.follows != newest:
+        raise WrongState(Code.STATE_CHANGED, f"{system_id} has got another secret")
     ends = at + new.grace
     conn.execute(
         update(schema.credential)

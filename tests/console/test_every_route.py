@@ -17,6 +17,7 @@ from axis.ids import new_id
 from axis.serve import Node
 from axis.store import accounts, schema, sessions
 from axis.store.records import Account, Audit, Document, Session
+from axis.store.systems import list_systems
 from axis.terms import Role
 from axis.web.console.sessions import digest, new_token
 from tests.console.archive import Archive, Clock, To, file
@@ -29,7 +30,10 @@ HTML = {"Accept": "text/html"}
 CSRF = "csrf-of-the-session"
 OTHER_FRONTS = ("/api", "/vxp", "/edoc", "/metrics", "/webhook")
 OPEN = frozenset({"/login", "/login/code", "/static/{name}", "/health/live", "/health/ready", "/limits"})
-CHANGED = (schema.account, schema.act, schema.audit, schema.draft, schema.delivery, schema.saved_search)
+CHANGED = (
+    *(schema.account, schema.act, schema.audit, schema.draft, schema.delivery, schema.saved_search),
+    *(schema.organ, schema.system, schema.credential, schema.api_token),
+)
 WHILE_IT_CAN_BE_DONE = ("/answer", "/forward", "/return", "/recall", "/ask-back")  # no page where it cannot
 NOBODY = "0" * 26
 
@@ -129,6 +133,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
                 "box": "outbox",
                 "form": "csv",
                 "name": "console.css",
+                "code": "H24.15",
+                "system_id": (await node.store.read(list_systems))[0].system_id,
             }
             shown = House(node=node, app=made[0], document=document, owner=owner, values=values)
             async with await shown.browser(owner) as browser:

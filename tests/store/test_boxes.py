@@ -92,6 +92,23 @@ async def test_an_outbox_holds_what_ours_sent_and_is_narrowed_by_what_receivers_
 
 
 @pytest.mark.parametrize("box", list(Box))
+async def test_a_count_is_the_number_of_rows_that_it_leads_to(store: Store, archive: Archive, box: Box) -> None:
+    said: list[tuple[str, ...]] = [(), ("01",), ("03",), ("02",), ("06",), ("04",), ("05",)]
+    for number in range(9):
+        places = [
+            To(f"H24.{organ}", statuses=said[(number * step) % len(said)])
+            for organ, step in ((1, 1), (2, 2), (3, 3), (4, 1), (5, 0))
+        ]
+        await archive.document(places, code=f"{number}/T", from_organ="H24.9")
+        archive.clock.later(minutes=1)
+    organs = frozenset({"H24.1", "H24.2", "H24.4", "H24.5"} if box is Box.INBOX else {"H24.9"})
+    counts = await store.read(lambda conn: count_box(conn, box, organs, NOON))
+    assert len(counts) > 5
+    for name, number in counts.items():
+        assert len(await codes(store, asked(box, organs, narrowed=name))) == number, name
+
+
+@pytest.mark.parametrize("box", list(Box))
 @pytest.mark.parametrize("order", [Order.NEWEST, Order.OLDEST])
 async def test_pages_follow_each_other_without_gaps_both_ways(
     store: Store, archive: Archive, box: Box, order: Order

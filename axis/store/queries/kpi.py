@@ -290,9 +290,7 @@ def stored_cells(conn: Connection) -> tuple[Cell, ...]:
 
 def totals(conn: Connection, spans: Spans) -> dict[tuple[str, Side], Figures]:
     """The figures of every organisation over a period."""
-    counts = _sums(conn, spans.added)
-    for key, taken in _sums(conn, spans.taken).items():
-        counts[key] = counts.get(key, Counts()) - taken
+    counts = counts_by_organ(conn, spans)
     added, taken_blobs = _blobs(conn, spans.added), _blobs(conn, spans.taken)
     nothing: tuple[list[bytes], ...] = tuple([] for _ in TIMES)
     return {
@@ -311,6 +309,21 @@ def totals(conn: Connection, spans: Spans) -> dict[tuple[str, Side], Figures]:
         )
         for (organ_id, side), one in counts.items()
     }
+
+
+def counts_by_organ(conn: Connection, spans: Spans) -> dict[tuple[str, Side], Counts]:
+    """The plain numbers of every organisation over a period."""
+    counts = _sums(conn, spans.added)
+    for key, taken in _sums(conn, spans.taken).items():
+        counts[key] = counts.get(key, Counts()) - taken
+    return counts
+
+
+def is_unsettled(conn: Connection, first: date, last: date) -> bool:
+    """Whether figures of a period are to be made anew, or may be: something has changed that nobody has followed up."""
+    due = _dirty.span.between(first.isoformat(), last.isoformat())
+    marked = conn.execute(select(_dirty.span).where(due).limit(1)).first()
+    return marked is not None or conn.execute(select(schema.touched.c.touch_id).limit(1)).first() is not None
 
 
 def traffic(conn: Connection, spans: Sequence[str]) -> dict[str, int]:

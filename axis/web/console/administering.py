@@ -7,6 +7,8 @@ from typing import Final
 from aiohttp import web
 
 from axis.delivery.directory import DirectoryCache
+from axis.ops.access import Access
+from axis.ops.system_desk import CheckPartner
 from axis.terms import Role
 from axis.web.console.sessions import CSRF_FIELD, Sessions, Visitor, check_csrf, read_form
 
@@ -19,6 +21,16 @@ class Administering:
     """The node's configuration, changed by the same functions as at the command line."""
 
     directory: DirectoryCache
+    systems: "Connections | None" = None  # None: there are no pages of systems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """How systems are connected and tried out."""
+
+    access: Access
+    check: CheckPartner
+    fronts: tuple[str, ...]  # the protocols in which systems may call, the console among them
 
 
 async def posted(request: web.Request, sessions: Sessions, *roles: Role) -> tuple[Visitor, dict[str, str]]:

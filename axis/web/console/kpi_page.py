@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Final
@@ -11,13 +12,19 @@ from sqlalchemy import Connection
 
 from axis.clock import local_day
 from axis.delivery.directory import Directory
+from axis.errors import Code, Malformed
+from axis.kpi.figures import Counts
 from axis.ops.kpi_report import COLUMNS, Period, Raw, Report, Targets, make_report, read_raw
 from axis.ops.kpi_report import values as figures_of
 from axis.ops.sheets import xlsx_bytes
 from axis.store import queries
+from axis.store.boxes import BoxPage
+from axis.store.counted import CountedQuery, read_counted
 from axis.store.queries import Now
 from axis.store.queries.kpi import traffic
-from axis.terms import Role
+from axis.terms import Role, Side
+from axis.web.console.boxing import read_place
+from axis.web.console.kpi_behind import BEHIND, BehindPage, BehindScene, behind_page, read_behind
 from axis.web.console.kpi_values import KPI, KpiPage, before, drawn_spans, kpi_page, read_period
 from axis.web.console.language import _
 from axis.web.console.operating import Operating
@@ -27,6 +34,7 @@ from axis.web.console.sessions import Sessions
 
 _ROLES: Final = (Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR)
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_ORGAN_CHARACTERS: Final = 128
 _NOTHING_NOW: Final = Now(overdue={}, not_fetched={}, failed={})
 
 
@@ -37,6 +45,8 @@ class KpiPages:
         self._store = parts.store
         self._clock = parts.clock
         self._directory = parts.exchange.directory
+        self._calendar = parts.calendar
+        self._rows = parts.rules.page_rows
         self._settings = operating.access.settings
         self._sessions = sessions
         self._pages = pages
@@ -70,14 +80,47 @@ class KpiPages:
             headers={hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"'},
         )
 
-    def _report(self, raw: Raw, period: Period, directory: Directory) -> Report:
-        chosen = self._settings.kpi
-        targets = Targets(
-            ministry=chosen.online_ministry_percent,
-            province=chosen.online_province_percent,
-            district=chosen.online_district_percent,
-            connected=chosen.connected_percent,
+    async def behind(self, request: web.Request) -> web.StreamResponse:
+        """GET /kpi/documents: what a figure counts."""
+        visitor = await self._sessions.require(request, *_ROLES)
+        behind, directory, now = read_behind(request.query), self._directory.current, self._clock.now()
+        if behind.organ:
+            organ = directory.registry.find(behind.organ[:_ORGAN_CHARACTERS])
+            if organ is None:
+                raise Malformed(Code.BAD_REQUEST, "no such organisation", at="organ")
+            behind = replace(behind, organ=organ.organ_id)
+        older, newer = (read_place(request.query.get(name), name) for name in ("older", "newer"))
+        query = CountedQuery(
+            side=behind.side,
+            name=behind.name,
+            first=behind.first,
+            last=behind.last,
+            organ_id=behind.organ or None,
+            level=behind.level,
+            place=newer or older,
+            backwards=newer is not None,
+            rows=self._rows,
         )
+        found, counts, unsettled = await self._store.read(partial(_behind, query))
+
+        def make() -> BehindPage:
+            return behind_page(
+                BehindScene(
+                    behind=behind,
+                    found=found,
+                    place=query.place,
+                    counts=counts,
+                    organs=directory.organs(),
+                    unsettled=unsettled,
+                    now=now,
+                    calendar=self._calendar,
+                )
+            )
+
+        return await self._pages.page(request, "kpi_behind.html", visitor, make)
+
+    def _report(self, raw: Raw, period: Period, directory: Directory) -> Report:
+        targets = Targets.chosen(self._settings.kpi)
         return make_report(raw, period, directory.organs(), directory, targets)
 
 
@@ -88,6 +131,12 @@ def _read(period: Period, earlier: Period, conn: Connection) -> tuple[Raw, Raw, 
 def _kept(conn: Connection, period: Period) -> Raw:
     """The kept figures alone: what can only be counted now is for the file."""
     return Raw(figures=queries.totals(conn, period.spans), now=_NOTHING_NOW, issued={}, sent={})
+
+
+def _behind(query: CountedQuery, conn: Connection) -> tuple[BoxPage, dict[tuple[str, Side], Counts], bool]:
+    within = Period(first=query.first, last=query.last)
+    counts = queries.counts_by_organ(conn, within.spans)
+    return read_counted(conn, query), counts, queries.is_unsettled(conn, query.first, query.last)
 
 
 def _sheets(report: Report) -> bytes:
@@ -101,4 +150,4 @@ def kpi_routes(parts: ConsoleParts, pages: Pages, sessions: Sessions) -> Sequenc
     if parts.operating is None:
         return ()
     made = KpiPages(parts, parts.operating, sessions, pages)
-    return (web.get(KPI, made.show), web.get(f"{KPI}/export.xlsx", made.export))
+    return (web.get(KPI, made.show), web.get(f"{KPI}/export.xlsx", made.export), web.get(BEHIND, made.behind))

@@ -4,15 +4,18 @@ Everything comes from the kept figures (`kpi`): no document is counted while som
 template, from numbers that are worked out here; each has its table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from axis.errors import Code, Malformed
+from axis.kpi.figures import Counts
 from axis.ops.kpi_report import Line, Period, Report, percent
-from axis.web.console.language import N_, _, grouped
+from axis.terms import Side
+from axis.web.console.kpi_behind import Behind
+from axis.web.console.language import N_, _, grouped, n_
 
 KPI: Final = "/kpi"
 _MOST_DAYS: Final = 366 * 5
@@ -46,6 +49,9 @@ class Number:
     value: str
     before: str
     target: str
+    href: str = ""  # what it counts
+    late: str = ""  # of a share: how many were late
+    late_href: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +59,15 @@ class Bar:
     """A share, drawn in a box of 100 × 1."""
 
     word: str
-    part: str  # "37 / 114"
+    part: str
+    whole: str
     share: float | None  # percent
     said: str
     tone: str
     target: float | None = None  # percent, drawn as a line
     reached: bool = True
-    href: str = ""
+    part_href: str = ""  # what is counted; "": nothing is
+    whole_href: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,7 @@ class Column:
     x: int
     y: float
     height: float
+    href: str  # "": nothing was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,7 @@ class KpiPage:
     statuses: tuple[Bar, ...]
     on_time: tuple[Bar, ...]
     online: tuple[Bar, ...]
+    connected: tuple[Bar, ...]
     slowest: tuple[Slow, ...]
     xlsx_href: str
     empty: bool
@@ -189,12 +199,13 @@ def kpi_page(
         first=own["from"],
         last=own["to"],
         numbers=_numbers(now, then),
-        columns=_columns(drawn_spans(period), traffic),
+        columns=_columns(period, traffic),
         columns_title=_("Văn bản gửi theo ngày") if len(drawn_spans(period)[0]) > 7 else _("Văn bản gửi theo tháng"),  # noqa: PLR2004 - 2026-11
-        statuses=tuple(_status_bar(now.total, key, word, tone) for key, word, tone in _STATUSES),
-        on_time=tuple(_on_time(line) for line in now.levels if _on_time(line).share is not None),
-        online=tuple(_online(line) for line in now.levels if line.received.counts.deliveries),
-        slowest=_slowest(now.organs),
+        statuses=tuple(_status_bar(now, key, word, tone) for key, word, tone in _STATUSES),
+        on_time=tuple(bar for line in now.levels if (bar := _on_time(line, now)).share is not None),
+        online=tuple(_online(line, period) for line in now.levels if line.received.counts.deliveries),
+        connected=tuple(_connected(line, now) for line in now.levels if line.organs),
+        slowest=_slowest(now),
         xlsx_href=f"{KPI}/export.xlsx?{urlencode(own)}",
         empty=not now.total.sent.counts.documents and not now.total.received.counts.deliveries,
     )
@@ -211,19 +222,34 @@ def _href(name: str, at: date, own: Period) -> str:
     return f"{KPI}?{urlencode({'from': own.first.isoformat(), 'to': own.last.isoformat()})}"
 
 
+def _behind(period: Period, side: Side, name: str, number: int, **more: Any) -> str:  # noqa: ANN401 - of `Behind`
+    """The list of what a figure counts; "" of nothing."""
+    return Behind(side=side, name=name, first=period.first, last=period.last, **more).href() if number else ""
+
+
 def _numbers(now: Report, then: Report) -> tuple[Number, ...]:
-    def counted(word: str, key: str, side: str) -> Number:
+    def counted(word: str, key: str, side: Side) -> Number:
         value, old = (getattr(getattr(report.total, side).counts, key) for report in (now, then))
-        return Number(word=word, value=grouped(value), before=grouped(old), target="")
+        href = _behind(now.period, side, key, value)
+        return Number(word=word, value=grouped(value), before=grouped(old), target="", href=href)
 
     def share(word: str, key: str) -> Number:
         new, old = (_kept(report.total, key) for report in (now, then))
-        return Number(word=word, value=_percent(new), before=_percent(old), target="")
+        side, counts = _counts(now.total, key)
+        late = getattr(counts, f"{key}_late")
+        return Number(
+            word=word,
+            value=_percent(new),
+            before=_percent(old),
+            target=_percent(now.on_time_target),
+            late=n_("{n} trễ", late) if late else "",
+            late_href=_behind(now.period, side, f"{key}_late", late),
+        )
 
     connected = percent(now.total.connected, now.total.organs)
     return (
-        counted(_("Văn bản gửi"), "documents", "sent"),
-        counted(_("Lượt nhận"), "deliveries", "received"),
+        counted(_("Văn bản gửi"), "documents", Side.SENT),
+        counted(_("Lượt nhận"), "deliveries", Side.RECEIVED),
         share(_("Gửi đúng hạn"), "sent"),
         share(_("Tiếp nhận đúng hạn"), "acceptance"),
         share(_("Hoàn thành đúng hạn"), "completion"),
@@ -233,8 +259,12 @@ def _numbers(now: Report, then: Report) -> tuple[Number, ...]:
     )
 
 
+def _counts(line: Line, key: str) -> tuple[Side, Counts]:
+    return (Side.SENT, line.sent.counts) if key == "sent" else (Side.RECEIVED, line.received.counts)
+
+
 def _kept(line: Line, key: str) -> float | None:
-    counts = line.sent.counts if key == "sent" else line.received.counts
+    _side, counts = _counts(line, key)
     on_time, late = getattr(counts, f"{key}_on_time"), getattr(counts, f"{key}_late")
     return percent(on_time, on_time + late)
 
@@ -243,41 +273,86 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:g} %"
 
 
-def _columns(spans: Sequence[str], traffic: Mapping[str, int]) -> tuple[Column, ...]:
+def _columns(period: Period, traffic: Mapping[str, int]) -> tuple[Column, ...]:
+    spans = drawn_spans(period)
     most = max((traffic.get(span, 0) for span in spans), default=0) or 1
     found = []
     for x, span in enumerate(spans):
-        height = round(96 * traffic.get(span, 0) / most, 2)
+        value = traffic.get(span, 0)
+        height = round(96 * value / most, 2)
         word = "/".join(reversed(span.split("-")))
-        found.append(Column(word=word, value=traffic.get(span, 0), x=x, y=100 - height, height=height))
+        href = _behind(_days_of(span), Side.SENT, "documents", value)
+        found.append(Column(word=word, value=value, x=x, y=100 - height, height=height, href=href))
     return tuple(found)
 
 
-def _status_bar(line: Line, key: str, word: str, tone: str) -> Bar:
-    part, whole = getattr(line.received.counts, key), line.received.counts.deliveries
+def _days_of(span: str) -> Period:
+    """The days of a day, or of a month."""
+    if len(span) > len("2026-11"):
+        return Period(first=date.fromisoformat(span), last=date.fromisoformat(span))
+    first = date.fromisoformat(f"{span}-01")
+    return Period(first=first, last=_begin("month", first + timedelta(days=_BEGINS["month"])) - timedelta(days=1))
+
+
+def _status_bar(report: Report, key: str, word: str, tone: str) -> Bar:
+    counts = report.total.received.counts
+    part, whole = getattr(counts, key), counts.deliveries
     share = percent(part, whole)
-    return Bar(word=_(word), part=f"{grouped(part)} / {grouped(whole)}", share=share, said=_percent(share), tone=tone)
-
-
-def _on_time(line: Line) -> Bar:
-    counts = line.received.counts
-    whole, share = counts.acceptance_on_time + counts.acceptance_late, _kept(line, "acceptance")
-    part = f"{grouped(counts.acceptance_on_time)} / {grouped(whole)}"
-    return Bar(word=_level(line), part=part, share=share, said=_percent(share), tone="teal")
-
-
-def _online(line: Line) -> Bar:
-    counts = line.received.counts
-    share = percent(counts.online, counts.deliveries)
-    reached = share is None or line.target is None or share >= line.target
     return Bar(
-        word=_level(line),
-        part=f"{grouped(counts.online)} / {grouped(counts.deliveries)}",
+        word=_(word),
+        part=grouped(part),
+        whole=grouped(whole),
         share=share,
         said=_percent(share),
-        tone="green" if reached else "amber",
-        target=line.target,
-        reached=reached,
+        tone=tone,
+        part_href=_behind(report.period, Side.RECEIVED, key, part),
+        whole_href=_behind(report.period, Side.RECEIVED, "deliveries", whole),
+    )
+
+
+def _against(share: float | None, target: float | None) -> dict[str, Any]:
+    """How a bar with a target is drawn and said."""
+    reached = share is None or target is None or share >= target
+    return {"share": share, "target": target, "reached": reached, "tone": "green" if reached else "amber"}
+
+
+def _on_time(line: Line, report: Report) -> Bar:
+    counts, level = line.received.counts, line.level or 0
+    part, whole = counts.acceptance_on_time, counts.acceptance_on_time + counts.acceptance_late
+    share = _kept(line, "acceptance")
+    return Bar(
+        word=_level(line),
+        part=grouped(part),
+        whole=grouped(whole),
+        said=_percent(share),
+        part_href=_behind(report.period, Side.RECEIVED, "acceptance_on_time", part, level=level),
+        whole_href=_behind(report.period, Side.RECEIVED, "acceptance", whole, level=level),
+        **_against(share, report.on_time_target),
+    )
+
+
+def _connected(line: Line, report: Report) -> Bar:
+    share = percent(line.connected, line.organs)
+    return Bar(
+        word=_level(line),
+        part=grouped(line.connected),
+        whole=grouped(line.organs),
+        said=_percent(share),
+        **_against(share, report.connected_target),
+    )
+
+
+def _online(line: Line, period: Period) -> Bar:
+    counts, level = line.received.counts, line.level or 0
+    share = percent(counts.online, counts.deliveries)
+    return Bar(
+        word=_level(line),
+        part=grouped(counts.online),
+        whole=grouped(counts.deliveries),
+        said=_percent(share),
+        part_href=_behind(period, Side.RECEIVED, "online", counts.online, level=level),
+        whole_href=_behind(period, Side.RECEIVED, "deliveries", counts.deliveries, level=level),
+        **_against(share, line.target),
     )
 
 
@@ -285,9 +360,9 @@ def _level(line: Line) -> str:
     return _("Cấp {level}", level=line.level) if line.level else _("Không rõ cấp")
 
 
-def _slowest(lines: Sequence[Line]) -> tuple[Slow, ...]:
+def _slowest(report: Report) -> tuple[Slow, ...]:
     found: list[tuple[timedelta, Line]] = []
-    for line in lines:
+    for line in report.organs:
         (median,) = line.received.times.to_03_worked.quantiles(0.5)
         if median is not None and line.received.counts.deliveries >= _FEW:
             found.append((median, line))
@@ -300,7 +375,7 @@ def _slowest(lines: Sequence[Line]) -> tuple[Slow, ...]:
             median=_("{hours} giờ làm việc", hours=f"{median / timedelta(hours=1):.1f}"),
             share=round(100 * (median / most), 1) if most else 0.0,
             deliveries=line.received.counts.deliveries,
-            href=f"/documents?{urlencode({'direction': 'received', 'q': line.title})}",
+            href=_behind(report.period, Side.RECEIVED, "deliveries", line.received.counts.deliveries, organ=line.title),
         )
         for median, line in found[:_SLOWEST]
     )

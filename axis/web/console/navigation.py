@@ -43,6 +43,7 @@ ENTRIES: Final = (
     Entry(word=N_("Chỉ số"), href="/kpi", icon="done", roles=_READERS),
     Entry(word=N_("Vận hành trục"), href="/operator", icon="globe", roles=_OPERATORS),
     Entry(word=N_("Danh mục cơ quan"), href="/admin/organs", icon="globe", roles=_OPERATORS),
+    Entry(word=N_("Hệ thống đã kết nối"), href="/admin/systems", icon="send", roles=_OPERATORS),
     Entry(word=N_("Tài khoản"), href="/admin/accounts", icon="person", roles=frozenset({Role.ADMINISTRATOR})),
 )
 """In the order of the head."""

@@ -32,6 +32,7 @@ from axis.web.console.routes_page import route_routes
 from axis.web.console.sessions import Sessions
 from axis.web.console.settings_page import setting_routes
 from axis.web.console.sso import sso_routes
+from axis.web.console.system_pages import system_routes
 from axis.web.console.tongue import language_routes
 from axis.web.console.trail import trail_routes
 from axis.web.console.viewing import viewing_routes
@@ -48,6 +49,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *me_routes(parts, pages, sessions),
         *people_routes(parts, pages, sessions),
         *organ_routes(parts, pages, sessions),
+        *system_routes(parts, pages, sessions),
         *live_routes(parts, pages, sessions),
         *home_routes(parts, pages, sessions, (auditor_home(parts),)),
         *box_routes(parts, pages, sessions),

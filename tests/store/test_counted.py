@@ -1,0 +1,137 @@
+"""What a figure counts and what its list shows are the same, for every figure, after any history, on both databases."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from axis.kpi.figures import Spans, day_of, spans
+from axis.store import queries, schema
+from axis.store.boxes import Key
+from axis.store.counted import CountedQuery, of_side, read_counted
+from axis.store.store import Store
+from axis.terms import Side
+from tests.exchange.harness import Node, a_document
+
+# The history that the figures themselves are held to.
+from tests.ops.test_figures import History, follow, keeper, node  # noqa: F401
+
+
+async def listed(store: Store, query: CountedQuery) -> list[str]:
+    """The keys of all rows, page by page, forwards."""
+    found: list[str] = []
+    while True:
+        asked = query
+        page = await store.read(lambda c, q=asked: read_counted(c, q))
+        found += [line.place.id for line in page.lines]
+        if not page.has_after:
+            return found
+        query = replace(query, place=Key(at=None, id=found[-1]))
+
+
+async def told(store: Store, within: Spans) -> dict[tuple[str, Side], dict[str, int]]:
+    """The kept figures, by organisation and side."""
+    counts = await store.read(lambda c: queries.counts_by_organ(c, within))
+    return {
+        (organ, side): {
+            name: getattr(one, name)
+            if hasattr(one, name)
+            else getattr(one, f"{name}_on_time") + getattr(one, f"{name}_late")
+            for name in of_side(side)
+        }
+        for (organ, side), one in counts.items()
+    }
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_a_list_holds_exactly_what_its_figure_counts(node: Node, store: Store, seed: int) -> None:  # noqa: F811
+    history = History(node, seed)
+    began = day_of(node.clock.now())
+    for _ in range(70):
+        await history.step()
+    chance, document = random.Random(seed), schema.document.c
+    for _document, accepted in history.documents:
+        verdict = chance.choice(["valid", "valid-with-warnings", "invalid", "unsigned", "indeterminate", None])
+        late = node.clock.now() - timedelta(days=chance.choice([0, 0, 40]))
+        values = {"verdict": verdict, "sent_due_at": chance.choice([None, late])}
+        changed = update(schema.document).where(document.document_uid == accepted.document_uid).values(values)
+        await store.write(lambda c, changed=changed: c.execute(changed))
+    for organ, level in (("H24.11", 2), ("H24.15", 2), ("H24.11.3", 3), ("H24.88", 4)):  # H24.30 has none
+        placed = update(schema.organ).where(schema.organ.c.organ_id == organ).values(level=level)
+        await store.write(lambda c, placed=placed: c.execute(placed))
+    await follow(node)
+    await keeper(node).recount()
+    ended = day_of(node.clock.now())
+    counted = await told(store, spans(began, ended))
+    seen: Counter[tuple[Side, str]] = Counter()
+    for (organ, side), figures in counted.items():
+        for name, number in figures.items():
+            query = CountedQuery(side=side, name=name, first=began, last=ended, organ_id=organ, rows=9)
+            rows = await listed(store, query)
+            assert (len(rows), len(set(rows))) == (number, number), (organ, side, name)
+            assert rows == sorted(rows, reverse=True)
+            seen[side, name] += number
+    by_level: dict[Side, list[int]] = {}
+    for (side, name), number in seen.items():  # of all together, and of each level
+        query = CountedQuery(side=side, name=name, first=began, last=ended, rows=7)
+        assert len(await listed(store, query)) == number, (side, name)
+        levels = [len(await listed(store, replace(query, level=level))) for level in (0, 1, 2, 3, 4)]
+        assert sum(levels) == number, (side, name, levels)
+        by_level[side] = [one + more for one, more in zip(by_level.get(side, [0] * 5), levels, strict=True)]
+    assert sum(1 for number in by_level[Side.RECEIVED] if number) > 2
+    assert sum(1 for number in seen.values() if number) > 20
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_each_day_has_its_own_and_they_add_up(node: Node, store: Store, side: Side) -> None:  # noqa: F811
+    history = History(node, 7)
+    began = day_of(node.clock.now())
+    for _ in range(40):
+        await history.step()
+    await follow(node)
+    ended = day_of(node.clock.now())
+    name = "documents" if side is Side.SENT else "deliveries"
+    days = [began + timedelta(days=number) for number in range((ended - began).days + 1)]
+    total = 0
+    for day in days:
+        counted = sum(one[name] for (_, of), one in (await told(store, spans(day, day))).items() if of is side)
+        rows = await listed(store, CountedQuery(side=side, name=name, first=day, last=day))
+        assert len(rows) == counted, day
+        total += counted
+    whole = await listed(store, CountedQuery(side=side, name=name, first=began, last=ended))
+    assert (len(whole), total > 10, len(days) > 3) == (total, True, True)
+
+
+async def test_a_list_is_walked_backwards_too(node: Node, store: Store) -> None:  # noqa: F811
+    for number in range(7):
+        await node.send("dms-yte", a_document("H24.15", number=str(number)))
+    today = day_of(node.clock.now())
+    query = CountedQuery(side=Side.RECEIVED, name="deliveries", first=today, last=today, rows=3)
+    every = await listed(store, query)
+    back = replace(query, place=Key(at=None, id=every[-1]), backwards=True)
+    page = await store.read(lambda c: read_counted(c, back))
+    assert [line.place.id for line in page.lines] == every[3:6]
+    assert (page.has_before, page.has_after) == (True, True)
+    first = replace(query, place=Key(at=None, id=every[3]), backwards=True)
+    page = await store.read(lambda c: read_counted(c, first))
+    assert ([line.place.id for line in page.lines], page.has_before) == (every[:3], False)
+
+
+async def test_figures_that_are_to_be_made_anew_are_known(node: Node, store: Store) -> None:  # noqa: F811
+    today = day_of(node.clock.now())
+
+    async def unsettled(first: date, last: date) -> bool:
+        return await store.read(lambda c: queries.is_unsettled(c, first, last))
+
+    assert not await unsettled(today, today)
+    await node.send("dms-yte", a_document("H24.15"))
+    assert await unsettled(today, today)
+    await follow(node)
+    assert not await unsettled(today, today)
+    cells = await store.read(queries.every_cell)
+    await store.write(lambda c: queries.mark_dirty(c, cells))
+    assert await unsettled(today, today)
+    assert not await unsettled(today + timedelta(days=1), today + timedelta(days=9))
