@@ -30,6 +30,7 @@ from axis.store import schema as s
 from axis.store.records import Delivery
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.search import ANYTHING, Wanted, candidates, conditions, in_order, listed
+from axis.store.values import one_of
 from axis.store.views import DocumentLine, document_lines
 from axis.terms import ActKind, StatusCode
 
@@ -381,15 +382,15 @@ def box_lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
     of_id: dict[str, Delivery] = {}
     owed: dict[str, datetime] = {}
     if delivery_ids:
-        rows = conn.execute(select(*_DELIVERY).where(_v.delivery_id.in_(delivery_ids))).all()
+        rows = conn.execute(select(*_DELIVERY).where(one_of(_v.delivery_id, delivery_ids))).all()
         of_id = {one.delivery_id: one for one in read_all(_read_delivery, rows)}
         first = func.min(_t.due_at, type_=s.UtcMicros())
-        due = select(_t.delivery_id, first).where(_t.delivery_id.in_(delivery_ids)).group_by(_t.delivery_id)
+        due = select(_t.delivery_id, first).where(one_of(_t.delivery_id, delivery_ids)).group_by(_t.delivery_id)
         owed = {row[0]: row[1] for row in conn.execute(due)}
     else:
         of_one = select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery()
         due_first = type_coerce(of_one, s.UtcMicros()).label("due_at")
-        of_documents = select(_d.document_uid, due_first).where(_d.document_uid.in_([row[1] for row in found]))
+        of_documents = select(_d.document_uid, due_first).where(one_of(_d.document_uid, [row[1] for row in found]))
         owed = {row[0]: row[1] for row in conn.execute(of_documents)}
     of_uid = {
         line.document.document_uid: line

@@ -17,6 +17,7 @@ from axis.store import schema
 from axis.store.configuration import version
 from axis.store.routes import compute_routes
 from axis.store.rows import Query, values_of
+from axis.store.values import OneOf, Texts
 
 NameT = TypeVar("NameT", str, str | None)
 
@@ -25,7 +26,7 @@ _aliases = Query(Alias, order=(schema.organ_alias.c.alias, schema.organ_alias.c.
 _names = Query(FormerName, order=(schema.organ_name.c.organ_id, schema.organ_name.c.valid_until))
 _names_of = Query(
     FormerName,
-    schema.organ_name.c.organ_id.in_(bindparam("organ_ids", expanding=True)),
+    OneOf(schema.organ_name.c.organ_id, bindparam("organ_ids", type_=Texts())),
     order=(schema.organ_name.c.valid_until,),
 )
 

@@ -32,6 +32,7 @@ from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
 from axis.store.scopes import Scope, in_scope
 from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
+from axis.store.values import one_of
 from axis.terms import Origin, Place, TransportState
 
 NAMED_RECEIVERS = 3  # of a document, in the list
@@ -133,7 +134,7 @@ def tallies_of(
     v, c, q = s.delivery.c, s.consignment.c, s.queue.c
     earlier = s.consignment.alias("earlier")
     first = not_(exists().where(earlier.c.delivery_id == v.delivery_id, earlier.c.consignment_id < c.consignment_id))
-    counted = v.document_uid.in_(document_uids) if delivery_ids is None else v.delivery_id.in_(delivery_ids)
+    counted = one_of(v.document_uid, document_uids) if delivery_ids is None else one_of(v.delivery_id, delivery_ids)
     situation = (v.document_uid, v.place, v.status_code, c.state)
     rows = conn.execute(
         select(
@@ -167,7 +168,7 @@ def document_lines(
     conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
 ) -> tuple[DocumentLine, ...]:
     """The rows for some documents, in no order. delivery_ids: what is counted of their deliveries; None: all."""
-    found = conn.execute(_WITH_SENDER.where(s.document.c.document_uid.in_(document_uids))).all()
+    found = conn.execute(_WITH_SENDER.where(one_of(s.document.c.document_uid, document_uids))).all()
     return _lines(conn, found, delivery_ids)
 
 
@@ -241,7 +242,7 @@ def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> di
     number = func.row_number().over(partition_by=v.document_uid, order_by=ours_first).label("number")
     every = (
         select(v.document_uid, v.receiver_organ, v.receiver_name, number)
-        .where(v.document_uid.in_(received_at))
+        .where(one_of(v.document_uid, received_at))
         .subquery()
     ).c
     rows = conn.execute(
@@ -259,7 +260,9 @@ def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> di
 
 def _file_counts(conn: Connection, package_ids: Sequence[str]) -> dict[str, int]:
     a = s.attachment.c
-    rows = conn.execute(select(a.package_id, func.count()).where(a.package_id.in_(package_ids)).group_by(a.package_id))
+    rows = conn.execute(
+        select(a.package_id, func.count()).where(one_of(a.package_id, package_ids)).group_by(a.package_id)
+    )
     return dict(rows.all())
 
 
@@ -268,7 +271,7 @@ def _act_kinds(conn: Connection, document_uids: Sequence[str]) -> dict[str, list
     rows = conn.execute(
         select(named.c.document_uid, a.kind)
         .join_from(named, s.act, a.act_id == named.c.act_id)
-        .where(named.c.document_uid.in_(document_uids))
+        .where(one_of(named.c.document_uid, document_uids))
         .distinct()
         .order_by(a.kind)
     )
