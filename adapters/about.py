@@ -4,8 +4,8 @@ Light on purpose: an adapter says it without loading a node. A secret is an opti
 by a file, stored encrypted, and never shown.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import get_args
 
 from pydantic import BaseModel, SecretStr
@@ -25,6 +25,8 @@ class About:
     options: type[BaseModel]  # of a partner, each described; frozen, extra="forbid"
     login_codes: frozenset[str] = frozenset()  # `peer_code` of a PeerRefused that speaks of our credentials
     clock_codes: frozenset[str] = frozenset()  # … of the clocks
+    tls_codes: frozenset[str] = frozenset()  # … of encryption that is wanted and not offered
+    advice: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # by Fault, where `ADVICE` would mislead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

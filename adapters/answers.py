@@ -20,6 +20,14 @@ FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call that did not come through raises."""
 
 
+class OddStatus(PeerUnreachable):
+    """A status of HTTP that is no answer of the dialect."""
+
+    def __init__(self, status: int, detail: str, retry_after_s: float | None) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.status = status
+
+
 async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
     """The body of a response as it comes. Raises PeerUnreachable when it breaks off."""
     stream = response.content.iter_chunked(_READ_BYTES)
@@ -55,7 +63,7 @@ def refusal_of_http(response: aiohttp.ClientResponse) -> PeerUnreachable:
     """A status that is no answer of the dialect, and how long the partner asks to be left alone, if it does."""
     wait_s = _wait_s(response)
     asked = "" if wait_s is None else f", retry after {wait_s:g} s"
-    return PeerUnreachable(f"HTTP {response.status}{asked}", retry_after_s=wait_s)
+    return OddStatus(response.status, f"HTTP {response.status}{asked}", wait_s)
 
 
 def _wait_s(response: aiohttp.ClientResponse) -> float | None:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.about import About
+from adapters.answers import OddStatus
 from adapters.base import Adapter, PeerParts, load_adapter
 from axis.clock import Clock
 from axis.delivery.partner import Checked, CheckedStep, Partner
@@ -74,6 +75,8 @@ class Fault(StrEnum):
     NOT_WRITABLE = "not_writable"
     NO_SPACE = "no_space"
     CLOCK_OFF = "clock_off"
+    NOT_THE_SERVICE = "not_the_service"
+    PARTNER_BUSY = "partner_busy"
     PARTNER_REFUSED = "partner_refused"
     OTHER = "other"
 
@@ -104,8 +107,8 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "The TLS certificate is for another name: use the name in the certificate, or have it replaced there.",
     ),
     Fault.TLS_UNTRUSTED: (
-        "Chứng thư TLS do nơi chưa tin cậy cấp: khai tệp chứng thư CA nội bộ (ca_file), không tắt việc kiểm tra.",
-        "The TLS certificate's issuer is not trusted: name your own authority's file (ca_file); do not skip the check.",
+        "Chứng thư TLS do nơi chưa tin cậy cấp: khai CA nội bộ (tùy chọn ca_file nếu có, hoặc kho CA của máy này).",
+        "The TLS certificate's issuer is not trusted: name your authority (option ca_file, or this machine's list).",
     ),
     Fault.TLS_EXPIRED: (
         "Chứng thư TLS hết hạn hoặc chưa đến hạn: bên kia thay chứng thư; kiểm tra đồng hồ của máy này.",
@@ -147,6 +150,14 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "Đồng hồ hai bên lệch nhau: bật đồng bộ giờ (NTP) ở cả hai máy.",
         "The two clocks differ: switch on time synchronisation (NTP) on both machines.",
     ),
+    Fault.NOT_THE_SERVICE: (
+        "Máy chủ trả lời nhưng không phải dịch vụ cần gọi: kiểm tra đường dẫn trong địa chỉ, cổng, và loại kết nối.",
+        "A server answers, but not as the service that is meant: check the address's path and port, and the adapter.",
+    ),
+    Fault.PARTNER_BUSY: (
+        "Bên kia đang quá tải hoặc bảo trì: thử lại sau; nếu kéo dài, hỏi quản trị bên kia.",
+        "The partner is overloaded or being maintained: try again later; if it stays so, ask its administrator.",
+    ),
     Fault.PARTNER_REFUSED: (
         "Bên kia hiểu và từ chối: đọc câu trả lời ở trên, liên hệ quản trị bên kia.",
         "The partner understood and said no: read its answer above, and ask its administrator.",
@@ -156,6 +167,13 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
         "Something else: read the detail above; `axis --debug adapter check …` tells more.",
     ),
 }
+
+
+def advice_of(fault: Fault, about: About | None) -> tuple[str, str]:
+    """What to do about it, in both languages: in the adapter's own words where its settings stand elsewhere."""
+    own = about.advice.get(fault) if about is not None else None
+    return own or ADVICE[fault]
+
 
 TITLES: Final[Mapping[Step, tuple[str, str]]] = {
     Step.OPTIONS: ("Tùy chọn", "Options"),
@@ -291,7 +309,7 @@ def checked(findings: Findings) -> Checked:
     """What was found, in words for a page."""
     faults = dict.fromkeys(one.fault for one in findings.found if one.fault is not None)
     steps = tuple(CheckedStep(title=TITLES[one.step], good=one.good, words=one.words) for one in findings.found)
-    return Checked(good=findings.good, steps=steps, advice=tuple(ADVICE[fault] for fault in faults))
+    return Checked(good=findings.good, steps=steps, advice=tuple(advice_of(fault, findings.about) for fault in faults))
 
 
 _UNANSWERED: Final = Checked(good=False, steps=(), advice=(ADVICE[Fault.NO_ANSWER],))
@@ -402,6 +420,8 @@ def fault_of(error: BaseException, about: About | None = None) -> Fault:
             return Fault.LOGIN_REFUSED
         if isinstance(one, PeerRefused) and about is not None and one.peer_code in about.clock_codes:
             return Fault.CLOCK_OFF
+        if isinstance(one, PeerRefused) and about is not None and one.peer_code in about.tls_codes:
+            return Fault.TLS_BROKEN
         for kind, meaning in _MEANINGS:
             if isinstance(one, kind) and (fault := meaning(one)) is not None:
                 return fault
@@ -443,12 +463,19 @@ _ERRNOS: Final = {
     errno.EDQUOT: Fault.NO_SPACE,
 }
 
+_STATUSES: Final = {
+    **dict.fromkeys((401, 403, 407), Fault.LOGIN_REFUSED),
+    **dict.fromkeys((301, 302, 303, 307, 308, 404, 405, 410, 501), Fault.NOT_THE_SERVICE),
+    **dict.fromkeys((429, 502, 503, 504), Fault.PARTNER_BUSY),
+}
+
 _MEANINGS: Final[Sequence[tuple[type[BaseException], Callable[[BaseException], Fault | None]]]] = (
     (ssl.SSLCertVerificationError, _certificate_fault),
     (ssl.SSLError, lambda e: None if isinstance(e, ssl.SSLCertVerificationError) else Fault.TLS_BROKEN),
     (socket.gaierror, lambda _: Fault.NAME_UNRESOLVED),
     (TimeoutError, lambda _: Fault.NO_ANSWER),
     (aiohttp.ServerDisconnectedError, lambda _: Fault.CONNECTION_LOST),
+    (OddStatus, lambda e: _STATUSES.get(getattr(e, "status", 0))),
     (OSError, lambda e: _ERRNOS.get(getattr(e, "errno", None) or 0)),
 )
 

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from adapters.answers import FAILURES, chunks, date_of, keep_refusal, reason_of, refusal_of_http
+from adapters.checking import Fault, Trouble
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
 from adapters.edoc.replies import check_fault
@@ -98,7 +99,7 @@ class EdocCalls:
                 raise refusal_of_http(response)
             if response.content_type == "text/html":
                 await keep_refusal(response)
-                raise PeerUnreachable(f"HTTP {response.status}, a web page")
+                raise Trouble(Fault.NOT_THE_SERVICE, f"HTTP {response.status}, a web page")
             note_reply(response.status, response.headers.items())
             async for chunk in chunks(response):
                 await spool.write(chunk)

@@ -34,6 +34,29 @@ about = About(
     en="The mailbox of an organisation without software; the mail servers stand in [mail] of axis.toml.",
     options=PeerOptions,
     login_codes=frozenset({"530", "534", "535"}),
+    tls_codes=frozenset({"no_starttls"}),
+    advice={
+        "bad_options": (
+            "Khai chưa đúng: xem mục [mail] của axis.toml (smtp_host, from_address), và tùy chọn address của đơn vị.",
+            "Not set up right: see [mail] in axis.toml (smtp_host, from_address), and the organisation's address.",
+        ),
+        "login_refused": (
+            "Máy chủ thư từ chối tài khoản: xem mail.smtp_user, mail.smtp_password_file (hoặc AXIS_SECRET_SMTP).",
+            "The mail server refuses the account: see mail.smtp_user, mail.smtp_password_file (or AXIS_SECRET_SMTP).",
+        ),
+        "tls_untrusted": (
+            "Chứng thư máy chủ thư do nơi chưa tin cậy cấp: khai CA nội bộ ở mail.tls_ca_file, không tắt kiểm tra.",
+            "The mail server's issuer is not trusted: name your authority in mail.tls_ca_file; keep the check on.",
+        ),
+        "tls_broken": (
+            "Không mã hóa được: mail.smtp_security phải hợp với cổng (tls: 465, starttls: 587), và bên kia có bật TLS.",
+            "No encryption: mail.smtp_security has to fit the port (tls: 465, starttls: 587), and TLS to be on there.",
+        ),
+        "no_answer": (
+            "Máy chủ thư im lặng: xem smtp_host, smtp_port, tường lửa, và mail.smtp_security có hợp không.",
+            "The mail server is silent: see smtp_host, smtp_port, the firewall, and whether mail.smtp_security fits.",
+        ),
+    },
 )
 
 

@@ -142,7 +142,7 @@ class Session:
         if self._server.security != "starttls":
             return
         if not self._smtp.supports_extension("starttls"):
-            raise PeerRefused("the server offers no STARTTLS", retry="later")
+            raise PeerRefused("the server offers no STARTTLS", peer_code="no_starttls", retry="later")
         async with self._faults():
             await self._smtp.starttls(server_hostname=self._server.host, tls_context=self._server.tls_context())
             await self._smtp.ehlo()

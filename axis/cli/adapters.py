@@ -81,7 +81,7 @@ def check(
 ) -> None:
     """Try a partner out: connect, log in, ask; say what is wrong. Exit code 0: all is well, 1: something is not."""
     from adapters.base import load_adapter
-    from adapters.checking import ADVICE, TITLES, check_partner
+    from adapters.checking import TITLES, advice_of, check_partner
 
     partner = with_access(config, lambda access: _partner(access, partner_id))
     adapter, parts = load_adapter(partner.adapter), peer_parts(config)
@@ -96,7 +96,7 @@ def check(
             ((_MARKS[one.good], " / ".join(TITLES[one.step]), one.words) for one in findings.found),
         )
     for fault in dict.fromkeys(one.fault for one in findings.found if one.fault is not None):
-        say(*ADVICE[fault])
+        say(*advice_of(fault, findings.about))
     if not findings.good:
         raise typer.Exit(NO)
 

@@ -10,17 +10,33 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography.fernet import Fernet
 
+import adapters.mail
 import adapters.vxp
-from adapters.base import PeerParts
-from adapters.checking import ADVICE, TITLES, Fault, Findings, Step, Trouble, check_partner, fault_of
+from adapters.base import NodeParts, PeerParts, load_adapter
+from adapters.checking import (
+    ADVICE,
+    TITLES,
+    Fault,
+    Findings,
+    Step,
+    Trouble,
+    advice_of,
+    check_partner,
+    checked,
+    fault_of,
+)
 from axis.clock import SystemClock
 from axis.delivery.partner import Partner
 from axis.demo.processes import free_port
 from axis.errors import PeerRefused, PeerUnreachable
+from axis.keys import NodeKey
+from axis.settings import Mail, Settings
+from axis.settings import Node as NodeSettings
 from tests.adapters import somebody
 from tests.exchange.harness import HeldClock
-from tests.mail.servers import make_certificate, talking
+from tests.mail.servers import make_certificate, may_log_in, post_office, talking
 from tests.nodes import Blueprint, lay_out, running, secret_of
 
 HOST = "127.0.0.1"
@@ -166,6 +182,82 @@ def test_a_fault_is_found_along_the_causes() -> None:
     assert fault_of(deeper) is Fault.NO_SPACE
     outer.__cause__ = outer  # a ring has an end
     assert fault_of(outer) is Fault.OTHER
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (401, Fault.LOGIN_REFUSED),
+        (302, Fault.NOT_THE_SERVICE),
+        (404, Fault.NOT_THE_SERVICE),
+        (503, Fault.PARTNER_BUSY),
+        (418, Fault.OTHER),
+    ],
+)
+async def test_an_answer_that_is_none_of_edoc_says_what_to_look_at(status: int, fault: Fault) -> None:
+    async with serving(status) as port:
+        options = {"endpoint": f"http://{HOST}:{port}/edoc", "system_id": "H24"}
+        partner = Partner(partner_id="axis", adapter="edoc", options=options, secrets={"secret": "x"})
+        findings = await check_partner(load_adapter("edoc"), partner, PeerParts(clock=SystemClock()))
+    assert told(findings)[-1] == (Step.ANSWER, False, fault)
+
+
+@pytest.fixture
+def node_key(tmp_path: Path) -> NodeKey:
+    file = tmp_path / "node.key"
+    file.write_bytes(Fernet.generate_key())
+    file.chmod(0o600)
+    return NodeKey.load(file)
+
+
+async def by_mail(node_key: NodeKey, tmp_path: Path, **mail: object) -> tuple[bool, Fault | None]:
+    chosen = {"smtp_host": HOST, "smtp_security": "none", "from_address": "truc@truc.invalid", "timeout_s": 3.0, **mail}
+    settings = Settings(node=NodeSettings(code="H24")).model_copy(update={"mail": Mail.model_validate(chosen)})
+    parts = PeerParts(clock=SystemClock(), node=NodeParts(settings=settings, key=node_key, scratch=tmp_path))
+    partner = Partner(partner_id="so-xd", adapter="mail", options={"address": "vanthu@so-xd.invalid"}, secrets={})
+    findings = await check_partner(load_adapter("mail"), partner, parts)
+    told(findings)
+    return findings.good, findings.found[-1].fault
+
+
+async def test_a_mail_server_with_each_thing_that_is_wrong_with_one(
+    node_key: NodeKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = make_certificate(tmp_path), make_certificate(tmp_path, "other.invalid")
+    tls = {"smtp_security": "tls", "tls_ca_file": mine.ca}
+    assert await by_mail(node_key, tmp_path, smtp_port=1) == (False, Fault.CONNECTION_REFUSED)
+    async with post_office(tls=mine.context()) as (_, port):
+        assert await by_mail(node_key, tmp_path, smtp_port=port, **tls) == (True, None)
+        untrusted = {**tls, "tls_ca_file": other.ca}
+        assert await by_mail(node_key, tmp_path, smtp_port=port, **untrusted) == (False, Fault.TLS_UNTRUSTED)
+    async with post_office(tls=other.context()) as (_, port):
+        assert await by_mail(node_key, tmp_path, smtp_port=port, **untrusted) == (False, Fault.TLS_NAME)
+    async with post_office() as (_, port):
+        for security in ("tls", "starttls"):
+            chosen = {**tls, "smtp_security": security}
+            assert await by_mail(node_key, tmp_path, smtp_port=port, **chosen) == (False, Fault.TLS_BROKEN)
+    monkeypatch.setenv("AXIS_SECRET_SMTP", "sai")
+    async with post_office(authenticator=may_log_in, auth_require_tls=False) as (_, port):
+        assert await by_mail(node_key, tmp_path, smtp_port=port, smtp_user="axis") == (False, Fault.LOGIN_REFUSED)
+
+
+def test_advice_for_mail_names_its_own_settings() -> None:
+    about = adapters.mail.about
+    assert set(about.advice) <= {fault.value for fault in Fault}
+    for fault, key in (
+        (Fault.LOGIN_REFUSED, "mail.smtp_password_file"),
+        (Fault.TLS_UNTRUSTED, "mail.tls_ca_file"),
+        (Fault.TLS_BROKEN, "mail.smtp_security"),
+    ):
+        assert all(key in words for words in advice_of(fault, about))
+    assert advice_of(Fault.NO_SPACE, about) == ADVICE[Fault.NO_SPACE]
+    assert advice_of(Fault.LOGIN_REFUSED, None) == ADVICE[Fault.LOGIN_REFUSED]
+
+
+def test_a_page_gives_the_same_advice() -> None:
+    findings = Findings(adapters.mail.about)
+    findings.add(Step.LOG_IN, "535 no", good=False, fault=Fault.LOGIN_REFUSED)
+    assert checked(findings).advice == (adapters.mail.about.advice["login_refused"],)
 
 
 def test_every_fault_and_every_step_has_words_in_both_languages() -> None:
