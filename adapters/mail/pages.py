@@ -9,12 +9,10 @@ not kept.
 import hashlib
 import hmac
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Final
-from urllib.parse import quote
 
 import structlog
 from aiohttp import hdrs, web
@@ -28,10 +26,11 @@ from axis.exchange.composing import REASON_CHARACTERS
 from axis.exchange.mailbox import Mailboxes, PackageAtHand, Said
 from axis.messages import SENTENCES
 from axis.ops.buckets import Buckets
+from axis.ops.handing_out import disposition, hand_out
 from axis.ops.unpacking import Unpacking
 from axis.pieces import file_pieces
 from axis.terms import BusinessType, DeliveryState, StatusCode, TransportState, Urgency
-from axis.text import ascii_name, file_name, one_line
+from axis.text import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +142,7 @@ class Pages:
         subject = self._subject(request, Purpose.FILES)
         package = (await self._mailboxes.look(subject.package_id, subject.organ_id)).package
         response = _attachment(f"goi-tin-{package.package_id}.edxml", package.size_bytes)
-        return await _send(request, response, self._parts.store.blobs.chunks(package.sha256_hex))
+        return await hand_out(request, response, self._parts.store.blobs.chunks(package.sha256_hex))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """One file of the document, as its author had it."""
@@ -155,7 +154,7 @@ class Pages:
             raise NotFound(Code.NOT_FOUND, "no such file")
         async with self._unpacking.file(at_hand.package.sha256_hex, row) as opened:
             response = _attachment(opened.name, opened.path.stat().st_size)
-            return await _send(request, response, file_pieces(opened.path))
+            return await hand_out(request, response, file_pieces(opened.path))
 
     # ── checking ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -300,29 +299,14 @@ def _text(value: object) -> str:
 
 
 def _attachment(name: str, size_bytes: int) -> web.StreamResponse:
-    """A download that a browser never runs. Norm: RFC 6266, RFC 8187."""
-    harmless = file_name(name)
+    """A download that a browser never runs."""
     response = web.StreamResponse(
         headers={
             **_HEADERS,
             "Content-Security-Policy": "sandbox; default-src 'none'",
             hdrs.CONTENT_TYPE: "application/octet-stream",
-            hdrs.CONTENT_DISPOSITION: (
-                f"attachment; filename=\"{ascii_name(harmless)}\"; filename*=UTF-8''{quote(harmless, safe='')}"
-            ),
+            hdrs.CONTENT_DISPOSITION: disposition(name),
         }
     )
     response.content_length = size_bytes
-    return response
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes]
-) -> web.StreamResponse:
-    async with aclosing(pieces) as chunks:  # what is read from is closed though the caller hangs up
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            async for chunk in chunks:
-                await response.write(chunk)
-        await response.write_eof()
     return response

@@ -184,27 +184,28 @@ def set_policy(
 ) -> None:
     """Set a sender's policy; in a running node within a second. Units below it follow unless they have their own."""
     from axis.ops.access import Access
-    from axis.store import queries, registry
+    from axis.ops.policies import PolicyWish
+    from axis.ops.policies import set_policy as put
+    from axis.store.queries import ANY_SENDER
     from axis.store.records import SignaturePolicy
+    from axis.trust.policy import Level
 
     async def change(access: Access) -> SignaturePolicy:
         directory = await access.directory()
         code = organ.strip()
-        code = code if code == queries.ANY_SENDER else directory.registry.canonical(code)
-        if code != queries.ANY_SENDER and directory.registry.find(code) is None:
+        code = code if code == ANY_SENDER else directory.registry.canonical(code)
+        if code != ANY_SENDER and directory.registry.find(code) is None:
             say(f"Lưu ý: {code} chưa có trong danh bạ.", f"Note: {code} is not registered here.")
-        known = {p.organ_id: p for p in await access.store.read(queries.signature_policies)}
-        before = known.get(code)
-        policy = SignaturePolicy(
-            organ_id=code,
-            envelope=envelope or (before.envelope if before else LevelWord.REPORT),
-            files=files or (before.files if before else LevelWord.REPORT),
-            fail_closed=bool(before and before.fail_closed) if fail_closed is None else fail_closed,
-            issuers=_issuers(issuers, access) if issuers else before.issuers if before else None,
+        named = _issuers(issuers, access) if issuers else None
+        wish = PolicyWish(
+            organ=code,
+            envelope=Level(envelope) if envelope else None,
+            files=Level(files) if files else None,
+            fail_closed=fail_closed,
+            issuers=named,
+            inherits_issuers=bool(issuers) and named is None,
         )
-        at = SystemClock().now()
-        await access.store.write(lambda conn: registry.set_signature_policy(conn, policy, at, ACTOR))
-        return policy
+        return await put(access, wish, SystemClock().now(), ACTOR)
 
     policy = with_access(config, change)
     closed, who = ", fail-closed" if policy.fail_closed else "", _issuer_words(policy)
@@ -214,18 +215,18 @@ def set_policy(
     )
 
 
-def _issuers(given: list[str], access: "Access") -> str | None:
-    """What a policy keeps of the authorities that were named. Raises Malformed."""
+def _issuers(given: list[str], access: "Access") -> tuple[str, ...] | None:
+    """The authorities that were named, by SHA-256; none: all; None: as further up. Raises Malformed."""
     if given == [_INHERIT]:
         return None
     if given == [_ANY]:
-        return ""
+        return ()
     from axis.ops.access import trust_folder
     from axis.trust.certs import load_trust_store
 
     folder = trust_folder(access.settings)
     known = load_trust_store(folder).certificates() if folder.is_dir() else ()
-    return " ".join(sorted({_issuer(text, known) for text in given}))
+    return tuple(_issuer(text, known) for text in given)
 
 
 def _issuer(text: str, known: "Iterable[Certificate]") -> str:

@@ -22,6 +22,7 @@ from axis.exchange.repeats import reopen
 from axis.exchange.values import Accepted, Outcome
 from axis.exchange.withdrawing import read_waiting
 from axis.ids import DocumentUid, PackageId
+from axis.organ.registry import Registry
 from axis.store import queries
 from axis.store.hot import ActTargetFound, Change, Hot
 from axis.store.records import Act, ActReceiver, ActTarget, Blob, Consignment, Package, Row
@@ -42,6 +43,7 @@ class Before:
     package: Package
     same_bytes: Package | None  # the very bytes of the repeat, if they came before
     targets: tuple[ActTarget, ...]
+    reached: tuple[Destination, ...]  # whom its packages went to, as far as this node brought them
     receivers: frozenset[str]
     dead: tuple[Consignment, ...]  # of its packages, to receivers that the repeat names again
 
@@ -155,7 +157,7 @@ def read_scene(context: Context, parcel: Parcel, conn: Connection) -> Scene:
     act = queries.act_by_identity(conn, parcel.identity)
     if act is None:
         return Scene(before=None, targets=tuple(_target(conn, n) for n in find_targets(conn, registry, parcel)))
-    before = _before(conn, parcel, act)
+    before = _before(conn, registry, parcel, act)
     scene = Scene(before=before, targets=())
     organs = replaced_organs(parcel.package.header, registry) if act.kind is ActKind.REPLACE else {}
     targets = []
@@ -171,24 +173,34 @@ def read_scene(context: Context, parcel: Parcel, conn: Connection) -> Scene:
     return replace(scene, targets=tuple(targets))
 
 
-def _before(conn: Connection, parcel: Parcel, act: Act) -> Before:
+def _before(conn: Connection, registry: Registry, parcel: Parcel, act: Act) -> Before:
     package = queries.package(conn, act.package_id)
     if package is None:
         raise LookupError(act.package_id)  # a foreign key forbids it
     addressed = {to.organ for to in parcel.destinations}
     receivers = queries.act_receivers(conn, act.act_id)
     packages = {act.package_id, *(one.package_id for one in receivers if one.package_id)}
+    consignments = queries.consignments_of(conn, sorted(packages))
     return Before(
         act=act,
         package=package,
         same_bytes=queries.package_by_bytes(conn, parcel.from_organ, parcel.spooled.sha256_hex),
         targets=queries.act_targets(conn, act.act_id),
+        reached=tuple(_reached(registry, one) for one in consignments),
         receivers=frozenset(one.receiver_organ for one in receivers),
-        dead=tuple(
-            c
-            for c in queries.consignments_of(conn, sorted(packages))
-            if c.receiver_organ in addressed and c.state is TransportState.DEAD
-        ),
+        dead=tuple(c for c in consignments if c.receiver_organ in addressed and c.state is TransportState.DEAD),
+    )
+
+
+def _reached(registry: Registry, consignment: Consignment) -> Destination:
+    """Where a package went before."""
+    organ = registry.find(consignment.receiver_organ)
+    return Destination(
+        organ=consignment.receiver_organ,
+        addressed_as=consignment.receiver_organ,
+        place=consignment.place,
+        uplink_id=consignment.uplink_id,
+        name=organ.name if organ else None,
     )
 
 
@@ -243,6 +255,7 @@ def act_rows(context: Context, parcel: Parcel, package_id: str, carried_by: str,
             kind=act.kind,
             at=parcel.at,
             organs=fresh | before.receivers if before and found else fresh,
+            reached=before.reached if before and found else (),
             first=found or before is None,
         )
         if before and not concerned(doing, named):

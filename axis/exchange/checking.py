@@ -117,7 +117,7 @@ class SignatureCheck:
 
     async def _envelope(self, spooled: Spooled, occasion: Occasion) -> Verdict:
         judge = self._judges.current
-        if spooled.size_bytes <= self._context.policy.inline_bytes:
+        if self._context.policy.is_light(spooled.content):
             return verify_envelope(spooled.content, judge, occasion)
         return await asyncio.to_thread(verify_envelope, spooled.content, judge, occasion)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from axis.calendar.deadlines import Deadlines
@@ -52,7 +53,14 @@ class Policy:
     return_phrases: tuple[str, ...] = RETURN_PHRASES  # a refusal (02) that begins so gives a misaddressed document back
     sign_for_systems: bool = False  # also what the node composes for connected systems
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(calendar=Calendar()))
-    inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread: at their worst, these take 16 ms
+    inline_bytes: int = 24 << 10  # larger ones are read and judged in a thread
+    inline_tags: int = 1_000  # … and those with more of "<", which is what takes time: an ordinary one has 200
+
+    def is_light(self, content: bytes | Path) -> bool:
+        """Whether a package is read and judged within the loop, which takes less than another thread would."""
+        if not isinstance(content, bytes) or len(content) > self.inline_bytes:
+            return False
+        return content.count(b"<") <= self.inline_tags
 
 
 class Wake:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from axis.delivery.router import Destination
 from axis.evidence.leaf import LeafKind, make_leaf
 from axis.exchange.acts import Named, changes_texts, listed_receivers
 from axis.exchange.context import Context, EventAbout
@@ -53,6 +54,7 @@ class Doing:
     at: datetime
     organs: frozenset[str]
     first: bool  # the act comes to this document for the first time: not only further receivers of it
+    reached: tuple[Destination, ...] = ()  # whom earlier packages of the act brought it to, before the document came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,8 @@ def _born(
     """An update brings the document to receivers that had none; from then on their statuses count."""
     document = target.named.document
     without = {one.receiver_organ for one in target.deliveries} | set(removed)
-    new = [to for to in parcel.destinations if to.organ in doing.organs and to.organ not in without]
+    to_all = {to.organ: to for to in (*doing.reached, *parcel.destinations)}
+    new = [to for organ, to in to_all.items() if organ in doing.organs and organ not in without]
     if document is None or not new:
         return ()
     state = born_state(document.state)

@@ -64,7 +64,7 @@ class Intake:
 
     async def _read(self, spooled: Spooled) -> Package:
         limits = self._context.policy.limits
-        if spooled.size_bytes <= self._context.policy.inline_bytes:
+        if self._context.policy.is_light(spooled.content):
             return read(spooled.content, limits=limits)
         return await asyncio.to_thread(read, spooled.content, limits=limits)
 

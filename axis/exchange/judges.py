@@ -5,8 +5,10 @@ one of them changes another judge is made; verdicts say by fingerprint which one
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -33,6 +35,18 @@ log = structlog.get_logger(__name__)
 REFRESH_S = 0.8
 
 
+DEFAULT_POLICY: Final = SignaturePolicy(
+    organ_id=queries.ANY_SENDER, envelope="report", files="report", fail_closed=False
+)
+"""What holds for every sender while nobody has said anything."""
+
+
+def nearest_policy(lineage: Iterable[str], policies: Mapping[str, SignaturePolicy]) -> SignaturePolicy:
+    """The policy of a sender: its own, else its nearest ancestor's, else that of any other. lineage: itself first."""
+    own = next((policies[code] for code in lineage if code in policies), None)
+    return own or policies.get(queries.ANY_SENDER, DEFAULT_POLICY)
+
+
 class Judges:
     """Keeps the judge and the signature policies in force."""
 
@@ -51,9 +65,6 @@ class Judges:
         self._seen: object = None
         self._judge = Judge(TrustStore(), rules)
         self._policies: dict[str, SignaturePolicy] = {}
-        self._default = SignaturePolicy(
-            organ_id=queries.ANY_SENDER, envelope="report", files="report", fail_closed=False
-        )
 
     @property
     def current(self) -> Judge:
@@ -62,10 +73,7 @@ class Judges:
 
     def policy_for(self, organ_id: str) -> SignaturePolicy:
         """The policy of a sender: its own, else its nearest ancestor's, else that of any other."""
-        for code in self._directory.current.registry.lineage(organ_id):
-            if code in self._policies:
-                return self._policies[code]
-        return self._policies.get(queries.ANY_SENDER, self._default)
+        return nearest_policy(self._directory.current.registry.lineage(organ_id), self._policies)
 
     def occasion(self, organ_id: str, at: datetime, *, ours: bool = False) -> Occasion:
         """For a check of a sender's package: whose certificates may sign it. ours: the node composed it."""

@@ -20,9 +20,9 @@ log = structlog.get_logger(__name__)
 
 _EVERY_S = 3600.0
 _GRACE = timedelta(days=1)  # what an upload has made durable, and its transaction has not referred to yet, is younger
-_EVENTS_KEPT = timedelta(days=90)
-_ANSWERS_KEPT = timedelta(days=1)
-_DRAFTS_KEPT = timedelta(days=180)  # since somebody touched them
+EVENTS_KEPT = timedelta(days=90)
+ANSWERS_KEPT = timedelta(days=1)
+DRAFTS_KEPT = timedelta(days=180)  # since somebody touched them
 _AT_ONCE = 500  # rows removed in one write: well under 50 ms
 
 
@@ -50,12 +50,12 @@ class Upkeep:
         swept = await self._store.blobs.sweep(now - _GRACE)
         ended_sessions = await self._store.write(lambda c: sessions.forget_ended_sessions(c, now))
         await self._store.write(lambda c: second_factors.forget_ended(c, now))
-        events = await self._forget(queries.forget_events, now - _EVENTS_KEPT)
-        answers = await self._forget(api.forget_answers, now - _ANSWERS_KEPT)
+        events = await self._forget(queries.forget_events, now - EVENTS_KEPT)
+        answers = await self._forget(api.forget_answers, now - ANSWERS_KEPT)
         ended = await self._forget(uploads.forget_uploads, now)
         views = await self._forget(viewings.forget_viewings, now - self._views_kept) if self._views_kept else 0
         files = await self._sweep_uploads()
-        old_drafts = await self._forget(drafts.forget_drafts, now - _DRAFTS_KEPT)
+        old_drafts = await self._forget(drafts.forget_drafts, now - DRAFTS_KEPT)
         log.info(
             "upkeep_done",
             blob_files=swept.files,

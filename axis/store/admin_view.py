@@ -1,6 +1,6 @@
 """What the pages of organisations and systems show beside the configuration: last traffic, age of credentials."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, select
 from axis.store import schema as s
 from axis.store.records import ApiToken
 from axis.store.rows import Query
+from axis.store.values import OneOf, Texts
 
 _ORGAN: BindParameter[str] = bindparam("organ_id")
 _sent = (
@@ -40,6 +41,7 @@ def last_traffic(conn: Connection, organ_id: str) -> LastTraffic:
 
 
 _SYSTEM: BindParameter[str] = bindparam("of_system")
+_SYSTEMS: BindParameter[Sequence[str]] = bindparam("of_systems", type_=Texts())
 _c = s.credential.c
 _handed_in = (
     select(s.package.c.received_at)
@@ -48,11 +50,11 @@ _handed_in = (
     .limit(1)
 )
 _ages = (
-    select(_c.credential_id, _c.created_at, _c.expires_at)
-    .where(_c.system_id == _SYSTEM)
+    select(_c.system_id, _c.credential_id, _c.created_at, _c.expires_at)
+    .where(OneOf(_c.system_id, _SYSTEMS))
     .order_by(_c.credential_id.desc())
 )
-_tokens = Query(ApiToken, s.api_token.c.system_id == _SYSTEM, order=(s.api_token.c.token_id.desc(),))
+_tokens = Query(ApiToken, OneOf(s.api_token.c.system_id, _SYSTEMS), order=(s.api_token.c.token_id.desc(),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +83,19 @@ class SystemFacts:
 
 def system_facts(conn: Connection, system_ids: Iterable[str]) -> Mapping[str, SystemFacts]:
     """Of some systems, a page of them at most."""
-    return {system_id: _facts(conn, system_id) for system_id in system_ids}
-
-
-def _facts(conn: Connection, system_id: str) -> SystemFacts:
-    ages = conn.execute(_ages, {"of_system": system_id}).all()
-    return SystemFacts(
-        handed_in=conn.scalar(_handed_in, {"of_system": system_id}),
-        secrets=tuple(
-            SecretAge(credential_id=row.credential_id, created_at=row.created_at, expires_at=row.expires_at)
-            for row in ages
-        ),
-        tokens=_tokens.all(conn, of_system=system_id),
-    )
+    of_systems = list(system_ids)
+    secrets: dict[str, list[SecretAge]] = {system_id: [] for system_id in of_systems}
+    tokens: dict[str, list[ApiToken]] = {system_id: [] for system_id in of_systems}
+    for system_id, credential_id, created_at, expires_at in conn.execute(_ages, {"of_systems": of_systems}):
+        age = SecretAge(credential_id=credential_id, created_at=created_at, expires_at=expires_at)
+        secrets[system_id].append(age)
+    for token in _tokens.all(conn, of_systems=of_systems):
+        tokens[token.system_id].append(token)
+    return {
+        system_id: SystemFacts(
+            handed_in=conn.scalar(_handed_in, {"of_system": system_id}),
+            secrets=tuple(secrets[system_id]),
+            tokens=tuple(tokens[system_id]),
+        )
+        for system_id in of_systems
+    }

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     Boolean,
     ColumnElement,
     Connection,
@@ -31,6 +30,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from axis.store import schema as s
+from axis.store.values import Texts
 
 FEW = 5_000
 """Up to so many documents a search is made from the index of words; more are met in the order of the list."""
@@ -130,13 +130,10 @@ def in_order(conn: Connection) -> None:
 
 def listed(conn: Connection, values: Sequence[str]) -> Select[tuple[str]]:
     """Some thousands of values as rows, in one parameter."""
+    given = literal(list(values), Texts())
     if conn.dialect.name == "postgresql":
-        return select(func.unnest(literal(list(values), ARRAY(String))))
-    return select(func.json_each(literal(_json(values))).table_valued("value").c.value)
-
-
-def _json(values: Sequence[str]) -> str:
-    return "[" + ",".join(f'"{value}"' for value in values) + "]"  # ULIDs and codes in their form: nothing to escape
+        return select(func.unnest(given, type_=String))
+    return select(func.json_each(given).table_valued("value").c.value)
 
 
 def organ_names(conn: Connection) -> tuple[tuple[str, str], ...]:

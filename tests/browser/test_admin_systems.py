@@ -40,7 +40,7 @@ async def test_one_is_connected_and_kept_out_without_script(
     page = await visit(Role.ADMINISTRATOR, script=False)
     known = await site.store.read(organs.known)
     served = {one.organ_id for one in await site.store.read(list_services)}
-    code = next(code for code in sorted(known.organs) if code not in served)
+    code = next(code for code in sorted(one.organ_id for one in known.organs) if code not in served)
     await page.goto(f"{site.url}/admin/systems")
     await page.locator(".toolbar > .button").click()
     await page.locator("#serves").fill("KHÔNG.CÓ")

@@ -109,8 +109,10 @@ async def test_a_bar_leads_to_the_documents_behind_it(visit: Visit, look: Look, 
     await expect(page.locator("h1")).to_contain_text("1/KPI")
     plain = await visit(Role.OPERATOR, script=False)
     await plain.goto(f"{site.url}/kpi?period=day&at={today}")
+    of_first = plain.locator("#traffic-table tbody tr:has(a) .figure").first
+    sent = int(str(await of_first.text_content()))
     await plain.locator(".columns-chart a rect").first.click()
-    assert await _rows(plain) == 2
+    assert await _rows(plain) == sent >= 2
 
 
 async def test_an_empty_queue_says_why_it_is_empty(visit: Visit, look: Look, site: Site) -> None:

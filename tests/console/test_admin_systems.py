@@ -155,11 +155,14 @@ async def test_the_list_says_who_is_connected_and_how_old_their_secrets_are(admi
     assert "Không hệ thống nào đang bị khóa." in await read(admin, f"{HOME}?off=1")
 
 
-async def test_a_long_list_has_pages(admin: Client, archive: Archive) -> None:
+async def test_a_long_list_has_pages(log_in: LogIn, archive: Archive) -> None:
     for number in range(7):
         await archive.organ(f"H24.5{number}", f"Phường {number}", parent_id="H24")
+    admin = await log_in(Role.ADMINISTRATOR)
+    for number in range(7):
         form = {"system_id": f"s{number}", "serves": f"H24.5{number}", "front": "vxp"}
-        assert (await post(admin, NEW, form)).status == 200
+        answer = await post(admin, NEW, form)
+        assert answer.status == 200, await answer.text()
     seen, path = [], HOME
     while path:
         page = await read(admin, path)

@@ -16,10 +16,11 @@ import pytest
 
 from axis.edxml.writer import to_bytes
 from axis.ops import unpacking
+from axis.ops.handing_out import disposition
 from axis.store.records import Document
 from axis.terms import TransportState
 from axis.web.console import downloads
-from axis.web.console.downloads import SAFE_TYPES, disposition
+from axis.web.console.downloads import SAFE_TYPES
 from tests.console.archive import Archive, To, file
 from tests.console.conftest import Client
 from tests.packages import attachment, document, document_bytes

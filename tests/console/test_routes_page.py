@@ -103,7 +103,7 @@ async def test_a_partner_that_is_down_or_paused_is_told_with_what_becomes_of_pac
     assert page.count("<span>Không áp dụng") == 1
     assert "để yên bên đó 30 giây" in page
     assert "nhiều nhất 10 phút" in page
-    assert "30 giây, 2 phút, 7 phút" in page
+    assert "30 giây, 2 phút, 450 giây, 15 phút" in page
     assert "sau 3 ngày kể từ khi vào hàng chờ" in page
     down = PartnerState(partner_id=MINISTRY, state="down", since=now, last_error=HOSTILE)
     await store.write(lambda c: partners.tell(c, down, ()))

@@ -108,6 +108,11 @@ def _brought(n: int, a: str, b: str) -> list[Do]:
     return [_send(n, a), ("take", a), _recall(n, a), _update(n, a, b, text="s2"), ("status", n, b, "03")]
 
 
+def _before_it(n: int, a: str, b: str) -> list[Do]:
+    """An update that comes before its document; its repeat, for others, applies it for those whom it reached."""
+    return [_update(n, a, text="s2"), _send(n, b), _update(n, b, text="s2"), ("status", n, a, "03"), ("take", a)]
+
+
 def _replaced(n: int, a: str, b: str) -> list[Do]:
     """A replacement for one of two; then a recall of what was replaced, and a replacement of what was recalled."""
     after = [_recall(n, a), _replace((n + 21) % NUMBERS, n, a, b)]
@@ -155,6 +160,7 @@ STORIES: tuple[Story, ...] = (
     _anew,
     _off_and_on,
     _brought,
+    _before_it,
     _replaced,
     _repeated,
     _forbidden,

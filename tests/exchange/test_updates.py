@@ -21,6 +21,7 @@ from axis.exchange.context import ReceiverTypes
 from axis.exchange.service import Exchange
 from axis.exchange.values import Accepted, Acknowledgement, Outcome
 from axis.store import queries
+from axis.terms import Place
 from tests.exchange.harness import Node, a_document, a_file, a_status, an_act
 
 
@@ -221,6 +222,22 @@ async def test_what_a_repeat_of_an_update_brought_is_taken_back_with_the_rest(no
     assert await node.answers(update) == {(0, "H24.15"): "withdrawn", (0, "H24.88"): "withdrawn"}
     await node.send("dms-phuong", a_status(package, "15", "H24.88"))
     assert await node.answers(recall) == {(0, "H24.15"): None, (0, "H24.88"): "agreed"}
+
+
+async def test_an_update_that_came_first_counts_for_whom_it_reached_once_a_repeat_for_others_applies_it(
+    node: Node,
+) -> None:
+    package = a_document("H24.88")
+    early = await node.send("dms-yte", an_update(package, "H24.15", "G22"))
+    assert await node.effects(early) == ["unknown"]
+    sent = await node.send("dms-yte", package)
+    again = await node.send("dms-yte", an_update(package, "H24.88"))
+    assert (again.outcome, await node.effects(early)) == (Outcome.REPEATED, ["applied"])
+    assert await node.closed(sent) == {"G22": "open", "H24.15": "open", "H24.88": "open"}
+    brought = await node.deliveries(sent)
+    assert (brought["H24.15"].place, brought["G22"].place) == (Place.LOCAL, Place.UPLINK)
+    await node.send("dms-xd", a_status(package, "03", "H24.15"))
+    assert (await node.deliveries(sent))["H24.15"].status_code == "03"
 
 
 async def test_a_repeat_of_a_document_opens_only_what_carries_it(node: Node) -> None:

@@ -9,9 +9,9 @@ from aiohttp import hdrs, web
 from axis.clock import to_local
 from axis.errors import Code, NotFound
 from axis.ops.dossier import Dossiers
+from axis.ops.handing_out import disposition
 from axis.store.dossier_view import read_dossier
 from axis.terms import Role, ViewKind
-from axis.web.console.downloads import disposition
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions

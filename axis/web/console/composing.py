@@ -27,6 +27,7 @@ from axis.errors import AxisError, Busy, Code, Malformed, NotFound
 from axis.exchange.drafting import DocumentWish, Sent, WishedFile
 from axis.exchange.values import Outcome
 from axis.ids import new_id
+from axis.ops.handing_out import disposition
 from axis.store import drafts as stored
 from axis.store import queries
 from axis.store.drafts import DraftView, Typed
@@ -36,7 +37,7 @@ from axis.terms import Role
 from axis.text import file_name, one_line, plain
 from axis.web.console.acting import act_note
 from axis.web.console.clerks import clerk_of, sentence
-from axis.web.console.downloads import SAFE_TYPES, disposition
+from axis.web.console.downloads import SAFE_TYPES
 from axis.web.console.draft_form import MOST, Filled, Target, fill, target_of, typed_texts
 from axis.web.console.drafts import (
     ComposePage,

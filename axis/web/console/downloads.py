@@ -5,19 +5,17 @@ type that was told by its bytes and is on a short list, never as a page. Its nam
 path.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from axis.errors import Code, NotFound
+from axis.ops.handing_out import disposition, hand_out
 from axis.ops.unpacking import Unpacking
 from axis.pieces import file_pieces
 from axis.store.document_view import PackageView, find_package
 from axis.terms import ViewKind
-from axis.text import ascii_name, file_name
 from axis.web.console.parts import ID, ConsoleParts
 from axis.web.console.render import Pages
 from axis.web.console.sessions import Sessions, Visitor
@@ -66,7 +64,7 @@ class Downloads:
         package = view.package
         await self._record(request, visitor, ViewKind.PACKAGE)
         response = _attachment(f"{package.package_id}.edxml", "application/octet-stream", package.size_bytes)
-        return await _send(request, response, self._store.blobs.chunks(package.sha256_hex))
+        return await hand_out(request, response, self._store.blobs.chunks(package.sha256_hex))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET …/files/{position}: one file of a package, decoded."""
@@ -79,7 +77,7 @@ class Downloads:
             media_type = opened.media_type if opened.media_type in SAFE_TYPES else "application/octet-stream"
             await self._record(request, visitor, ViewKind.FILE, position)
             response = _attachment(opened.name, media_type, opened.path.stat().st_size)
-            return await _send(request, response, file_pieces(opened.path))
+            return await hand_out(request, response, file_pieces(opened.path))
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
         """GET …/files/{position}/preview: a PDF, shown by the browser inside the document's page.
@@ -102,7 +100,7 @@ class Downloads:
             response = _attachment(opened.name, _PDF, opened.path.stat().st_size)
             response.headers[hdrs.CONTENT_DISPOSITION] = "inline"
             response.headers.update(_FRAMED)
-            return await _send(request, response, file_pieces(opened.path))
+            return await hand_out(request, response, file_pieces(opened.path))
 
     async def _record(
         self, request: web.Request, visitor: Visitor, kind: ViewKind, position: int | None = None
@@ -123,15 +121,6 @@ class Downloads:
         return view, visitor
 
 
-def disposition(name: str) -> str:
-    """Content-Disposition for a name that a stranger chose.
-
-    Norm: RFC 6266, RFC 8187.
-    """
-    harmless = file_name(name)
-    return f"attachment; filename=\"{ascii_name(harmless)}\"; filename*=UTF-8''{quote(harmless, safe='')}"
-
-
 def _attachment(name: str, media_type: str, size_bytes: int) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={
@@ -141,18 +130,6 @@ def _attachment(name: str, media_type: str, size_bytes: int) -> web.StreamRespon
         }
     )
     response.content_length = size_bytes
-    return response
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes]
-) -> web.StreamResponse:
-    async with aclosing(pieces) as chunks:  # what is read from is closed though the caller hangs up
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            async for chunk in chunks:
-                await response.write(chunk)
-        await response.write_eof()
     return response
 
 

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from axis.clock import VIETNAM, Clock, to_local
 from axis.errors import Code, Malformed
+from axis.ops.handing_out import disposition
 from axis.ops.sheets import csv_bytes, csv_rows
 from axis.store.accounts import username_form
 from axis.store.journal_view import JournalQuery, list_journal
@@ -23,7 +24,6 @@ from axis.store.store import Store
 from axis.store.viewings import ViewingLine, ViewingList, ViewingQuery, list_viewings
 from axis.terms import ViewKind
 from axis.text import one_line, plain
-from axis.web.console.downloads import disposition
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.parts import ID, ConsoleParts

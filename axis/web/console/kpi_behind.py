@@ -157,14 +157,15 @@ def read_behind(query: Mapping[str, str]) -> Behind:
     level = query.get("level", "")
     if level and not (len(level) == 1 and level.isascii() and level.isdigit() and int(level) <= _MOST_LEVEL):
         raise Malformed(Code.BAD_REQUEST, "0 to 9", at="level")
-    first, last = (_day(query.get(at, ""), at) for at in ("from", "to"))
+    first, last = (read_day(query.get(at, ""), at) for at in ("from", "to"))
     if not first <= last:
         raise Malformed(Code.BAD_REQUEST, "it ends before it begins", at="to")
     organ = query.get("organ", "").strip()
     return Behind(side=side, name=name, first=first, last=last, organ=organ, level=int(level) if level else None)
 
 
-def _day(text: str, at: str) -> date:
+def read_day(text: str, at: str) -> date:
+    """A day of an address. Raises Malformed(BAD_REQUEST, at)."""
     try:
         found = date.fromisoformat(text)
     except ValueError as e:

@@ -14,7 +14,7 @@ from axis.errors import Code, Malformed
 from axis.kpi.figures import Counts
 from axis.ops.kpi_report import Line, Period, Report, percent
 from axis.terms import Side
-from axis.web.console.kpi_behind import Behind
+from axis.web.console.kpi_behind import Behind, read_day
 from axis.web.console.language import N_, _, grouped, n_
 
 KPI: Final = "/kpi"
@@ -119,9 +119,9 @@ class KpiPage:
 def read_period(query: Mapping[str, str], today: date) -> tuple[str, Period]:
     """The period that an address names: day, week, month, quarter, year, or own days. Raises Malformed(BAD_REQUEST)."""
     name = query.get("period", "") or ("own" if query.get("from") or query.get("to") else "month")
-    at = _day(query.get("at", ""), "at") if query.get("at") else today
+    at = read_day(query.get("at", ""), "at") if query.get("at") else today
     if name == "own":
-        period = Period(first=_day(query.get("from", ""), "from"), last=_day(query.get("to", ""), "to"))
+        period = Period(first=read_day(query.get("from", ""), "from"), last=read_day(query.get("to", ""), "to"))
     elif name in _BEGINS:
         first = _begin(name, at)
         period = Period(first=first, last=_begin(name, first + timedelta(days=_BEGINS[name])) - timedelta(days=1))
@@ -152,16 +152,6 @@ def _begin(name: str, at: date) -> date:
     if name == "quarter":
         return at.replace(month=(at.month - 1) // 3 * 3 + 1, day=1)
     return at.replace(month=1, day=1) if name == "year" else at
-
-
-def _day(text: str, at: str) -> date:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError as e:
-        raise Malformed(Code.BAD_REQUEST, "a day, as in 2026-11-24", at=at) from e
-    if not 2000 <= found.year <= 2100:  # noqa: PLR2004 - the node's lifetime, so that no sum leaves the calendar
-        raise Malformed(Code.BAD_REQUEST, "a day of this century", at=at)
-    return found
 
 
 def before(name: str, period: Period) -> Period:

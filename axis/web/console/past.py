@@ -138,14 +138,18 @@ def _partner(one: WaitingThen, asked: Asked, now: datetime) -> PartnerRow:
     )
 
 
-def _hold(one: Hold, now: datetime) -> HoldRow:
+def hold_words(one: Hold) -> str:
+    """What a rule holds back."""
     parts = (
         _("gửi từ {organ}", organ=one.sender) if one.sender else "",
         _("gửi đến {organ}", organ=one.receiver) if one.receiver else "",
         _("qua {partner}", partner=one.partner_id) if one.partner_id else "",
     )
-    what = ", ".join(filter(None, parts))
-    return HoldRow(what=what, since=moment(one.starts_at, now), reason=one.reason, actor=one.actor)
+    return ", ".join(filter(None, parts))
+
+
+def _hold(one: Hold, now: datetime) -> HoldRow:
+    return HoldRow(what=hold_words(one), since=moment(one.starts_at, now), reason=one.reason, actor=one.actor)
 
 
 def _item(one: WaitingItem, now: datetime) -> ItemRow:

@@ -6,7 +6,6 @@ the command line. Here it is only told how each step looks, who is next, and wha
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final
 
 from axis.delivery.directory import Directory
@@ -17,7 +16,6 @@ from axis.settings import Settings
 from axis.terms import Place
 from axis.web.console import words
 from axis.web.console.language import N_, _, current, n_
-from axis.web.console.operating import span
 from axis.web.console.partner_values import PartnerRow
 from axis.web.console.route_map import State, Stop
 from axis.web.console.words import Look
@@ -299,5 +297,10 @@ def _while_it_does_not_fetch(settings: Settings) -> list[str]:
 
 
 def length(seconds: float) -> str:
-    """A length of time from the settings, in words."""
-    return span(timedelta(seconds=seconds)) if seconds >= 60 else n_("{n} giây", round(seconds))  # noqa: PLR2004
+    """A length of time from the settings, exactly, in the largest unit that says it."""
+    whole = round(seconds)
+    if whole % 86_400 == 0 and whole:
+        return n_("{n} ngày", whole // 86_400)
+    if whole % 3_600 == 0 and whole:
+        return n_("{n} giờ", whole // 3_600)
+    return n_("{n} phút", whole // 60) if whole % 60 == 0 and whole else n_("{n} giây", whole)

@@ -24,6 +24,7 @@ from axis.web.console.organ_pages import organ_routes
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.past import past_routes
 from axis.web.console.people import people_routes
+from axis.web.console.policies import policy_routes
 from axis.web.console.queue import queue_routes
 from axis.web.console.recalling import act_routes
 from axis.web.console.render import Pages
@@ -60,6 +61,7 @@ def console_routes(parts: ConsoleParts, pages: Pages) -> Sequence[web.AbstractRo
         *operator_routes(parts, pages, sessions),
         *queue_routes(parts, pages, sessions),
         *route_routes(parts, pages, sessions),
+        *policy_routes(parts, pages, sessions),
         *setting_routes(parts, pages, sessions),
         *kpi_routes(parts, pages, sessions),
         *viewing_routes(parts, pages, sessions),

@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from axis.delivery.directory import Directory
 from axis.errors import AxisError, Busy, Code, Internal, Malformed, NotFound
 from axis.ops.access import Connecting
-from axis.ops.system_desk import Given, SystemDesk
+from axis.ops.system_desk import SystemDesk
 from axis.store.admin_view import system_facts
 from axis.store.records import System
 from axis.web.console.administering import CHANGERS, READERS, Connections, changes, posted
@@ -101,8 +101,13 @@ class SystemPages:
         except AxisError as error:
             at = "system_id" if error.code is Code.SYSTEM_EXISTS else (error.at or "")
             return self._form(request, texts, replace(wrong_of(error), at=at))
-        docs = docs_of(wish.front, None, token=given.token is not None)
-        return self._secret(request, wish.system_id, given, _("Đã kết nối {name}", name=wish.name), docs)
+        page = SecretPage(
+            title=_("Đã kết nối {name}", name=wish.name),
+            system_id=wish.system_id,
+            given=given,
+            docs=docs_of(wish.front, None, token=given.token is not None),
+        )
+        return self._secret(request, page)
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         """POST /admin/systems/{system_id}."""
@@ -131,11 +136,14 @@ class SystemPages:
         hours = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else _MOST_HOURS + 1  # noqa: PLR2004 - in reason
         given = await desk.rotate(system.system_id, timedelta(hours=hours), form.get("seen", "")[:26])
         overlap = n_("Khóa cũ còn dùng được {n} giờ nữa.", hours) if hours else _("Khóa cũ hết hiệu lực ngay.")
-        docs, title = (
-            docs_of(system.front, system.adapter, token=False),
-            _("Khóa mới của {name}", name=system.name or system.system_id),
+        page = SecretPage(
+            title=_("Khóa mới của {name}", name=system.name or system.system_id),
+            system_id=system.system_id,
+            given=given,
+            docs=docs_of(system.front, system.adapter, token=False),
+            overlap=overlap,
         )
-        return self._secret(request, system.system_id, given, title, docs, overlap)
+        return self._secret(request, page)
 
     def _wish(self, directory: Directory, texts: Mapping[str, str]) -> Connecting | Wrong:
         if texts["front"] not in self._connections.fronts:
@@ -164,24 +172,7 @@ class SystemPages:
         page = system_form(self._connections.fronts, texts, wrong)
         return self._pages.answer(request, "system_form.html", status=409 if wrong else 200, page=page)
 
-    def _secret(  # noqa: PLR0913, PLR0917 - the page's parts, each once
-        self,
-        request: web.Request,
-        system_id: str,
-        given: Given,
-        title: str,
-        docs: tuple[str, ...],
-        overlap: str = "",
-    ) -> web.StreamResponse:
-        page = SecretPage(
-            title=title,
-            href=f"{HOME}/{system_id}",
-            system_id=system_id,
-            secret=given.secret,
-            token=given.token or "",
-            docs=docs,
-            overlap=overlap,
-        )
+    def _secret(self, request: web.Request, page: SecretPage) -> web.StreamResponse:
         answer = self._pages.answer(request, "system_secret.html", status=200, page=page)
         answer.headers[hdrs.CACHE_CONTROL] = "no-store"
         return answer

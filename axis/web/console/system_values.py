@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from axis.delivery.directory import Directory
 from axis.delivery.partner import Checked
 from axis.exchange.composing import CONSOLE_FRONT
+from axis.ops.system_desk import Given
 from axis.store.admin_view import SystemFacts
 from axis.store.records import ApiToken, System
 from axis.terms import Scope
@@ -181,12 +182,15 @@ class SecretPage:
     """What is shown once."""
 
     title: str
-    href: str
     system_id: str
-    secret: str
-    token: str
+    given: Given
     docs: tuple[str, ...]
-    overlap: str  # what becomes of the old secret; "": there is none
+    overlap: str = ""  # what becomes of the old secret; "": there is none
+
+    @property
+    def href(self) -> str:
+        """The system's page."""
+        return f"{HOME}/{self.system_id}"
 
 
 def system_list(directory: Directory, asked: Asked, rows: int) -> tuple[tuple[System, ...], int, str | None]:
