@@ -46,11 +46,12 @@ class Line:
         assert task is not None
         self.tasks.add(task)
         try:
-            to_reader, to_writer = await asyncio.open_connection(HOST, self.partner_port)
-            try:
-                await asyncio.gather(self._pass(reader, to_writer), self._pass(to_reader, writer))
-            finally:
-                to_writer.close()
+            with suppress(asyncio.CancelledError):  # it was cut
+                to_reader, to_writer = await asyncio.open_connection(HOST, self.partner_port)
+                try:
+                    await asyncio.gather(self._pass(reader, to_writer), self._pass(to_reader, writer))
+                finally:
+                    to_writer.close()
         finally:
             writer.close()
             self.tasks.discard(task)
@@ -124,8 +125,15 @@ class Killed:
 
     async def send(self, size_bytes: int) -> str:
         """Another agency's document is taken in. Returns its package's id."""
-        letter = a_document("H24.15", number=str(len(self.sent) + 1), files=(a_file(random.randbytes(size_bytes)),))
-        raw = to_bytes(letter)
+        return await self.hand_in(self.a_letter(size_bytes))
+
+    def a_letter(self, size_bytes: int) -> bytes:
+        """A document for the partner."""
+        number = str(len(self.sent) + 1)
+        return to_bytes(a_document("H24.15", number=number, files=(a_file(random.randbytes(size_bytes)),)))
+
+    async def hand_in(self, raw: bytes) -> str:
+        """It is taken in. Returns its package's id."""
         client = client_of(self.process.url, "dms-yte")
         try:
             package_id = await client.send_edoc(raw, PackageKind.DOCUMENT)
