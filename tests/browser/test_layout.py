@@ -161,6 +161,8 @@ async def test_the_line_that_is_read_stays_when_others_come_above_it(
 
 async def test_the_operators_pages_update_without_moving(visit: Visit, site: Site, width: ViewportSize) -> None:
     await push_to_yte(site, WEBHOOK)
+    up = PartnerState(partner_id="dms-yte", state="up", since=CLOCK.now(), last_error=None)
+    await site.store.write(lambda c: partners.tell(c, up, ()))
     account = await site.account(Role.OPERATOR)
     home, partner = [await watched_page(visit, width, account) for _page in range(2)]
     await listening(home, f"{site.url}/operator")
@@ -174,6 +176,4 @@ async def test_the_operators_pages_update_without_moving(visit: Visit, site: Sit
     for page in (home, partner):
         found = await moved(page)
         assert total(found) < MOST, (page.url, found)
-    up = PartnerState(partner_id="dms-yte", state="up", since=CLOCK.now(), last_error=None)
-    await site.store.write(lambda c: partners.tell(c, up, ()))
     await push_to_yte(site, None)
