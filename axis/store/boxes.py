@@ -38,7 +38,7 @@ MOST = 1_000
 """A count goes no further; pages say "1.000+"."""
 
 _APART = 48  # organisations × statuses that are walked one by one; more are walked together
-_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 10
+_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 4
 _d, _v, _t, _r = s.document.c, s.delivery.c, s.deadline.c, s.act_receiver.c
 _HERE = _v.place != literal_column("'elsewhere'")  # as the index says it
 _ASKS = (ActKind.RECALL, ActKind.RECALL_REQUEST)
@@ -89,6 +89,7 @@ class BoxQuery:
     order: Order = Order.NEWEST
     place: Key | None = None  # go on from there …
     backwards: bool = False  # … towards the beginning
+    end: Key | None = None  # newest first: no further than this, itself included
     rows: int = 50
 
 
@@ -191,40 +192,48 @@ def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
 
     What is looked for by words is most often new, or of many: the newest part of the list is looked through first. Its
     hits tell whether it is quicker to go on like that, or to ask the index of words, which takes long for common ones.
+    A number is rare, so that the index is asked at once.
     """
     wanted = query.wanted
     if not wanted.phrases:
         return conn.execute(_statement(query, None)).all()
     in_order(conn)
-    hits = 0
-    if len(query.organs) <= _FEW_ORGANS and query.order is Order.NEWEST and query.place is None:
-        since = _newest_part(conn, query)
-        if since is None:
-            return conn.execute(_statement(query, None)).all()
-        newer = wanted.since is None or wanted.since < since
-        part = replace(query, wanted=replace(wanted, since=since)) if newer else query
-        found = conn.execute(_statement(part, None)).all()
-        if not newer or len(found) > query.rows:
-            return found
-        hits = len(found)
-    uids = candidates(conn, wanted.phrases) if hits < _MANY_HITS else None
-    return conn.execute(_statement(query, None if uids is None else listed(conn, uids))).all()
+    if not _is_walked(query):
+        return conn.execute(_statement(query, _some(conn, wanted))).all()
+    end = _newest_part(conn, query)
+    newest = conn.execute(_statement(replace(query, end=end), None)).all()
+    if end is None or len(newest) > query.rows:
+        return newest
+    rest = replace(query, place=end, rows=query.rows - len(newest))
+    some = _some(conn, wanted) if len(newest) < _MANY_HITS else None
+    return [*newest, *conn.execute(_statement(rest, some)).all()]
 
 
-def _newest_part(conn: Connection, query: BoxQuery) -> datetime | None:
-    """From when on the newest `_PART` of each organisation's list are; None when there are no more."""
-    inbox = query.box is Box.INBOX
-    party, at, key = (
-        (_v.receiver_organ, _v.created_at, _v.delivery_id)
-        if inbox
-        else (_d.from_organ, _d.received_at, _d.document_uid)
-    )
-    order = (at.desc(), key.desc()) if inbox else (key.desc(),)
-    begins = [
-        conn.execute(select(at).where(party == organ).order_by(*order).offset(_PART).limit(1)).scalar()
+def _is_walked(query: BoxQuery) -> bool:
+    """Whether the newest part of a list is looked through before the index of words is asked."""
+    by_time = query.order is Order.NEWEST and query.narrowed != Situation.OVERDUE
+    return by_time and query.place is None and len(query.organs) <= _FEW_ORGANS and not query.wanted.has_number
+
+
+def _some(conn: Connection, wanted: Wanted) -> Select[Any] | None:
+    """What the index of words gives, unless it is too much."""
+    uids = candidates(conn, wanted.phrases)
+    return None if uids is None else listed(conn, uids)
+
+
+def _newest_part(conn: Connection, query: BoxQuery) -> Key | None:
+    """Where the newest `_PART` of each organisation's list end; None when there are no more."""
+    if query.box is Box.INBOX:
+        party, key = _v.receiver_organ, (_v.created_at, _v.delivery_id)
+    else:
+        party, key = _d.from_organ, (literal(None), _d.document_uid)
+    order = [column.desc() for column in (key if query.box is Box.INBOX else key[1:])]
+    ends = [
+        Key(at=row[0], id=row[1])
         for organ in sorted(query.organs)
+        for row in conn.execute(select(*key).where(party == organ).order_by(*order).offset(_PART).limit(1))
     ]
-    return max((begin for begin in begins if begin is not None), default=None)
+    return max(ends, key=lambda end: (end.at or query.now, end.id), default=None)
 
 
 def _statement(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
@@ -360,8 +369,14 @@ def _limited(query: BoxQuery, statement: Select[Any], at: ColumnElement[Any] | N
             statement = statement.where(bound, or_(further, beyond))
         else:
             statement = statement.where(beyond)
+    if (end := query.end) is not None:
+        statement = statement.where(key >= end.id) if end.at is None else _no_further(statement, at, key, end)
     order = (at, key) if inbox else (key,)
     return statement.order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
+
+
+def _no_further(statement: Select[Any], at: ColumnElement[Any], key: ColumnElement[Any], end: Key) -> Select[Any]:
+    return statement.where(at >= end.at, or_(at > end.at, key >= end.id))
 
 
 def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
