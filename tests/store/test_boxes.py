@@ -1,6 +1,6 @@
 """Inbox and outbox: what is in them, in which order, how much of it, and the search in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,17 @@ from tests.console.archive import NOON, Archive, Clock, To
 from tests.store.plans import plans_of
 
 OURS = frozenset({"H24.2", "H24.3"})
+
+
+@pytest.fixture(autouse=True)
+def _statements_are_made_anew() -> Iterator[None]:
+    """Limits that a test changes are in statements, which are kept."""
+    kept = (boxes._counts, boxes._came, boxes._first_page)
+    for one in kept:
+        one.cache_clear()
+    yield
+    for one in kept:
+        one.cache_clear()
 
 
 @pytest.fixture
