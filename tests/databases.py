@@ -54,6 +54,9 @@ class Database:
 
 def begin_session() -> None:
     """Name the folder that all workers of this session share. Call in the first process, before there are workers."""
+    # Some machines forbid it; but then each of the many processes that tests start compiles everything anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if SESSION_VARIABLE not in os.environ:
         os.environ[SESSION_VARIABLE] = tempfile.mkdtemp(prefix="axis-tests-")
 

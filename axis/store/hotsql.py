@@ -8,6 +8,7 @@ does not, since it runs once. Inserts run in the order of the foreign keys, then
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -158,6 +159,12 @@ class HotSql:
             cursor.executemany(step.sql, rows)
             if step.guarded and cursor.rowcount != len(rows):
                 raise Stale
+
+
+@cache
+def hot_sql(dialect_name: str) -> HotSql:
+    """The statements for one kind of database, for every store that this process opens."""
+    return HotSql(dialect_name)
 
 
 def _afresh(statement: _Insert) -> Insert:

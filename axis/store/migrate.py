@@ -4,6 +4,8 @@ A new database is made at once; an old one only when an operator says so (`axis 
 process at a time: the others wait and find it done.
 """
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -45,8 +47,9 @@ def check(options: StoreOptions) -> None:
         engine.dispose()
 
 
+@cache
 def head() -> str:
-    """The newest version, which this software needs."""
+    """The newest version, which this software needs. Looked up once: reading all migrations takes a while."""
     found = ScriptDirectory.from_config(_config()).get_current_head()
     if found is None:
         raise LookupError("no migrations")

@@ -1,15 +1,11 @@
 """Small questions that show whether the database works, for the node's health."""
 
-from functools import cache
-
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from axis.errors import Busy, Code
 from axis.store import configuration
 from axis.store.migrate import head
-
-_needed = cache(head)  # the migrations of a running process do not change
 
 
 def probe(conn: Connection) -> None:
@@ -22,6 +18,6 @@ def check_version(conn: Connection) -> None:
 
     It can change under a running node: another one, newer or older, may have migrated it.
     """
-    found, needed = MigrationContext.configure(conn).get_current_revision(), _needed()
+    found, needed = MigrationContext.configure(conn).get_current_revision(), head()
     if found != needed:
         raise Busy(Code.DATABASE_OLD, f"the database is at {found or 'nothing'}, this software needs {needed}")

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from axis.errors import AxisError, Busy, Code, Internal
 from axis.store.faults import Fault, error_for, fault_of
 from axis.store.hot import Stale
-from axis.store.hotsql import HotSql, Prepared
+from axis.store.hotsql import Prepared, hot_sql
 
 _PAUSES_S = (0.05, 0.1, 0.2)  # before another try
 _WORTH_ANOTHER_TRY = (Fault.AGAIN, Fault.LOST)
@@ -60,7 +60,7 @@ class Writer:
     def __init__(self, engine: Engine, *, group_size: int, waiting_units: int) -> None:
         self.commits = 0  # transactions that were committed
         self.units = 0  # units of work that were answered
-        self.sql = HotSql(engine.dialect.name)
+        self.sql = hot_sql(engine.dialect.name)
         self._engine = engine
         self._group_size = group_size
         self._waiting_units = waiting_units

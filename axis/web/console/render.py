@@ -9,14 +9,14 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
 
 import aiohttp_jinja2
 from aiohttp import hdrs, web
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from axis.errors import Code
@@ -61,24 +61,22 @@ class Shell:
     maintenance: Maintenance | None  # the node only reads
 
 
-class _Compiled(BytecodeCache):
-    """Templates as compiled code, kept for every node that this process starts: compiling takes longer than a start."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}  # the key tells the template, its place and its text
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Put the code into the bucket when it is there."""
-        code = self._codes.get(f"{bucket.key}-{bucket.checksum}")
-        if code is not None:
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep the bucket's code."""
-        self._codes[f"{bucket.key}-{bucket.checksum}"] = bucket.bytecode_to_string()
-
-
-_COMPILED: Final = _Compiled()
+@cache
+def _environment() -> Environment:
+    """The templates, compiled before the first visitor comes; one for every node that this process starts."""
+    environment = Environment(
+        loader=PackageLoader("axis.web.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = moments.number
+    environment.globals |= {"static": _static().url, "_": _, "n_": n_}
+    for template in environment.list_templates():
+        environment.get_template(template)
+    return environment
 
 
 class Pages:
@@ -88,24 +86,8 @@ class Pages:
         self._app = app
         self._node_name = node_name
         self._rest = rest
-        self._static = _Static()
-        environment = aiohttp_jinja2.setup(
-            app,
-            loader=PackageLoader("axis.web.console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_finalize,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            bytecode_cache=_COMPILED,
-        )
-        environment.filters["number"] = moments.number
-        environment.globals["static"] = self._static.url
-        environment.globals["_"] = _
-        environment.globals["n_"] = n_
+        app[aiohttp_jinja2.APP_KEY] = _environment()
         english()  # read now, and not while a page is made
-        for template in environment.list_templates():
-            environment.get_template(template)  # compiled now: the first visitor need not wait for it
 
     def at_shutdown(self, let_go: Callable[[web.Application], Awaitable[None]]) -> None:
         """What to do when the node stops, before it waits for requests that still run."""
@@ -152,7 +134,7 @@ class Pages:
 
     async def static(self, request: web.Request) -> web.Response:
         """One of our few static files. Its address changes with its content, so that it can be kept for ever."""
-        return self._static.answer(request.match_info["name"])
+        return _static().answer(request.match_info["name"])
 
     def _text(self, request: web.Request, name: str, visitor: Visitor | None, values: dict[str, Any]) -> str:
         language = current()
@@ -187,6 +169,11 @@ class _Static:
             charset="utf-8",
             headers={hdrs.CACHE_CONTROL: _FOREVER},
         )
+
+
+@cache
+def _static() -> _Static:
+    return _Static()
 
 
 def _finalize(value: object) -> object:
