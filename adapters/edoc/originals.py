@@ -4,10 +4,12 @@ Blanks are as long as what they cover, so that every other byte keeps its place.
 """
 
 import hashlib
+import mmap
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from axis.store.spool import Spooled
 
@@ -32,11 +34,7 @@ def blanked(content: bytes | Path, envelope_start: int, token: str) -> Spooled:
         kept = content[:envelope_start] + head + content[envelope_start + len(head) :]
         return Spooled(content=kept, sha256_hex=hashlib.sha256(kept).hexdigest(), size_bytes=len(kept))
     with content.open("r+b") as file:
-        file.seek(envelope_start)
-        head = file.read(_LOOKED_AT)
-        file.seek(envelope_start)
-        file.write(_blank(head, token))
-        file.flush()
+        _blank_in_place(file, envelope_start, token)
         os.fsync(file.fileno())
         file.seek(0)
         digest, size_bytes = hashlib.sha256(), 0
@@ -75,20 +73,35 @@ def _statuses(raw: bytes) -> Iterator[tuple[int, int]]:
             begun = tag.start()
 
 
+def _blank_in_place(file: BinaryIO, envelope_start: int, token: str) -> None:
+    """The same in a file, which is not read into memory: the part that is looked at is mapped."""
+    aligned = envelope_start - envelope_start % mmap.ALLOCATIONGRANULARITY
+    end = min(envelope_start + _LOOKED_AT, file.seek(0, os.SEEK_END))
+    with mmap.mmap(file.fileno(), end - aligned, offset=aligned) as out:
+        _cover(out, envelope_start - aligned, token)
+
+
 def _blank(raw: bytes, token: str) -> bytes:
     out = bytearray(raw)
-    for start, end in _inside_tokens(raw):
-        out[start:end] = b"*" * (end - start)
-    written = token.encode()
-    if len(written) >= _SHORTEST:  # wherever else its writer put it: in a comment, say
-        return bytes(out).replace(written, b"*" * len(written))
+    _cover(out, 0, token)
     return bytes(out)
 
 
-def _inside_tokens(raw: bytes) -> Iterator[tuple[int, int]]:
+def _cover(out: bytearray | mmap.mmap, begin: int, token: str) -> None:
+    """Blank the token from a place on; no byte moves."""
+    for start, end in list(_inside_tokens(out, begin)):
+        out[start:end] = b"*" * (end - start)
+    written = token.encode()
+    if len(written) >= _SHORTEST:  # wherever else its writer put it: in a comment, say
+        place = begin
+        while (place := out.find(written, place)) >= 0:
+            out[place : place + len(written)] = b"*" * len(written)
+
+
+def _inside_tokens(raw: bytearray | mmap.mmap, begin: int) -> Iterator[tuple[int, int]]:
     """What stands between each Token's tags, however it is written there."""
     begun: int | None = None
-    for tag in _TAG.finditer(raw):
+    for tag in _TAG.finditer(raw, begin):
         if tag[1]:
             if begun is not None:
                 yield begun, tag.start()

@@ -631,7 +631,7 @@ class Console(Section):
     idle_minutes: float = Field(60.0, gt=0, description="Idle time that ends it earlier.")
     failures_until_pause: int = Field(5, gt=0, description="Wrong passwords in a row after which an account must wait.")
     pause_s: int = Field(300, gt=0, description="How long it must wait.")
-    page_rows: int = Field(50, gt=0, le=500, description="Rows on one page of a list.")
+    page_rows: int = Field(30, gt=0, le=500, description="Rows on one page of a list.")
     failures_per_minute: int = Field(
         30, gt=0, description="Wrong log-ins from one address in a minute, on average; then it has to wait."
     )

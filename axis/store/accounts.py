@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, update
 
 from axis.errors import Code, NotFound, UnknownOrgan, WrongState
 from axis.organ.codes import canonical_form
@@ -25,6 +25,7 @@ from axis.text import comparison_form, folded
 _SEARCH_CHARACTERS = 100
 
 _ACCOUNT, _read_account = columns_of(Account), record_reader(Account)
+_ORGANS = select(s.account_organ.c.organ_id).where(s.account_organ.c.account_id == bindparam("account_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +180,7 @@ def list_accounts(conn: Connection, *, text: str = "", after: str = "", rows: in
 
 def organs_of(conn: Connection, account_id: str) -> frozenset[str]:
     """The organisations that an account was given, by code; those below them are not among them."""
-    t = s.account_organ.c
-    return frozenset(conn.execute(select(t.organ_id).where(t.account_id == account_id)).scalars())
+    return frozenset(conn.execute(_ORGANS, {"account_id": account_id}).scalars())
 
 
 def find_organs(conn: Connection, text: str, rows: int) -> tuple[Held, ...]:

@@ -6,14 +6,27 @@ As in `views`: every inner list capped.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    not_,
+    select,
+    tuple_,
+)
 
 from axis.store import schema as s
 from axis.store.queries.acts import named
 from axis.store.records import Act, ActReceiver, Document, DocumentChange
 from axis.store.rows import columns_of, read_all, record_reader
-from axis.store.travel_view import Travel, grouped, travels_of
+from axis.store.travel_view import Travel, grouped, travels_of_packages
 from axis.terms import ActEffect, ActKind
 
 SHOWN_ACTS = 50
@@ -23,6 +36,7 @@ SHOWN_RELATED = 50
 _ACT, _read_act = columns_of(Act), record_reader(Act)
 _ANSWER, _read_answer = columns_of(ActReceiver), record_reader(ActReceiver)
 _CHANGE, _read_change = columns_of(DocumentChange), record_reader(DocumentChange)
+_UID = bindparam("uid", type_=String)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,20 +74,30 @@ class ActView:
     brings: Related | None  # of a replacement: the document that takes this one's place
 
 
-def acts_of(conn: Connection, document_uid: str) -> tuple[ActView, ...]:
-    """The acts on a document, newest first."""
+def _acts() -> Select[Any]:
+    """The acts on a document, and what a replacement brings."""
     a, p, d, t = s.act.c, s.package.c, s.document.c, s.act_target.c
     brought = (d.document_uid.label("brought_uid"), d.edition, d.code, d.received_at.label("brought_at"))
-    rows = conn.execute(
+    return (
         select(*_ACT, t.position, t.effect, t.document_uid.label("known_uid"), *brought)
         .join_from(s.act, s.package, p.package_id == a.package_id)
         .join(named, named.c.act_id == a.act_id)
         .join(s.act_target, and_(t.act_id == named.c.act_id, t.position == named.c.position))
         .outerjoin(s.document, and_(a.kind == ActKind.REPLACE, d.document_uid == p.document_uid))
-        .where(named.c.document_uid == document_uid)
+        .where(named.c.document_uid == _UID)
         .order_by(a.received_at.desc(), a.act_id.desc())
         .limit(SHOWN_ACTS)
-    ).all()
+    )
+
+
+_ACTS = _acts()
+
+
+def acts_of(conn: Connection, document_uid: str) -> tuple[ActView, ...]:
+    """The acts on a document, newest first."""
+    rows = conn.execute(_ACTS, {"uid": document_uid}).all()
+    if not rows:
+        return ()
     acts = [_read_act(row[: len(_ACT)]) for row in rows]
     places = [(act.act_id, row.position) for act, row in zip(acts, rows, strict=True)]
     answers, counts = _answers(conn, places), _answer_counts(conn, places)
@@ -101,24 +125,43 @@ def acts_of(conn: Connection, document_uid: str) -> tuple[ActView, ...]:
     return tuple(views)
 
 
+def _related(source: FromClause, wanted: ColumnElement[bool]) -> Select[Any]:
+    d = s.document.c
+    return (
+        select(d.document_uid, d.edition, d.code, d.received_at)
+        .select_from(source)
+        .where(wanted, d.document_uid != _UID)
+        .order_by(d.edition, d.document_uid)
+        .limit(SHOWN_RELATED)
+    )
+
+
+_same_name = and_(s.document.c.from_organ == bindparam("from"), s.document.c.document_key == bindparam("key"))
+_EDITIONS = _related(s.document, _same_name)
+_REPLACED = _related(
+    s.document.join(named, named.c.document_uid == s.document.c.document_uid).join(
+        s.act, s.act.c.act_id == named.c.act_id
+    ),
+    and_(s.act.c.package_id == bindparam("package"), not_(_same_name)),
+)
+
+
 def editions_of(conn: Connection, document: Document) -> tuple[Related, ...]:
     """The other editions of a document."""
-    d = s.document.c
-    same = and_(d.from_organ == document.from_organ, d.document_key == document.document_key)
-    return _related(conn, s.document, and_(same, d.document_uid != document.document_uid))
+    return _read_related(conn, _EDITIONS, document)
 
 
 def replaced_by(conn: Connection, document: Document) -> tuple[Related, ...]:
     """The documents under another DocumentId whose place this one takes."""
-    d, a = s.document.c, s.act.c
-    return _related(
-        conn,
-        s.document.join(named, named.c.document_uid == d.document_uid).join(s.act, a.act_id == named.c.act_id),
-        and_(
-            a.package_id == document.package_id,
-            d.document_uid != document.document_uid,
-            or_(d.from_organ != document.from_organ, d.document_key != document.document_key),
-        ),
+    return _read_related(conn, _REPLACED, document)
+
+
+def _read_related(conn: Connection, statement: Select[Any], document: Document) -> tuple[Related, ...]:
+    of = {"uid": document.document_uid, "package": document.package_id}
+    name = {"from": document.from_organ, "key": document.document_key}
+    return tuple(
+        Related(document_uid=uid, edition=edition, code=code, received_at=at)
+        for uid, edition, code, at in conn.execute(statement, of | name)
     )
 
 
@@ -136,7 +179,7 @@ def _answer_counts(conn: Connection, places: Sequence[tuple[str, int]]) -> dict[
 
 
 def _answers(conn: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[AnswerView, ...]]:
-    r, c, o = s.act_receiver.c, s.consignment.c, s.organ.c
+    r, o = s.act_receiver.c, s.organ.c
     number = func.row_number().over(partition_by=(r.act_id, r.position), order_by=r.receiver_organ).label("number")
     first = select(*_ANSWER, number).where(tuple_(r.act_id, r.position).in_(places)).subquery().c
     rows = conn.execute(
@@ -149,7 +192,7 @@ def _answers(conn: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[
     packages = {row.package_id for row in rows}
     travels = {
         (travel.consignment.package_id, travel.consignment.receiver_organ): travel
-        for travel in travels_of(conn, and_(c.package_id.in_(packages), c.receiver_organ.in_(receivers)))
+        for travel in travels_of_packages(conn, packages, receivers)
     }
     return grouped(
         (
@@ -168,17 +211,3 @@ def _changes(conn: Connection, act_ids: Sequence[str]) -> dict[str, tuple[Docume
     c = s.document_change.c
     rows = conn.execute(select(*_CHANGE).where(c.act_id.in_(act_ids)).order_by(c.act_id, c.field))
     return grouped((change.act_id, change) for change in read_all(_read_change, rows.all()))
-
-
-def _related(conn: Connection, source: FromClause, wanted: ColumnElement[bool]) -> tuple[Related, ...]:
-    d = s.document.c
-    rows = conn.execute(
-        select(d.document_uid, d.edition, d.code, d.received_at)
-        .select_from(source)
-        .where(wanted)
-        .order_by(d.edition, d.document_uid)
-        .limit(SHOWN_RELATED)
-    )
-    return tuple(
-        Related(document_uid=uid, edition=edition, code=code, received_at=at) for uid, edition, code, at in rows
-    )

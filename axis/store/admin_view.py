@@ -1,6 +1,6 @@
 """What the pages of organisations and systems show beside the configuration: last traffic, age of credentials."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, select
 from axis.store import schema as s
 from axis.store.records import ApiToken
 from axis.store.rows import Query
-from axis.store.values import OneOf, Texts
+from axis.store.values import among
 
 _ORGAN: BindParameter[str] = bindparam("organ_id")
 _sent = (
@@ -41,7 +41,6 @@ def last_traffic(conn: Connection, organ_id: str) -> LastTraffic:
 
 
 _SYSTEM: BindParameter[str] = bindparam("of_system")
-_SYSTEMS: BindParameter[Sequence[str]] = bindparam("of_systems", type_=Texts())
 _c = s.credential.c
 _handed_in = (
     select(s.package.c.received_at)
@@ -51,10 +50,10 @@ _handed_in = (
 )
 _ages = (
     select(_c.system_id, _c.credential_id, _c.created_at, _c.expires_at)
-    .where(OneOf(_c.system_id, _SYSTEMS))
+    .where(among(_c.system_id, "of_systems"))
     .order_by(_c.credential_id.desc())
 )
-_tokens = Query(ApiToken, OneOf(s.api_token.c.system_id, _SYSTEMS), order=(s.api_token.c.token_id.desc(),))
+_tokens = Query(ApiToken, among(s.api_token.c.system_id, "of_systems"), order=(s.api_token.c.token_id.desc(),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

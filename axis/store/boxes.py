@@ -6,16 +6,19 @@ at `MOST`: nothing here grows with the archive.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache, lru_cache
 from itertools import islice, product
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -30,7 +33,7 @@ from axis.store import schema as s
 from axis.store.records import Delivery
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.search import ANYTHING, Wanted, candidates, conditions, in_order, listed
-from axis.store.values import one_of
+from axis.store.values import among
 from axis.store.views import DocumentLine, document_lines
 from axis.terms import ActKind, StatusCode
 
@@ -38,9 +41,12 @@ MOST = 1_000
 """A count goes no further; pages say "1.000+"."""
 
 _APART = 48  # organisations × statuses that are walked one by one; more are walked together
-_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 10
+_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 4
 _d, _v, _t, _r = s.document.c, s.delivery.c, s.deadline.c, s.act_receiver.c
 _HERE = _v.place != literal_column("'elsewhere'")  # as the index says it
+_NOW = bindparam("now", type_=s.UtcMicros())
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+_KEPT = 256  # statements of first pages
 _ASKS = (ActKind.RECALL, ActKind.RECALL_REQUEST)
 _DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
 
@@ -89,6 +95,7 @@ class BoxQuery:
     order: Order = Order.NEWEST
     place: Key | None = None  # go on from there …
     backwards: bool = False  # … towards the beginning
+    end: Key | None = None  # newest first: no further than this, itself included
     rows: int = 50
 
 
@@ -140,6 +147,22 @@ def _in_order(query: BoxQuery, rows: Sequence[Any]) -> Sequence[Any]:
     return rows[::-1] if query.backwards else rows
 
 
+def _counted(box: Box) -> dict[str, Select[Any]]:
+    """What is counted of a box, by situation and status."""
+    own: BindParameter[Any] = bindparam("own", expanding=True)
+    party = (_v.receiver_organ.in_(own),) if box is Box.INBOX else (_v.from_organ.in_(own), _HERE)
+    each = select(literal(1)) if box is Box.INBOX else select(_v.document_uid).distinct()
+    counted = {code.value: each.where(*party, _v.status_code == code.value) for code in StatusCode}
+    counted[Situation.WAITING] = each.where(*party, _v.status_code.is_(None))
+    if box is Box.INBOX:
+        late = select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < _NOW)
+        counted[Situation.RECALL] = _asked(own)
+    else:
+        late = select(_t.document_uid).where(_t.from_organ.in_(own), _t.due_at < _NOW)
+    counted[Situation.OVERDUE] = late.distinct()
+    return {str(name): one for name, one in counted.items()}
+
+
 def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime) -> dict[str, int]:
     """How much there is of each situation and status that a box can be narrowed to; at most `MOST` of each.
 
@@ -148,21 +171,9 @@ def count_box(conn: Connection, box: Box, organs: frozenset[str], now: datetime)
     """
     if not organs:
         return {}
-    own = sorted(organs)
-    party = (_v.receiver_organ.in_(own),) if box is Box.INBOX else (_v.from_organ.in_(own), _HERE)
-    each = select(literal(1)) if box is Box.INBOX else select(_v.document_uid).distinct()
-    counted = {code.value: each.where(*party, _v.status_code == code.value) for code in StatusCode}
-    counted[Situation.WAITING] = each.where(*party, _v.status_code.is_(None))
-    if box is Box.INBOX:
-        late = select(_t.delivery_id).where(_t.receiver_organ.in_(own), _t.due_at < now)
-        counted[Situation.RECALL] = _asked(own)
-    else:
-        late = select(_t.document_uid).where(_t.from_organ.in_(own), _t.due_at < now)
-    counted[Situation.OVERDUE] = late.distinct()
-    row = conn.execute(
-        select(*(_bounded(one).label(f"n{number}") for number, one in enumerate(counted.values())))
-    ).one()
-    found = dict(zip(map(str, counted), row, strict=True))
+    names, statement = _counts(box)
+    row = conn.execute(statement, {"own": sorted(organs), "now": now}).one()
+    found = dict(zip(names, row, strict=True))
     if box is Box.INBOX:
         silent, arrived = found[Situation.WAITING], found[StatusCode.ARRIVED]
         found[Situation.TODO] = min(MOST + 1, silent + arrived)
@@ -173,17 +184,31 @@ def came_since(conn: Connection, box: Box, organs: frozenset[str], since: dateti
     """How much a box was given since a moment; at most `MOST` and one."""
     if not organs:
         return 0
-    own = sorted(organs)
-    inner = select(literal(1))
+    return int(conn.execute(_came(box), {"own": sorted(organs), "since": since, "first": first_id(since)}).scalar_one())
+
+
+@cache
+def _came(box: Box) -> Select[Any]:
+    own: BindParameter[Any] = bindparam("own", expanding=True)
     if box is Box.INBOX:
-        inner = inner.where(_v.receiver_organ.in_(own), _v.created_at >= since)
+        since: BindParameter[datetime] = bindparam("since", type_=s.UtcMicros())
+        came = (_v.receiver_organ.in_(own), _v.created_at >= since)
     else:
-        inner = inner.where(_d.from_organ.in_(own), _d.document_uid >= first_id(since))
-    return int(conn.execute(select(_bounded(inner))).scalar_one())
+        came = (_d.from_organ.in_(own), _d.document_uid >= bindparam("first"))
+    return select(_bounded(select(literal(1)).where(*came)))
 
 
 def _bounded(inner: Select[Any]) -> ColumnElement[int]:
     return select(func.count()).select_from(inner.limit(MOST + 1).subquery()).scalar_subquery()
+
+
+@cache
+def _counts(box: Box) -> tuple[tuple[str, ...], Select[Any]]:
+    counted = _counted(box)
+    columns: list[ColumnElement[Any]] = [
+        _bounded(one).label(f"n{number}") for number, one in enumerate(counted.values())
+    ]
+    return tuple(counted), select(*columns)
 
 
 def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
@@ -191,43 +216,60 @@ def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
 
     What is looked for by words is most often new, or of many: the newest part of the list is looked through first. Its
     hits tell whether it is quicker to go on like that, or to ask the index of words, which takes long for common ones.
+    A number is rare, so that the index is asked at once.
     """
-    wanted = query.wanted
+    wanted, now = query.wanted, {"now": query.now}
     if not wanted.phrases:
-        return conn.execute(_statement(query, None)).all()
+        plain = not wanted and query.place is None
+        statement = _first_page(replace(query, now=_ANY_TIME)) if plain else _statement(query, None)
+        return conn.execute(statement, now).all()
     in_order(conn)
-    hits = 0
-    if len(query.organs) <= _FEW_ORGANS and query.order is Order.NEWEST and query.place is None:
-        since = _newest_part(conn, query)
-        if since is None:
-            return conn.execute(_statement(query, None)).all()
-        newer = wanted.since is None or wanted.since < since
-        part = replace(query, wanted=replace(wanted, since=since)) if newer else query
-        found = conn.execute(_statement(part, None)).all()
-        if not newer or len(found) > query.rows:
-            return found
-        hits = len(found)
-    uids = candidates(conn, wanted.phrases) if hits < _MANY_HITS else None
-    return conn.execute(_statement(query, None if uids is None else listed(conn, uids))).all()
+    if not _is_walked(query):
+        return conn.execute(_statement(query, _some(conn, wanted)), now).all()
+    end = _newest_part(conn, query)
+    newest = conn.execute(_statement(replace(query, end=end), None), now).all()
+    if end is None or len(newest) > query.rows:
+        return newest
+    rest = replace(query, place=end, rows=query.rows - len(newest))
+    some = _some(conn, wanted) if len(newest) < _MANY_HITS else None
+    return [*newest, *conn.execute(_statement(rest, some), now).all()]
 
 
-def _newest_part(conn: Connection, query: BoxQuery) -> datetime | None:
-    """From when on the newest `_PART` of each organisation's list are; None when there are no more."""
-    inbox = query.box is Box.INBOX
-    party, at, key = (
-        (_v.receiver_organ, _v.created_at, _v.delivery_id)
-        if inbox
-        else (_d.from_organ, _d.received_at, _d.document_uid)
-    )
-    order = (at.desc(), key.desc()) if inbox else (key.desc(),)
-    begins = [
-        conn.execute(select(at).where(party == organ).order_by(*order).offset(_PART).limit(1)).scalar()
+@lru_cache(_KEPT)
+def _first_page(query: BoxQuery) -> Select[Any]:
+    """The statement of what is asked most; making it takes longer than asking."""
+    return _statement(query, None)
+
+
+def _is_walked(query: BoxQuery) -> bool:
+    """Whether the newest part of a list is looked through before the index of words is asked."""
+    by_time = query.order is Order.NEWEST and query.narrowed != Situation.OVERDUE
+    return by_time and query.place is None and len(query.organs) <= _FEW_ORGANS and not query.wanted.has_number
+
+
+def _some(conn: Connection, wanted: Wanted) -> Select[Any] | None:
+    """What the index of words gives, unless it is too much."""
+    uids = candidates(conn, wanted.phrases)
+    return None if uids is None else listed(conn, uids)
+
+
+def _newest_part(conn: Connection, query: BoxQuery) -> Key | None:
+    """Where the newest `_PART` of each organisation's list end; None when there are no more."""
+    if query.box is Box.INBOX:
+        party, walk = _v.receiver_organ, select(_v.created_at, _v.delivery_id)
+        walk = walk.order_by(_v.created_at.desc(), _v.delivery_id.desc())
+    else:
+        party, walk = _d.from_organ, select(literal(None), _d.document_uid).order_by(_d.document_uid.desc())
+    ends = [
+        Key(at=row[0], id=row[1])
         for organ in sorted(query.organs)
+        for row in conn.execute(walk.where(party == organ).offset(_PART).limit(1))
     ]
-    return max((begin for begin in begins if begin is not None), default=None)
+    return max(ends, key=lambda end: (end.at or query.now, end.id), default=None)
 
 
 def _statement(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:
+    """Takes the moment as a parameter."""
     return _inbox(query, some) if query.box is Box.INBOX else _outbox(query, some)
 
 
@@ -285,7 +327,7 @@ def _by_deadline(query: BoxQuery, own: Sequence[str], some: Select[Any] | None) 
         _t.receiver_organ.in_(own)
     )
     if query.narrowed == Situation.OVERDUE:
-        owed = owed.where(_t.due_at < query.now)
+        owed = owed.where(_t.due_at < _NOW)
     first = owed.group_by(_t.delivery_id).subquery()
     inner = _walk(query, some, first.c.delivery_id == _v.delivery_id).with_only_columns(
         _v.delivery_id, _v.document_uid, first.c.at, _v.delivery_id.label("id"), maintain_column_froms=True
@@ -298,7 +340,7 @@ def _by_deadline(query: BoxQuery, own: Sequence[str], some: Select[Any] | None) 
     return _limited(query, inner, at=first.c.at)
 
 
-def _asked(own: Sequence[str]) -> Select[Any]:
+def _asked(own: Sequence[str] | BindParameter[Any]) -> Select[Any]:
     """Deliveries that their sender wants back."""
     target, act = s.act_target.c, s.act.c
     return (
@@ -329,7 +371,7 @@ def _sent(query: BoxQuery, some: Select[Any] | None, own: Sequence[str]) -> Sele
     if narrowed:
         status = None if query.narrowed == Situation.WAITING else query.narrowed
         said = (_v.from_organ.in_(own), _v.status_code == status, _HERE)
-        statement = statement.where(*((_t.from_organ.in_(own), _t.due_at < query.now) if late else said)).distinct()
+        statement = statement.where(*((_t.from_organ.in_(own), _t.due_at < _NOW) if late else said)).distinct()
         if of_document or wanted.organs:
             statement = statement.join(s.document, _d.document_uid == uid)
     else:
@@ -360,8 +402,14 @@ def _limited(query: BoxQuery, statement: Select[Any], at: ColumnElement[Any] | N
             statement = statement.where(bound, or_(further, beyond))
         else:
             statement = statement.where(beyond)
+    if (end := query.end) is not None:
+        statement = statement.where(key >= end.id) if end.at is None else _no_further(statement, at, key, end)
     order = (at, key) if inbox else (key,)
     return statement.order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
+
+
+def _no_further(statement: Select[Any], at: ColumnElement[Any], key: ColumnElement[Any], end: Key) -> Select[Any]:
+    return statement.where(at >= end.at, or_(at > end.at, key >= end.id))
 
 
 def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
@@ -374,24 +422,30 @@ def _joined(query: BoxQuery, parts: Sequence[Select[Any]]) -> Select[Any]:
     return select(every).order_by(*(one.desc() if downwards else one for one in order)).limit(query.rows + 1)
 
 
+_FIRST_DUE = func.min(_t.due_at, type_=s.UtcMicros())
+_DELIVERIES = select(*_DELIVERY).where(among(_v.delivery_id, "ids"))
+_OWED_BY_DELIVERY = select(_t.delivery_id, _FIRST_DUE).where(among(_t.delivery_id, "ids")).group_by(_t.delivery_id)
+_OWED_ON_DOCUMENT = select(
+    _d.document_uid,
+    type_coerce(
+        select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery(), s.UtcMicros()
+    ).label("due_at"),
+).where(among(_d.document_uid, "ids"))
+
+
 def box_lines(conn: Connection, found: Sequence[Any]) -> tuple[BoxLine, ...]:
     """The rows of a page. found: of each its delivery (none: its document counts), document, moment and key."""
     if not found:
         return ()
     delivery_ids = [row[0] for row in found if row[0] is not None]
     of_id: dict[str, Delivery] = {}
-    owed: dict[str, datetime] = {}
     if delivery_ids:
-        rows = conn.execute(select(*_DELIVERY).where(one_of(_v.delivery_id, delivery_ids))).all()
+        rows = conn.execute(_DELIVERIES, {"ids": delivery_ids}).all()
         of_id = {one.delivery_id: one for one in read_all(_read_delivery, rows)}
-        first = func.min(_t.due_at, type_=s.UtcMicros())
-        due = select(_t.delivery_id, first).where(one_of(_t.delivery_id, delivery_ids)).group_by(_t.delivery_id)
-        owed = {row[0]: row[1] for row in conn.execute(due)}
+        due = conn.execute(_OWED_BY_DELIVERY, {"ids": delivery_ids})
     else:
-        of_one = select(func.min(_t.due_at)).where(_t.document_uid == _d.document_uid).scalar_subquery()
-        due_first = type_coerce(of_one, s.UtcMicros()).label("due_at")
-        of_documents = select(_d.document_uid, due_first).where(one_of(_d.document_uid, [row[1] for row in found]))
-        owed = {row[0]: row[1] for row in conn.execute(of_documents)}
+        due = conn.execute(_OWED_ON_DOCUMENT, {"ids": [row[1] for row in found]})
+    owed: dict[str, datetime] = {row[0]: row[1] for row in due}
     of_uid = {
         line.document.document_uid: line
         for line in document_lines(conn, [row[1] for row in found], delivery_ids or None)

@@ -6,8 +6,10 @@ As in `views`: one read per page, every inner list capped, no decision about rig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, bindparam, exists, func, not_, select
 
 from axis.organ.codes import to_old_form, to_present_form
 from axis.store import schema as s
@@ -17,7 +19,8 @@ from axis.store.queries.acts import about
 from axis.store.records import Attachment, Delivery, Document, Package, StatusEvent, Verdict
 from axis.store.rows import columns_of, read_all, record_reader
 from axis.store.scopes import Scope, document_in_scope, in_scope
-from axis.store.travel_view import Travel, grouped, travels_of
+from axis.store.travel_view import Travel, grouped, travels_of_deliveries, travels_of_packages
+from axis.store.values import among
 from axis.store.views import Tally, tallies_of
 from axis.terms import Place, TransportState
 
@@ -29,6 +32,8 @@ SHOWN_EVENTS = 40  # statuses of one receiver
 SHOWN_FORWARDS = 20  # of one receiver
 SHOWN_PASSED = 1_000  # of one document
 SHOWN_VERDICTS = 30
+_SCOPES = 64  # whose statement is kept
+_UID = bindparam("uid", type_=String)
 
 _DOCUMENT, _read_document = columns_of(Document), record_reader(Document)
 _DELIVERY, _read_delivery = columns_of(Delivery), record_reader(Delivery)
@@ -156,14 +161,19 @@ def read_document(conn: Connection, scope: Scope, document_uid: str, page: Recei
     )
 
 
+@lru_cache(_SCOPES)
+def _sent(scope: Scope) -> Select[Any]:
+    """Kept for each scope: making the condition takes longer than asking."""
+    return (
+        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
+        .outerjoin(s.organ, s.organ.c.organ_id == s.document.c.from_organ)
+        .where(s.document.c.document_uid == _UID, in_scope(scope))
+    )
+
+
 def find_sent(conn: Connection, scope: Scope, document_uid: str, as_of: datetime | None = None) -> Sent | None:
     """A document and who sent it; None when there is no such one in scope, or there was none yet at the moment."""
-    d = s.document.c
-    row = conn.execute(
-        select(*_DOCUMENT, s.organ.c.name.label("organ_name"))
-        .outerjoin(s.organ, s.organ.c.organ_id == d.from_organ)
-        .where(d.document_uid == document_uid, in_scope(scope))
-    ).one_or_none()
+    row = conn.execute(_sent(scope), {"uid": document_uid}).one_or_none()
     if row is None or (as_of is not None and row.received_at > as_of):
         return None
     document = _read_document(row[: len(_DOCUMENT)])
@@ -190,44 +200,51 @@ def find_package(conn: Connection, scope: Scope, document_uid: str, package_id: 
     return PackageView(package=_read_package(row), files=_files(conn, [package_id]).get(package_id, ()))
 
 
+_PACKAGES = (
+    select(*_PACKAGE)
+    .where(about(_UID))
+    .order_by(s.package.c.package_id != bindparam("own"), s.package.c.received_at, s.package.c.package_id)
+    .limit(SHOWN_PACKAGES)
+)
+_FILES = (
+    select(*_ATTACHMENT)
+    .where(among(s.attachment.c.package_id, "ids"))
+    .order_by(s.attachment.c.package_id, s.attachment.c.position)
+)
+
+
 def packages_of(conn: Connection, document: Document) -> tuple[PackageView, ...]:
     """The packages of a document, its own first, with their files."""
-    p = s.package.c
-    rows = conn.execute(
-        select(*_PACKAGE)
-        .where(about(document.document_uid))
-        .order_by(p.package_id != document.package_id, p.received_at, p.package_id)
-        .limit(SHOWN_PACKAGES)
-    )
+    rows = conn.execute(_PACKAGES, {"uid": document.document_uid, "own": document.package_id})
     packages = read_all(_read_package, rows.all())
     files = _files(conn, [package.package_id for package in packages])
     return tuple(PackageView(package=package, files=files.get(package.package_id, ())) for package in packages)
 
 
 def _files(conn: Connection, package_ids: Sequence[str]) -> dict[str, tuple[Attachment, ...]]:
-    a = s.attachment.c
-    rows = conn.execute(select(*_ATTACHMENT).where(a.package_id.in_(package_ids)).order_by(a.package_id, a.position))
+    rows = conn.execute(_FILES, {"ids": list(package_ids)})
     return grouped((file.package_id, file) for file in read_all(_read_attachment, rows.all()))
 
 
-def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple[tuple[ReceiverView, ...], bool]:
+@cache
+def _received(only: str | None) -> Select[Any]:
     v = s.delivery.c
-    statement = (
+    return (
         select(*_DELIVERY, s.organ.c.name.label("organ_name"))
         .outerjoin(s.organ, s.organ.c.organ_id == v.receiver_organ)
-        .where(v.document_uid == document_uid)
+        .where(v.document_uid == _UID, v.receiver_organ > bindparam("after"), _only(only))
         .order_by(v.receiver_organ)
-        .limit(page.rows + 1)
+        .limit(bindparam("limit"))
     )
-    if page.after is not None:
-        statement = statement.where(v.receiver_organ > page.after)
-    rows = conn.execute(statement.where(_only(page.only))).all()
+
+
+def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple[tuple[ReceiverView, ...], bool]:
+    asked = {"uid": document_uid, "after": page.after or "", "limit": page.rows + 1}
+    rows = conn.execute(_received(page.only), asked).all()
     names = [(_read_delivery(row[: len(_DELIVERY)]), row.organ_name) for row in rows[: page.rows]]
     deliveries = [delivery for delivery, _ in names]
     ids = [delivery.delivery_id for delivery in deliveries]
-    travels = grouped(
-        (travel.consignment.delivery_id, travel) for travel in travels_of(conn, s.consignment.c.delivery_id.in_(ids))
-    )
+    travels = grouped((travel.consignment.delivery_id, travel) for travel in travels_of_deliveries(conn, ids))
     events, counts = _events(conn, document_uid, ids)
     addressed = _addressed(conn, deliveries)
     passed = _passed_on(conn, document_uid)
@@ -250,16 +267,18 @@ def _receivers(conn: Connection, document_uid: str, page: ReceiverPage) -> tuple
     return receivers, len(rows) > page.rows
 
 
+_passing = s.delivery.alias("passing").c
+_PASSED_ON = (
+    select(_passing.receiver_organ, s.delivery.c.receiver_organ)
+    .where(s.delivery.c.document_uid == _UID, _passing.delivery_id == s.delivery.c.forwarded_from)
+    .order_by(s.delivery.c.delivery_id)
+    .limit(SHOWN_PASSED)
+)
+
+
 def _passed_on(conn: Connection, document_uid: str) -> list[tuple[str, str]]:
     """Who passed the document on to whom."""
-    to, one = s.delivery.c, s.delivery.alias("one").c
-    rows = conn.execute(
-        select(one.receiver_organ, to.receiver_organ)
-        .where(to.document_uid == document_uid, one.delivery_id == to.forwarded_from)
-        .order_by(to.delivery_id)
-        .limit(SHOWN_PASSED)
-    )
-    return [(by, receiver) for by, receiver in rows]
+    return [(by, receiver) for by, receiver in conn.execute(_PASSED_ON, {"uid": document_uid})]
 
 
 def _only(wanted: str | None) -> ColumnElement[bool]:
@@ -278,22 +297,31 @@ def _only(wanted: str | None) -> ColumnElement[bool]:
     return v.place != Place.ELSEWHERE
 
 
-def _events(
-    conn: Connection, document_uid: str, delivery_ids: Sequence[str]
-) -> tuple[dict[str | None, tuple[EventView, ...]], dict[str | None, int]]:
-    """The latest statuses of each delivery, and how many there are in all."""
+def _said() -> tuple[Select[Any], Select[Any]]:
+    """The latest statuses of deliveries, and how many there are in all."""
     e = s.status_event.c
     number = func.row_number().over(partition_by=e.delivery_id, order_by=e.event_id.desc()).label("number")
-    ours = and_(e.document_uid == document_uid, e.delivery_id.in_(delivery_ids))
+    ours = and_(e.document_uid == _UID, among(e.delivery_id, "ids"))
     latest = select(*_EVENT, number).where(ours).subquery().c
-    rows = conn.execute(
+    rows = (
         select(*(latest[column.name] for column in _EVENT))
         .where(latest.number <= SHOWN_EVENTS)
         .order_by(latest.event_id)
     )
-    counts = conn.execute(select(e.delivery_id, func.count()).where(ours).group_by(e.delivery_id))
+    return rows, select(e.delivery_id, func.count()).where(ours).group_by(e.delivery_id)
+
+
+_LATEST_SAID, _SAID_IN_ALL = _said()
+
+
+def _events(
+    conn: Connection, document_uid: str, delivery_ids: Sequence[str]
+) -> tuple[dict[str | None, tuple[EventView, ...]], dict[str | None, int]]:
+    """The latest statuses of each delivery, and how many there are in all."""
+    of = {"uid": document_uid, "ids": list(delivery_ids)}
+    rows, counts = conn.execute(_LATEST_SAID, of), conn.execute(_SAID_IN_ALL, of)
     events = read_all(_read_event, rows.all())
-    back = travels_of(conn, s.consignment.c.package_id.in_([event.package_id for event in events]))
+    back = travels_of_packages(conn, [event.package_id for event in events])
     travels = {travel.consignment.package_id: travel for travel in back}
     views = ((event.delivery_id, EventView(event=event, travel=travels.get(event.package_id))) for event in events)
     return grouped(views), dict(counts.all())
@@ -322,16 +350,25 @@ def _addressed(conn: Connection, deliveries: Iterable[Delivery]) -> dict[str, Ad
     return implied | found
 
 
+_of_package = s.verdict.c.package_id == bindparam("package")
+_newest_first = s.verdict.c.verdict_id.desc()
+_LATEST_VERDICT = select(*_VERDICT).where(_of_package).order_by(_newest_first).limit(1)
+_JUDGEMENTS = (
+    select(s.verdict.c.at, s.verdict.c.cause, s.verdict.c.overall)
+    .where(_of_package)
+    .order_by(_newest_first)
+    .limit(SHOWN_VERDICTS)
+)
+_CHECK_DUE = select(s.check_due.c.cause).where(s.check_due.c.package_id == bindparam("package"))
+
+
 def _trail(conn: Connection, package_id: str) -> Trail:
     """The latest verdict whole; of the others only when, why and the word, since each may be long."""
-    v, c = s.verdict.c, s.check_due.c
-    newest = v.verdict_id.desc()
-    latest = conn.execute(select(*_VERDICT).where(v.package_id == package_id).order_by(newest).limit(1)).one_or_none()
-    history = conn.execute(
-        select(v.at, v.cause, v.overall).where(v.package_id == package_id).order_by(newest).limit(SHOWN_VERDICTS)
-    )
+    of = {"package": package_id}
+    latest = conn.execute(_LATEST_VERDICT, of).one_or_none()
+    history = conn.execute(_JUDGEMENTS, of)
     return Trail(
         latest=None if latest is None else _read_verdict(latest),
         history=tuple(Judgement(at=at, cause=cause, overall=overall) for at, cause, overall in history),
-        due=conn.scalar(select(c.cause).where(c.package_id == package_id)),
+        due=conn.scalar(_CHECK_DUE, of),
     )

@@ -17,7 +17,7 @@ from axis.store import schema
 from axis.store.configuration import version
 from axis.store.routes import compute_routes
 from axis.store.rows import Query, values_of
-from axis.store.values import OneOf, Texts
+from axis.store.values import among
 
 NameT = TypeVar("NameT", str, str | None)
 
@@ -26,7 +26,7 @@ _aliases = Query(Alias, order=(schema.organ_alias.c.alias, schema.organ_alias.c.
 _names = Query(FormerName, order=(schema.organ_name.c.organ_id, schema.organ_name.c.valid_until))
 _names_of = Query(
     FormerName,
-    OneOf(schema.organ_name.c.organ_id, bindparam("organ_ids", type_=Texts())),
+    among(schema.organ_name.c.organ_id, "organ_ids"),
     order=(schema.organ_name.c.valid_until,),
 )
 

@@ -1,21 +1,21 @@
 """Searches that people keep."""
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from axis.store import schema as s
 from axis.store.records import SavedSearch
-from axis.store.rows import columns_of, read_all, record_reader, values_of
+from axis.store.rows import Query, values_of
 
 MOST = 30
 """So many a person keeps."""
 
-_SAVED, _read = columns_of(SavedSearch), record_reader(SavedSearch)
 _s = s.saved_search.c
+_of_account = Query(SavedSearch, _s.account_id == bindparam("account_id"), order=(_s.name,))
 
 
 def saved_of(conn: Connection, account_id: str) -> tuple[SavedSearch, ...]:
     """What somebody has kept, by name."""
-    return read_all(_read, conn.execute(select(*_SAVED).where(_s.account_id == account_id).order_by(_s.name)).all())
+    return _of_account.all(conn, account_id=account_id)
 
 
 def save(conn: Connection, search: SavedSearch) -> bool:

@@ -64,6 +64,11 @@ class Wanted:
     def __bool__(self) -> bool:
         return bool(self.phrases or self.document_uid or self.organs or self.since or self.until)
 
+    @property
+    def has_number(self) -> bool:
+        """Whether a document's number and notation are among it: several words, one of them with a digit."""
+        return any(" " in phrase and any(sign.isdigit() for sign in phrase) for phrase in self.phrases)
+
 
 ANYTHING = Wanted()
 

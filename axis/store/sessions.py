@@ -7,7 +7,7 @@ by the digest of its token only, so that a copy of the database opens no door.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from axis.errors import Code, NotFound
 from axis.store import configuration
@@ -19,6 +19,12 @@ from axis.store.rows import columns_of, read_all, record_reader, values_of
 
 _ACCOUNT, _read_account = columns_of(Account), record_reader(Account)
 _SESSION, _read_session = columns_of(Session), record_reader(Session)
+_now = bindparam("now", type_=s.UtcMicros())
+_BY_TOKEN = (
+    select(*_SESSION, *_ACCOUNT)
+    .join_from(s.session, s.account, s.account.c.account_id == s.session.c.account_id)
+    .where(s.session.c.token_sha256 == bindparam("token"), s.session.c.expires_at > _now, s.account.c.enabled)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +123,7 @@ def open_session(conn: Connection, session: Session, line: Audit, *, replaces: s
 
 def find_session(conn: Connection, token_sha256: str, now: datetime) -> Found | None:
     """The session of this token; None when it has ended or the account is disabled."""
-    row = conn.execute(
-        select(*_SESSION, *_ACCOUNT)
-        .join_from(s.session, s.account, s.account.c.account_id == s.session.c.account_id)
-        .where(s.session.c.token_sha256 == token_sha256, s.session.c.expires_at > now, s.account.c.enabled)
-    ).one_or_none()
+    row = conn.execute(_BY_TOKEN, {"token": token_sha256, "now": now}).one_or_none()
     if row is None:
         return None
     account = _read_account(row[len(_SESSION) :])

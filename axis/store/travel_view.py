@@ -1,16 +1,17 @@
 """How packages travelled to receivers, for the pages that tell of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from axis.store import schema as s
 from axis.store.holds import concerns, holds
 from axis.store.records import Consignment, Hold
 from axis.store.rows import columns_of, record_reader
+from axis.store.values import among
 from axis.store.views import next_try
 from axis.terms import TransportState
 
@@ -35,10 +36,9 @@ class Travel:
         return next((hold for hold in self.holds if hold.holds_at(now)), None)
 
 
-def travels_of(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
-    """The consignments that are wanted, oldest first."""
+def _travelled(wanted: ColumnElement[bool]) -> Select[Any]:
     c, q, p, r = s.consignment.c, s.queue.c, s.package.c, s.route.c
-    rows = conn.execute(
+    return (
         select(*_CONSIGNMENT, next_try().label("next_at"), p.business_type, p.from_organ, r.system_id)
         .join(s.package, p.package_id == c.package_id)
         .outerjoin(s.queue, and_(q.package_id == c.package_id, q.partner_id == c.uplink_id))
@@ -46,6 +46,33 @@ def travels_of(conn: Connection, wanted: ColumnElement[bool]) -> list[Travel]:
         .where(wanted)
         .order_by(c.consignment_id)
     )
+
+
+_OF_DELIVERIES = _travelled(among(s.consignment.c.delivery_id, "ids"))
+_OF_PACKAGES = _travelled(among(s.consignment.c.package_id, "ids"))
+_OF_PACKAGES_TO = _travelled(
+    and_(among(s.consignment.c.package_id, "ids"), among(s.consignment.c.receiver_organ, "receivers"))
+)
+
+
+def travels_of_deliveries(conn: Connection, delivery_ids: Collection[str]) -> list[Travel]:
+    """The consignments that brought these deliveries, and acts on them; oldest first."""
+    return _travels(conn, _OF_DELIVERIES, {"ids": delivery_ids})
+
+
+def travels_of_packages(
+    conn: Connection, package_ids: Collection[str], receivers: Collection[str] | None = None
+) -> list[Travel]:
+    """The consignments of these packages, oldest first. receivers: to these only."""
+    if receivers is None:
+        return _travels(conn, _OF_PACKAGES, {"ids": package_ids})
+    return _travels(conn, _OF_PACKAGES_TO, {"ids": package_ids, "receivers": receivers})
+
+
+def _travels(conn: Connection, statement: Select[Any], wanted: Mapping[str, Collection[str]]) -> list[Travel]:
+    if not all(wanted.values()):
+        return []
+    rows = conn.execute(statement, {name: list(values) for name, values in wanted.items()}).all()
     holding = holds(conn)
     return [
         Travel(

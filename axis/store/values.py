@@ -5,10 +5,10 @@ time of a page's questions.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, String, Text, literal
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, String, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -37,9 +37,9 @@ class OneOf(FunctionElement[bool]):
     type = Boolean()
 
 
-def one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """Whether it is one of these."""
-    return OneOf(column, literal(list(values), Texts()))
+def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Whether it is one of the texts that a parameter of this name has: for statements that are made once and kept."""
+    return OneOf(column, bindparam(name, type_=Texts()))
 
 
 @compiles(OneOf)

@@ -32,7 +32,7 @@ from axis.store.records import Document
 from axis.store.rows import columns_of, record_reader
 from axis.store.scopes import Scope, in_scope
 from axis.store.search import ANYTHING, Wanted, candidates, conditions, listed
-from axis.store.values import one_of
+from axis.store.values import among
 from axis.terms import Origin, Place, TransportState
 
 NAMED_RECEIVERS = 3  # of a document, in the list
@@ -42,6 +42,7 @@ _read_document = record_reader(Document)
 _WITH_SENDER = select(*_DOCUMENT, s.organ.c.name.label("organ_name")).outerjoin_from(
     s.document, s.organ, s.organ.c.organ_id == s.document.c.from_organ
 )
+_OF_DOCUMENTS = _WITH_SENDER.where(among(s.document.c.document_uid, "ids"))
 
 
 class Direction(StrEnum):
@@ -124,19 +125,13 @@ def next_try() -> ColumnElement[Any]:
     return func.coalesce(s.consignment.c.visible_at, s.queue.c.due_at, type_=s.UtcMicros())
 
 
-def tallies_of(
-    conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
-) -> dict[str, tuple[Tally, ...]]:
-    """How many receivers of each document are in which situation. delivery_ids: those that count; None: all.
-
-    A delivery's first consignment brought the document; later ones carry acts on it.
-    """
+def _tallied(counted: ColumnElement[bool]) -> Select[Any]:
+    """Situations of the receivers that are counted. Of a delivery's consignments the first brought it."""
     v, c, q = s.delivery.c, s.consignment.c, s.queue.c
     earlier = s.consignment.alias("earlier")
     first = not_(exists().where(earlier.c.delivery_id == v.delivery_id, earlier.c.consignment_id < c.consignment_id))
-    counted = one_of(v.document_uid, document_uids) if delivery_ids is None else one_of(v.delivery_id, delivery_ids)
     situation = (v.document_uid, v.place, v.status_code, c.state)
-    rows = conn.execute(
+    return (
         select(
             *situation,
             func.count().label("receivers"),
@@ -149,6 +144,20 @@ def tallies_of(
         .where(counted)
         .group_by(*situation)
     )
+
+
+_TALLIED_OF_DOCUMENTS = _tallied(among(s.delivery.c.document_uid, "ids"))
+_TALLIED_OF_DELIVERIES = _tallied(among(s.delivery.c.delivery_id, "ids"))
+
+
+def tallies_of(
+    conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
+) -> dict[str, tuple[Tally, ...]]:
+    """How many receivers of each document are in which situation. delivery_ids: those that count; None: all."""
+    if delivery_ids is None:
+        rows = conn.execute(_TALLIED_OF_DOCUMENTS, {"ids": list(document_uids)})
+    else:
+        rows = conn.execute(_TALLIED_OF_DELIVERIES, {"ids": list(delivery_ids)})
     found: dict[str, list[Tally]] = {}
     for document_uid, place, status_code, state, receivers, failures, next_at in rows:
         tally = Tally(
@@ -168,7 +177,7 @@ def document_lines(
     conn: Connection, document_uids: Sequence[str], delivery_ids: Sequence[str] | None = None
 ) -> tuple[DocumentLine, ...]:
     """The rows for some documents, in no order. delivery_ids: what is counted of their deliveries; None: all."""
-    found = conn.execute(_WITH_SENDER.where(one_of(s.document.c.document_uid, document_uids))).all()
+    found = conn.execute(_OF_DOCUMENTS, {"ids": list(document_uids)}).all()
     return _lines(conn, found, delivery_ids)
 
 
@@ -235,22 +244,40 @@ def _lines(
     )
 
 
-def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> dict[str, list[str]]:
-    """Of each document; received_at: of the documents."""
+def _named_receivers() -> Select[Any]:
+    """The first few receivers of documents, those that this node serves before others."""
     v, o = s.delivery.c, s.organ.c
     ours_first = (v.place == Place.ELSEWHERE, v.receiver_organ)
     number = func.row_number().over(partition_by=v.document_uid, order_by=ours_first).label("number")
     every = (
-        select(v.document_uid, v.receiver_organ, v.receiver_name, number)
-        .where(one_of(v.document_uid, received_at))
-        .subquery()
+        select(v.document_uid, v.receiver_organ, v.receiver_name, number).where(among(v.document_uid, "ids")).subquery()
     ).c
-    rows = conn.execute(
+    return (
         select(every.document_uid, every.receiver_organ, o.name, every.receiver_name)
         .outerjoin(s.organ, o.organ_id == every.receiver_organ)
         .where(every.number <= NAMED_RECEIVERS)
         .order_by(every.document_uid, every.number)
-    ).all()
+    )
+
+
+_NAMED_RECEIVERS = _named_receivers()
+_FILE_COUNTS = (
+    select(s.attachment.c.package_id, func.count())
+    .where(among(s.attachment.c.package_id, "ids"))
+    .group_by(s.attachment.c.package_id)
+)
+_ACT_KINDS = (
+    select(named.c.document_uid, s.act.c.kind)
+    .join_from(named, s.act, s.act.c.act_id == named.c.act_id)
+    .where(among(named.c.document_uid, "ids"))
+    .distinct()
+    .order_by(s.act.c.kind)
+)
+
+
+def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> dict[str, list[str]]:
+    """Of each document; received_at: of the documents."""
+    rows = conn.execute(_NAMED_RECEIVERS, {"ids": list(received_at)}).all()
     called = names_then(conn, [(organ_id, received_at[uid], name) for uid, organ_id, name, _ in rows])
     names: dict[str, list[str]] = {}
     for (document_uid, organ_id, _, written), name in zip(rows, called, strict=True):
@@ -259,23 +286,11 @@ def _receiver_names(conn: Connection, received_at: Mapping[str, datetime]) -> di
 
 
 def _file_counts(conn: Connection, package_ids: Sequence[str]) -> dict[str, int]:
-    a = s.attachment.c
-    rows = conn.execute(
-        select(a.package_id, func.count()).where(one_of(a.package_id, package_ids)).group_by(a.package_id)
-    )
-    return dict(rows.all())
+    return dict(conn.execute(_FILE_COUNTS, {"ids": list(package_ids)}).all())
 
 
 def _act_kinds(conn: Connection, document_uids: Sequence[str]) -> dict[str, list[str]]:
-    a = s.act.c
-    rows = conn.execute(
-        select(named.c.document_uid, a.kind)
-        .join_from(named, s.act, a.act_id == named.c.act_id)
-        .where(one_of(named.c.document_uid, document_uids))
-        .distinct()
-        .order_by(a.kind)
-    )
     kinds: dict[str, list[str]] = {}
-    for document_uid, kind in rows:
+    for document_uid, kind in conn.execute(_ACT_KINDS, {"ids": list(document_uids)}):
         kinds.setdefault(document_uid, []).append(kind)
     return kinds

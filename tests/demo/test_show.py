@@ -136,7 +136,7 @@ async def test_a_city_is_prepared_once_and_follows_its_ports(tmp_path: Path) -> 
     assert folder.login.stat().st_mode & 0o777 == 0o600
     password = folder.login.read_text()
     config = folder.config(people.CITY)
-    config.write_text(config.read_text().replace("page_rows = 50", "page_rows = 7").replace("# page_rows", "page_rows"))
+    config.write_text(config.read_text().replace("page_rows = 30", "page_rows = 7").replace("# page_rows", "page_rows"))
     with held(folder):
         assert await prepared(folder, Ports(city=9011, national=9012)) == []
     city, national = read_settings(config), read_settings(folder.config(people.NATIONAL))

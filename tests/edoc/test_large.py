@@ -22,7 +22,7 @@ from tests.exchange.harness import Node, a_document, a_file
 
 BLOCK = os.urandom(1 << 20)
 LIMITS = Limits(package_bytes=400 << 20)
-MOST_BYTES = 64 << 20  # for both ends together, in one process; one copy of the file alone would be more
+MOST_BYTES = 32 << 20  # for both ends together, in one process: a third of the package
 
 
 class Memory:

@@ -1,6 +1,7 @@
 """The eight operations over real HTTP, as clients write them."""
 
 import asyncio
+import hashlib
 import json
 from pathlib import Path
 
@@ -355,3 +356,16 @@ def test_a_token_is_blanked_however_it_is_written(tmp_path: Path) -> None:
         assert b"geheim" not in in_memory.content
         on_disk = blanked(path, 7, secret)
         assert (path.read_bytes(), on_disk.sha256_hex) == (in_memory.content, in_memory.sha256_hex)
+
+
+def test_a_token_is_blanked_in_a_file_from_the_envelope_on(tmp_path: Path) -> None:
+    secret = "geheim-wort"
+    for before in (0, 4095, 4096, 9000):  # the envelope begins anywhere in a page
+        front = (secret * 1000)[:before]
+        raw = f"{front}<a><Token>{secret}</Token><b>{secret}</b></a>".encode()
+        (tmp_path / "request").write_bytes(raw)
+        on_disk = blanked(tmp_path / "request", before, secret)
+        kept = (tmp_path / "request").read_bytes()
+        assert kept == blanked(raw, before, secret).content
+        assert kept == front.encode() + raw[before:].replace(secret.encode(), b"*" * len(secret))
+        assert on_disk.sha256_hex == hashlib.sha256(kept).hexdigest()

@@ -56,7 +56,7 @@ class Nodes:
         return self.national.url if system_id == "bo" else self.city.url
 
 
-def _free_port(rng: random.Random) -> int:
+def free_port(rng: random.Random) -> int:
     """A free port that no outgoing connection takes while the node is down."""
     while True:
         port = rng.randrange(12_000, 30_000)
@@ -69,7 +69,7 @@ def _free_port(rng: random.Random) -> int:
 async def nodes(database: Database, tmp_path: Path) -> AsyncIterator[Nodes]:
     """Both nodes, running: the city's on SQLite and on PostgreSQL in turn."""
     rng = random.Random()
-    ports = {"city": _free_port(rng), "national": _free_port(rng)}
+    ports = {"city": free_port(rng), "national": free_port(rng)}
     national = Blueprint(
         code="A00",
         role="national",

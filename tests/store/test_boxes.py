@@ -1,6 +1,6 @@
 """Inbox and outbox: what is in them, in which order, how much of it, and the search in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,17 @@ from tests.console.archive import NOON, Archive, Clock, To
 from tests.store.plans import plans_of
 
 OURS = frozenset({"H24.2", "H24.3"})
+
+
+@pytest.fixture(autouse=True)
+def _statements_are_made_anew() -> Iterator[None]:
+    """Limits that a test changes are in statements, which are kept."""
+    kept = (boxes._counts, boxes._came, boxes._first_page)
+    for one in kept:
+        one.cache_clear()
+    yield
+    for one in kept:
+        one.cache_clear()
 
 
 @pytest.fixture
@@ -340,6 +351,45 @@ async def test_words_are_found_however_far_back_they_are(
         assert await codes(store, asked(box, organs, wanted=wanted, rows=1)) == ["5/K"]
         later = replace(wanted, since=archive.clock.now() - timedelta(minutes=4))
         assert await codes(store, asked(box, organs, wanted=later)) == ["5/K"]
+        two = await store.read(
+            lambda conn, box=box, organs=organs: read_box(conn, asked(box, organs, wanted=wanted, rows=2))
+        )  # type: ignore[misc]
+        assert ([line.line.document.code for line in two.lines], two.has_after) == (["5/K", "1/K"], True)
+        assert await codes(store, asked(box, organs, wanted=wanted, place=two.lines[-1].place)) == ["0/K"]
+
+
+async def test_what_came_in_one_moment_is_found_once_wherever_the_newest_part_ends(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "_PART", 2)
+    for number in range(5):
+        await archive.document([To("H24.2")], code=f"{number}/M", subject="Phòng cháy")
+    found = await codes(store, asked(wanted=Wanted(phrases=("phong",))))
+    assert sorted(found) == ["0/M", "1/M", "2/M", "3/M", "4/M"]
+
+
+async def test_what_is_late_keeps_its_order_in_a_search_too(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "_PART", 1)
+    for number, hours in enumerate((1, 3, 2)):
+        archive.clock.later(minutes=1)
+        document = await archive.document([To("H24.2")], code=f"{number}/L", subject="Phòng cháy")
+        await owe(archive, document, "H24.2", NOON - timedelta(hours=hours))
+    late = asked(narrowed=Situation.OVERDUE, wanted=Wanted(phrases=("phong",)), rows=1)
+    assert await codes(store, late) == ["0/L"]
+
+
+async def test_a_number_is_found_at_once_by_the_index(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "_newest_part", None)  # not called
+    for number in range(3):
+        await archive.document([To("H24.2")], code=f"{number}12/QĐ-UBND")
+    wanted = Wanted(phrases=("112 qd ubnd",))
+    assert wanted.has_number
+    assert not Wanted(phrases=("112", "qd ubnd")).has_number
+    assert await codes(store, asked(wanted=wanted)) == ["112/QĐ-UBND"]
 
 
 async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archive: Archive) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, select, union, union_all
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, case, select, union, union_all
 
 from axis.store import schema
 from axis.store.queries.intake import is_given
@@ -43,7 +43,7 @@ named = union_all(
 """Which documents each act names: those that were known when it came, and those that came later."""
 
 
-def about(document_uid: str) -> ColumnElement[bool]:
+def about(document_uid: str | BindParameter[str]) -> ColumnElement[bool]:
     """Packages that carry the document, and those of acts on it (a replacement carries another document).
 
     As one set of ids, each part from its index: told as alternatives PostgreSQL reads every package there is.

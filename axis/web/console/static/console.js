@@ -58,6 +58,19 @@ function replaceRegion(old, fresh) {
   if (again) again.focus({ preventScroll: true });
 }
 
+// Whoever has scrolled down reads on where he was: what is replaced above the line must not push it away.
+function readLine() {
+  if (scrollY === 0) return null;
+  const lines = [...document.querySelectorAll("main [data-item][id], main [data-live]:not(:has([data-item]))")];
+  const line = lines.find((one) => one.getBoundingClientRect().bottom > 0);
+  return line ? { id: line.id, top: line.getBoundingClientRect().top } : null;
+}
+
+function readOn(line) {
+  const again = line && document.getElementById(line.id);
+  if (again) scrollBy({ top: again.getBoundingClientRect().top - line.top, behavior: "instant" });
+}
+
 async function look() {
   const headers = { Accept: "text/html", "X-Live": "1" };
   if (tag) headers["If-None-Match"] = tag;
@@ -70,6 +83,7 @@ async function look() {
   if (!answer.ok) throw new Error(String(answer.status));
   tag = answer.headers.get("ETag") || "";
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const line = readLine();
   let changed = false;
   for (const region of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(region.id);
@@ -78,6 +92,7 @@ async function look() {
     changed = true;
   }
   if (changed) {
+    readOn(line);
     const now = new Date().toLocaleTimeString(document.documentElement.lang, { timeZone: "Asia/Ho_Chi_Minh" });
     document.getElementById("live-note").textContent = said.updated.replace("{time}", now);
   }
