@@ -369,6 +369,14 @@ async def test_traces_without_a_namespace_are_read_and_unreadable_ones_passed_ov
     assert package.header.status_code == "3"
 
 
+async def test_a_yes_without_a_document_is_no_answer(tmp_path: Path) -> None:
+    answer = "<GetDocumentResponse><Report><IsSuccess>true</IsSuccess></Report></GetDocumentResponse>"
+    async with answering(said(answer), tmp_path) as client:
+        with pytest.raises(PeerUnreachable, match="neither a document nor a refusal"):
+            async with client.fetch(Incoming(ref="D1", kind=DOCUMENT)):
+                pytest.fail("there is nothing to read")
+
+
 async def test_ids_that_could_not_be_handed_back_are_passed_over(tmp_path: Path) -> None:
     ids = "".join(f"<DocumentId>{one}</DocumentId>" for one in ("D1", "", "x" * 301, "D&#10;2", "D1", "D3"))
     pending = f"<GetPendingDocumentIdsResponse><DocumentIds>{ids}</DocumentIds></GetPendingDocumentIdsResponse>"
