@@ -406,3 +406,26 @@ async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archiv
     of_id = Wanted(document_uid=early.document_uid)
     assert await codes(store, asked(organs=inbox, wanted=of_id)) == ["1/I"]
     assert await codes(store, asked(Box.OUTBOX, senders, wanted=of_id)) == ["1/I"]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "asked"),
+    [
+        (("13 tt 23",), "=13 =tt"),
+        (("103 gm 40", "phong"), "=103 =gm"),
+        (("1550 qd",), "=1550"),
+        (("chay", "dau"), "chay dau"),
+        (("giai doan 2026", "so"), "=giai =doan 2026"),
+        (("so", "tt"), "so tt"),
+        (("5",), "5"),
+        ((), ""),
+    ],
+)
+def test_the_index_is_asked_for_what_leaves_few_documents(phrases: tuple[str, ...], asked: str) -> None:
+    assert " ".join("=" * term.whole + term.word for term in search.terms(phrases)) == asked
+
+
+async def test_a_word_within_a_number_is_a_whole_one(store: Store, archive: Archive) -> None:
+    for code in ("13/TT-23", "13/TT-234", "130/TT-23", "13/TTR-23"):
+        await archive.document([To("H24.2")], code=code)
+    assert sorted(await codes(store, asked(wanted=Wanted(phrases=("13 tt 23",))))) == ["13/TT-23", "13/TT-234"]
