@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import insert
@@ -332,14 +333,13 @@ async def test_common_words_are_left_to_the_walk(
     assert await store.read(lambda conn: candidates(conn, [])) is None
 
 
-@pytest.mark.parametrize("many", [0, 2, 99])
-@pytest.mark.parametrize("part", [1, 3, 50])
+@pytest.mark.parametrize("limits", list(product((1, 3, 50), (0, 2, 99), (0, 8_000))))
 async def test_words_are_found_however_far_back_they_are(
-    store: Store, archive: Archive, part: int, many: int, monkeypatch: pytest.MonkeyPatch
+    store: Store, archive: Archive, limits: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of each list its newest part is looked through first; the rest by the index of words, or like that."""
-    monkeypatch.setattr(boxes, "_PART", part)
-    monkeypatch.setattr(boxes, "_MANY_HITS", many)
+    for name, limit in zip(("_PART", "_MANY_HITS", "_SHORT"), limits, strict=True):
+        monkeypatch.setattr(boxes, name, limit)
     for number in range(8):
         archive.clock.later(minutes=1)
         subject = "Phòng cháy" if number in {0, 1, 5} else "Tuyển sinh"
