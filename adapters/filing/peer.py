@@ -45,16 +45,14 @@ class FilingPeer:
     async def send(self, outgoing: Outgoing, content: Bytes) -> Sent:
         """Lay a package out for the DMS."""
         await self._prepare()
+        if not self.polls:  # nothing else comes by to do it
+            await self._clear_if_due()
         return await self._publisher.send(outgoing, content)
 
     async def poll(self) -> tuple[Incoming, ...]:
         """What is complete, at most a batch."""
         await self._prepare()
-        now = self._clock.now()
-        if self._cleared_at is None or now - self._cleared_at >= _CLEARED_EVERY:
-            self._cleared_at = now
-            await self._collector.clear()
-            await self._publisher.forget()
+        await self._clear_if_due()
         return await self._collector.poll()
 
     def fetch(self, item: Incoming) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
@@ -87,6 +85,13 @@ class FilingPeer:
     async def close(self) -> None:
         """Let go of connections."""
         await self.place.close()
+
+    async def _clear_if_due(self) -> None:
+        now = self._clock.now()
+        if self._cleared_at is None or now - self._cleared_at >= _CLEARED_EVERY:
+            self._cleared_at = now
+            await self._collector.clear()
+            await self._publisher.forget()
 
     async def _prepare(self) -> None:
         """The folders are made once; the place itself never is."""

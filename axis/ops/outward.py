@@ -21,6 +21,7 @@ from axis.delivery.recording import note_body, note_reply, note_request
 _CHUNK_BYTES: Final = 16 << 10
 _PIECE_BYTES: Final = 256 << 10  # of a body; one that is shorter goes as it is
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # what lies beside it leads to no stranger, or to an IPv4 network
 _IPV4_BITS: Final = 0xFFFFFFFF
 
 
@@ -38,10 +39,9 @@ def is_public(host: str) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & _IPV4_BITS)
-        if inner is not None:  # what looks like another network leads to this one
-            address = inner
-        elif address.teredo is not None:
-            return False
+        if inner is None:
+            return address in _UNICAST and address.is_global
+        address = inner  # what looks like another network leads to this one
     return address.is_global and not address.is_multicast
 
 

@@ -1,5 +1,6 @@
 """How much a sender's signatures matter: set by the command line and at the console, by one function."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +34,9 @@ def fingerprint(policy: SignaturePolicy | None) -> str:
     """What a policy says, in a word that a form can send back."""
     if policy is None:
         return NO_POLICY
-    return "-".join((policy.envelope, policy.files, "closed" if policy.fail_closed else "open"))
+    given = "inherited" if policy.issuers is None else policy.issuers
+    issuers = hashlib.sha256(given.encode()).hexdigest()[:16]
+    return "-".join((policy.envelope, policy.files, "closed" if policy.fail_closed else "open", issuers))
 
 
 async def set_policy(access: Access, wish: PolicyWish, now: datetime, actor: str) -> SignaturePolicy:

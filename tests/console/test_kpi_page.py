@@ -1,21 +1,27 @@
 """The page of figures: periods, comparison, targets, the file; from the kept figures alone."""
 
+import html
+import re
 from datetime import date
 from io import BytesIO
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import update
 
 from axis.errors import Malformed
 from axis.kpi.figures import Cell, Counts, Figures
-from axis.store import queries
+from axis.store import queries, schema
 from axis.store.store import Store
 from axis.terms import Role, Side
 from axis.web.console.kpi_values import before, drawn_spans, read_period
 from tests.console.conftest import Client, LogIn
 
 # The shop's fixtures make the console with its operators' pages.
-from tests.console.test_operator import clock, make_client, operator, shop, text  # noqa: F401
+from tests.console.test_kpi_behind import settle
+from tests.console.test_operator import Shop, clock, make_client, operator, shop, text  # noqa: F401
+from tests.ops.test_figures import History
 
 TODAY = date(2026, 11, 25)
 
@@ -87,3 +93,94 @@ async def test_a_clerk_finds_nothing_there(log_in: LogIn) -> None:
     client = await log_in(Role.CLERK)
     await text(client, "/kpi", 404)
     await text(client, "/kpi/export.xlsx", 404)
+
+
+def cells_of(page: str, title: str) -> list[list[str]]:
+    """A table of the page as it is read: the rows of its body, the words of their cells."""
+    (found,) = re.findall(rf'<section[^>]*><h2 id="{title}"(.*?)</section>', page, re.DOTALL)
+    body = re.findall(r"<tr>(.*?)</tr>", found.partition("<tbody>")[2], re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body]
+    return [[" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in row] for row in cells]
+
+
+def written(value: float | None, unit: str = " %") -> str:
+    """A number of the file as the page writes it."""
+    return "–" if value is None else f"{value:g}{unit}" if unit else f"{value:,}".replace(",", ".")
+
+
+async def test_the_file_holds_the_numbers_of_the_page(shop: Shop, log_in: LogIn) -> None:  # noqa: F811
+    history = History(shop.city.node, 3)
+    began = shop.city.node.clock.now()
+    for _ in range(50):
+        await history.step()
+    for code, level in (("H24.15", 2), ("H24.11", 2), ("H24.88", 4), ("H24.11.3", 3)):
+        placed = update(schema.organ).where(schema.organ.c.organ_id == code).values(level=level)
+        await shop.city.node.store.write(lambda c, placed=placed: c.execute(placed))
+    await settle(shop)
+    await shop.city.node.directory.refresh()
+    operator = await log_in(Role.OPERATOR)  # noqa: F811 - some weeks later
+    page = await text(operator, f"/kpi?from={began:%Y-%m-%d}&to={shop.city.node.clock.now():%Y-%m-%d}")
+    (link,) = re.findall(r'href="(/kpi/export\.xlsx[^"]*)"', page)
+    async with operator.get(html.unescape(link)) as answer:
+        book = load_workbook(BytesIO(await answer.read()))
+    rows = {name: list(book[name].iter_rows(values_only=True)) for name in ("Cơ quan", "Cấp")}
+    lines = {str(row[0]): dict(zip(rows["Cấp"][0], row, strict=True)) for row in rows["Cấp"][1:]}
+    organs = {str(row[0]): dict(zip(rows["Cơ quan"][0], row, strict=True)) for row in rows["Cơ quan"][1:]}
+    total = lines.pop("Tất cả")
+
+    facts = dict(re.findall(r"<div><dt>([^<]*)</dt><dd><b class=\"big-number\">(.*?)</b>", page))
+    facts = {word: re.sub(r"<[^>]+>", "", said) for word, said in facts.items()}
+    assert facts == {
+        "Văn bản gửi": written(total["Văn bản đi"], ""),
+        "Lượt nhận": written(total["Văn bản đến"], ""),
+        "Gửi đúng hạn": written(total["Gửi đúng hạn (%)"]),
+        "Tiếp nhận đúng hạn": written(total["Tiếp nhận đúng hạn (%)"]),
+        "Hoàn thành đúng hạn": written(total["Hoàn thành đúng hạn (%)"]),
+        "Cơ quan đã kết nối": written(total["Đã kết nối (%)"]),
+    }
+    said = {
+        word.partition("(")[2][:2]: (share, whole) for word, _bar, share, _part, whole in cells_of(page, "status-title")
+    }
+    assert said == {
+        code: (written(total[f"Có trạng thái {code} (%)"]), written(total["Văn bản đến"], "")) for code in said
+    }
+    assert len(said) == 6
+    kept = {
+        word: (share.split(" %")[0], int(part), int(whole))
+        for word, _bar, share, part, whole in cells_of(page, "ontime-title")
+    }
+    assert kept == {
+        word: (
+            f"{line['Tiếp nhận đúng hạn (%)']:g}",
+            line["Tiếp nhận đúng hạn"],
+            line["Tiếp nhận đúng hạn"] + line["Tiếp nhận trễ hạn"],
+        )
+        for word, line in lines.items()
+        if line["Tiếp nhận đúng hạn (%)"] is not None
+    }
+    assert len(kept) > 1
+    online = {word: (share, int(whole)) for word, _bar, share, _part, whole in cells_of(page, "online-title")}
+    assert online == {
+        word: (f"{line['Xử lý trên mạng (%)']:g} % {_target(line)}", line["Văn bản đến"])
+        for word, line in lines.items()
+        if line["Văn bản đến"]
+    }
+    connected = {
+        word: (share.split(" %")[0], int(whole))
+        for word, _bar, share, _part, whole in cells_of(page, "connected-title")
+    }
+    assert connected == {word: (f"{line['Đã kết nối (%)']:g}", line["Số cơ quan"]) for word, line in lines.items()}
+    slowest = cells_of(page, "slow-title")
+    assert slowest
+    for who, median, _bar, deliveries in slowest:
+        line = organs[who.split()[0]]
+        assert abs(float(median.split()[0]) - line["Giờ làm việc đến khi tiếp nhận, trung vị"]) <= 0.051
+        assert int(deliveries) == line["Văn bản đến"]
+    for heading in ("Văn bản đi", "Văn bản đến", "Lượt gửi", "Tiếp nhận trễ hạn", "Đang quá hạn", "Số cơ quan"):
+        whole = total[heading]
+        assert sum(line[heading] for line in lines.values()) == whole == sum(one[heading] for one in organs.values())
+
+
+def _target(line: dict[str, Any]) -> str:
+    reached = line["Xử lý trên mạng (%)"] >= line["Chỉ tiêu (%)"]
+    return f"{'đạt' if reached else 'chưa đạt'} chỉ tiêu {line['Chỉ tiêu (%)']:g} %"

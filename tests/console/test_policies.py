@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ async def put(client: Client, csrf: str = CSRF, **form: str) -> ClientResponse:
     return await client.post("/operator/policies", data={"csrf": csrf, **given}, allow_redirects=False)
 
 
+async def seen(client: Client) -> str:
+    """What the form says back of the policy that it shows."""
+    (found,) = re.findall(r'name="seen" value="([^"]*)"', await shown(client, "?organ=H24.11"))
+    return str(found)
+
+
 async def policies(room: Room) -> dict[str, SignaturePolicy]:
     return {one.organ_id: one for one in await room.node.store.read(queries.signature_policies)}
 
@@ -118,7 +125,7 @@ async def test_a_second_administrator_is_told_that_it_has_changed(room: Room, ad
     assert answer.status == 409
     assert "state_changed" in await answer.text()
     assert (await policies(room))["H24.11"].envelope == "require"
-    assert (await put(administrator, envelope="off", seen="require-warn-closed")).status == 303
+    assert (await put(administrator, envelope="off", seen=await seen(administrator))).status == 303
     assert (await policies(room))["H24.11"].envelope == "off"
 
 
@@ -127,8 +134,22 @@ async def test_authorities_stay_as_they_are(room: Room, administrator: Client) -
     policy = SignaturePolicy(organ_id="H24.11", envelope="warn", files="warn", fail_closed=False, issuers=digest)
     await room.node.store.write(lambda c: registry.set_signature_policy(c, policy, room.node.clock.now(), "lan"))
     assert "abababababab…" in await shown(administrator)
-    assert (await put(administrator, seen="warn-warn-open")).status == 303
+    assert (await put(administrator, seen=await seen(administrator))).status == 303
     assert (await policies(room))["H24.11"].issuers == digest
+
+
+async def test_who_decided_under_other_authorities_is_told_that_they_have_changed(
+    room: Room, administrator: Client
+) -> None:
+    policy = SignaturePolicy(organ_id="H24.11", envelope="warn", files="warn", fail_closed=False)
+    stood = []
+    for issuers in (None, "", "ab" * 32, "cd" * 32):
+        held = replace(policy, issuers=issuers)
+        await room.node.store.write(lambda c, p=held: registry.set_signature_policy(c, p, room.node.clock.now(), "lan"))  # type: ignore[misc]
+        for earlier in stood:
+            assert (await put(administrator, seen=earlier)).status == 409, (issuers, earlier)
+        stood.append(await seen(administrator))
+    assert (await policies(room))["H24.11"] == held
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import errno
 import os
 import unicodedata
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -394,6 +395,21 @@ async def test_what_was_taken_is_removed_in_time_by_our_time(make_city: MakeCity
     city.node.clock.advance(days=3)
     await city.inbox.poll()
     assert city.dms.names("taken") == []
+
+
+async def test_what_writes_left_behind_is_removed_where_nothing_is_taken_from_the_dms(make_city: MakeCity) -> None:
+    city = await make_city(poll=False)
+    await city.node.send("dms-yte", a_document("H24.15", number="1"))
+    await city.push()
+    old, new = (city.dms.root / "to-dms" / name for name in (".axis-1.tmp", ".axis-2.tmp"))
+    now = city.node.clock.now()
+    for path, age in ((old, timedelta(days=2)), (new, timedelta(hours=2))):
+        path.write_bytes(b"half")
+        os.utime(path, times=((now - age).timestamp(),) * 2)
+    city.node.clock.advance(hours=2)
+    await city.node.send("dms-yte", a_document("H24.15", number="2"))
+    await city.push()
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.parametrize(

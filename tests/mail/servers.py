@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 
 @dataclass
 class PostOffice:
-    """What a mail server got, and how it answers. `say`: by command (RCPT, DATA, …), the answer in place of yes."""
+    """What a mail server got, and how it answers. `say`: by command (MAIL, RCPT, DATA), the answer in place of yes."""
 
     mails: list[bytes] = field(default_factory=list)
     return_paths: list[str] = field(default_factory=list)
@@ -41,6 +41,15 @@ class PostOffice:
     def _answer(self, command: str) -> str | None:
         waiting = self.say.get(command, [])
         return waiting.pop(0) if waiting else None
+
+    async def handle_MAIL(  # noqa: N802 - as below
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if answer := self._answer("MAIL"):
+            return answer
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

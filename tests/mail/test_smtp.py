@@ -104,6 +104,8 @@ async def test_a_wrong_password_is_for_somebody_to_put_right() -> None:
 @pytest.mark.parametrize(
     ("command", "answer", "retry"),
     [
+        ("MAIL", "550 5.1.8 we do not know you", "later"),  # about us: for somebody to put right
+        ("MAIL", "451 4.3.0 try again", "later"),
         ("RCPT", "550 5.1.1 no such user", "never"),
         ("RCPT", "550 no such user", "never"),
         ("RCPT", "450 4.7.1 greylisted, try again in 300 s", "later"),
@@ -128,10 +130,11 @@ async def test_what_answers_mean(command: str, answer: str, retry: str) -> None:
     assert office.mails == [MAIL]
 
 
-@pytest.mark.parametrize("answer", ["552 5.3.4 too large", "552 message size exceeds limit"])
-async def test_a_mail_that_the_server_finds_too_large(answer: str) -> None:
+@pytest.mark.parametrize("command", ["MAIL", "DATA"])
+@pytest.mark.parametrize("answer", ["552 5.3.4 too large", "552 message size exceeds limit", "550 5.2.3 too long"])
+async def test_a_mail_that_the_server_finds_too_large(answer: str, command: str) -> None:
     async with post_office() as (office, port):
-        office.say["DATA"] = [answer]
+        office.say[command] = [answer]
         with pytest.raises(TooLargeForServer):
             await deliver(at(port), ENVELOPE, iter([MAIL]))
 

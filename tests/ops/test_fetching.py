@@ -176,6 +176,19 @@ async def test_a_private_address_is_not_asked_by_number_or_by_name(store: Store,
         ("::1", False),
         ("fe80::1", False),
         ("ca.vn", False),
+        ("2606:4700::1111", True),
+        ("2001:0:808:808::1", False),  # Teredo
+        ("fec0::1", False),  # a site of old
+        ("ff0e::1", False),
+        ("224.0.0.1", False),
+        ("100.64.0.1", False),
+        ("64:ff9b::808:808", True),  # by NAT64 to 8.8.8.8
+        ("64:ff9b:1::7f00:1", False),  # a NAT64 of one's own leads anywhere
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("::ffff:127.0.0.1", False),
+        ("2002:808:808::1", True),  # 6to4 to 8.8.8.8
+        ("2002:a00:1::1", False),
     ],
 )
 def test_which_addresses_are_public(host: str, public: bool) -> None:

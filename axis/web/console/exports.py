@@ -3,7 +3,8 @@
 After each page it rests for as long as the page took, and a workbook is made by another process: with all of it in this
 one, every other page took two to four times as long while somebody exported (`benchmarks/console.py`).
 
-At most `MOST_ROWS` rows and `AT_ONCE` files at once; whoever wants more narrows the list down or comes back.
+At most `MOST_ROWS` rows and `AT_ONCE` files at once; whoever wants more narrows the list down or comes back. A file
+that does not hold the whole list says so in its last line.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from axis.store.boxes import BoxLine, read_box
 from axis.terms import ViewKind
 from axis.web.console import words
 from axis.web.console.boxing import Scene
-from axis.web.console.language import _
+from axis.web.console.language import _, grouped
 from axis.web.console.moments import day
 from axis.web.console.parts import ConsoleParts
 from axis.web.console.sessions import Visitor
@@ -87,6 +88,7 @@ class Exports:
                 return
             await asyncio.sleep(took_s)
             query = replace(query, place=found.lines[-1].place)
+        yield [[cut_short(MOST_ROWS)]]
 
     async def _csv(self, scene: Scene) -> AsyncGenerator[bytes]:
         yield csv_bytes(_headings(), ())
@@ -102,6 +104,11 @@ class Exports:
             async with aclosing(file_pieces(await sheet.finish())) as pieces:
                 async for piece in pieces:
                     yield piece
+
+
+def cut_short(rows: int) -> str:
+    """The last line of a file that is shorter than its list."""
+    return _("Tệp chỉ có {rows} dòng đầu; danh sách còn nữa. Hãy lọc hẹp hơn rồi xuất lại.", rows=grouped(rows))
 
 
 def _table(lines: Iterable[BoxLine]) -> list[list[str]]:

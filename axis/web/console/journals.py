@@ -24,6 +24,7 @@ from axis.store.store import Store
 from axis.store.viewings import ViewingLine, ViewingList, ViewingQuery, list_viewings
 from axis.terms import ViewKind
 from axis.text import one_line, plain
+from axis.web.console.exports import cut_short
 from axis.web.console.language import N_, _
 from axis.web.console.moments import Moment, moment
 from axis.web.console.parts import ID, ConsoleParts
@@ -234,7 +235,7 @@ class Journals:
         return await self._pages.page(request, "journal.html", visitor, lambda: views_page(found, asked, now))
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        """GET /views.csv: at most 20,000 of them, the newest."""
+        """GET /views.csv: at most 20,000 of them, the newest; when there are more, the last line says so."""
         visitor = await self._sessions.require(request, *WATCHERS)
         now = self._clock.now()
         query = self._viewings(read_asked(request, now), _PAGE_ROWS)
@@ -252,6 +253,8 @@ class Journals:
             if not found.has_older:
                 break
             query = replace(query, older_than=found.lines[-1].viewing.viewing_id)
+        else:
+            await response.write(csv_rows(((cut_short(_EXPORTED_ROWS),),)))
         await response.write_eof()
         return response
 
