@@ -23,6 +23,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         databases.end_session()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: at the end no worker waits for another one."""
+    items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The session's PostgreSQL server."""
@@ -84,7 +89,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 @pytest.fixture
 def postgres_database(postgres: Postgres, postgres_copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """A new PostgreSQL database with tables, for what only a server can do."""
-    name = postgres_copies.lend()
+    name = postgres_copies.lend(alone=True)
     yield Database(kind="postgresql", url=postgres.url(name), data_dir=tmp_path)
     postgres_copies.take_back(name)
 

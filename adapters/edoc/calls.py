@@ -20,7 +20,7 @@ from adapters.edoc.wire import Operation, Version, read_media_type
 from axis.clock import Clock
 from axis.delivery.recording import note_reply, note_request
 from axis.edxml.model import Limits
-from axis.errors import AxisError, Busy, PeerUnreachable
+from axis.errors import AxisError, Busy, Malformed, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
 from axis.store.spool import Spool
 
@@ -102,7 +102,7 @@ class EdocCalls:
                 raise Trouble(Fault.NOT_THE_SERVICE, f"HTTP {response.status}, a web page")
             note_reply(response.status, response.headers.items())
             async for chunk in chunks(response):
-                await spool.write(chunk)
+                await _keep(chunk, spool, operation)
             if spool.size_bytes == 0:
                 raise PeerUnreachable(f"HTTP {response.status}, nothing else")
             return response.headers.get(hdrs.CONTENT_TYPE, "text/xml")
@@ -137,6 +137,16 @@ class EdocCalls:
             )
         except (*FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
             raise PeerUnreachable(reason_of(e)) from e
+
+
+async def _keep(chunk: bytes, spool: Spool, operation: Operation) -> None:
+    """A document may be too large, which is about that document; anything else is no answer then."""
+    try:
+        await spool.write(chunk)
+    except Malformed as e:
+        if operation is Operation.GET_DOCUMENT:
+            raise
+        raise PeerUnreachable(f"the answer cannot be read: {e}"[:300]) from e
 
 
 @asynccontextmanager
