@@ -259,22 +259,24 @@ async def test_what_nobody_names_is_put_aside_after_a_day(city: FilingCity) -> N
     assert "no JSON file names it" in note
 
 
-async def test_whoever_writes_on_after_the_claim_is_waited_for(city: FilingCity) -> None:
+@pytest.mark.parametrize("longer", [True, False])
+async def test_whoever_writes_on_after_the_claim_is_waited_for(city: FilingCity, *, longer: bool) -> None:
     path = city.dms.drop("di.edxml", RAW)
     await city.inbox.poll()
     city.node.clock.advance(seconds=5)
-    with path.open("ab") as still_open:
+    with path.open("ab" if longer else "r+b") as still_open:
         (item,) = await city.peer.poll()
         async with city.peer.fetch(item) as pieces:
             assert await anext(pieces)
-            still_open.write(b"<!-- more -->")
+            still_open.write(b"<!-- more -->" if longer else RAW.replace(b"101", b"102"))
             still_open.flush()
             with pytest.raises(Malformed, match="changed while it was read") as caught:
                 await anext(pieces)
         await city.peer.put_aside(item, caught.value)
     assert city.dms.names("errors") == []
     assert await city.inbox.poll() == 1
-    assert (await city.node.take("dms-yte"))[0].endswith(b"<!-- more -->")
+    written = RAW + b"<!-- more -->" if longer else RAW.replace(b"101", b"102")
+    assert await city.node.take("dms-yte") == [written]
 
 
 async def test_a_name_may_be_used_again_while_the_former_file_is_worked_on(city: FilingCity) -> None:
