@@ -30,7 +30,7 @@ demo: .venv/.run ## play one exchange in a temporary folder, print its table, en
 
 test: .venv/.dev ## all tests, on SQLite and PostgreSQL
 	@sh .ci/debian
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-fast: .venv/.dev ## the tests of the pure rooms: seconds
 	$(BIN)/pytest --durations=0 tests/edxml tests/organ tests/status tests/evidence tests/test_messages.py tests/test_settings.py $(ARGS)

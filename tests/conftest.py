@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 
 from axis.store.engine import StoreOptions
 from axis.store.migrate import migrate
@@ -16,11 +17,23 @@ from tests.databases import Copies, Database, Postgres
 
 def pytest_configure() -> None:
     databases.begin_session()
+    plain_traces()
+
+
+def plain_traces() -> None:
+    """Log as usual, but traces as Python writes them: painting one, with all local variables, takes a second."""
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], console])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the first process, not a worker of xdist
         databases.end_session()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: at the end no worker waits for another one."""
+    items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +97,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 @pytest.fixture
 def postgres_database(postgres: Postgres, postgres_copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """A new PostgreSQL database with tables, for what only a server can do."""
-    name = postgres_copies.lend()
+    name = postgres_copies.lend(alone=True)
     yield Database(kind="postgresql", url=postgres.url(name), data_dir=tmp_path)
     postgres_copies.take_back(name)
 

@@ -135,32 +135,47 @@ class Copies:
         self._server = server
         self._template = template
         self._free: list[str] = []
+        # One to each, kept: a new connection first reads all that it has to know of sixty tables.
+        self._lines: dict[str, psycopg.Connection[Any]] = {}
         with psycopg.connect(server.url(template)) as connection:
             self._looks = _looks_of(connection)
             self._names = [name for (name,) in connection.execute(_TABLES).fetchall()]
             self._seeds = {name: _read(connection, name) for name in _filled(connection, self._names)}
             self._sequences = connection.execute(_SEQUENCES).fetchall()
 
-    def lend(self) -> str:
-        """The name of a database that is as the template is."""
-        return self._free.pop() if self._free else self._server.create(self._template)
+    def lend(self, *, alone: bool = False) -> str:
+        """The name of a database that is as the template is. alone: nobody of ours is connected to it."""
+        name = self._free.pop() if self._free else self._server.create(self._template)
+        if alone and (line := self._lines.pop(name, None)) is not None:
+            line.close()
+        return name
 
     def take_back(self, name: str) -> None:
         """Empty it for the next test; one that a test changed or filled, or whose rows were counted, is removed."""
-        self._server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        with psycopg.connect(self._server.url(name), autocommit=True) as connection:
-            reusable = _looks_of(connection) == self._looks and _largest_bytes(connection) < _LARGE_BYTES
-            if reusable:
-                self._empty(connection)
-        if reusable:
+        line = self._line(name)
+        line.execute(_END_OTHERS)
+        if _looks_of(line) == self._looks and _largest_bytes(line) < _LARGE_BYTES:
+            self._empty(line)
             self._free.append(name)
         else:
-            self._server.drop(name)
+            self._remove(name)
 
     def close(self) -> None:
         """Remove those that nobody has."""
         while self._free:
-            self._server.drop(self._free.pop())
+            self._remove(self._free.pop())
+
+    def _line(self, name: str) -> "psycopg.Connection[Any]":
+        line = self._lines.get(name)
+        if line is None or line.closed or not _answers(line):  # a test may have cut it off
+            line = self._lines[name] = psycopg.connect(self._server.url(name), autocommit=True)
+            line.prepare_threshold = None  # a test may change what tables look like
+        return line
+
+    def _remove(self, name: str) -> None:
+        if (line := self._lines.pop(name, None)) is not None:
+            line.close()
+        self._server.drop(name)
 
     def _empty(self, connection: "psycopg.Connection[Any]") -> None:
         filled = _filled(connection, self._names)
@@ -197,6 +212,20 @@ _TABLES = """
     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
 """
 _SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
+
+
+_END_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+def _answers(connection: "psycopg.Connection[Any]") -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _looks_of(connection: "psycopg.Connection[Any]") -> str:

@@ -41,6 +41,7 @@ def test_what_a_child_prints_is_no_answer_and_its_end_is_told() -> None:
             one.answer()
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(1800)  # a machine that runs other tests meanwhile gets more time
 def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     written = tmp_path / "figures.json"

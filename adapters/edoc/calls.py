@@ -15,12 +15,11 @@ from adapters.answers import FAILURES, chunks, date_of, keep_refusal, reason_of,
 from adapters.checking import Fault, Trouble
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
-from adapters.edoc.replies import check_fault
 from adapters.edoc.wire import Operation, Version, read_media_type
 from axis.clock import Clock
 from axis.delivery.recording import note_reply, note_request
 from axis.edxml.model import Limits
-from axis.errors import AxisError, Busy, PeerUnreachable
+from axis.errors import AxisError, Busy, Malformed, PeerUnreachable
 from axis.ops.logs import current_request_id, new_request_id
 from axis.store.spool import Spool
 
@@ -72,7 +71,6 @@ class EdocCalls:
                 spooled = await spool.finish()
                 opened = await self._open(spooled.content, content_type, folder)
                 try:
-                    check_fault(opened.envelope)
                     yield opened
                 finally:
                     opened.close()
@@ -102,7 +100,7 @@ class EdocCalls:
                 raise Trouble(Fault.NOT_THE_SERVICE, f"HTTP {response.status}, a web page")
             note_reply(response.status, response.headers.items())
             async for chunk in chunks(response):
-                await spool.write(chunk)
+                await _keep(chunk, spool, operation)
             if spool.size_bytes == 0:
                 raise PeerUnreachable(f"HTTP {response.status}, nothing else")
             return response.headers.get(hdrs.CONTENT_TYPE, "text/xml")
@@ -137,6 +135,16 @@ class EdocCalls:
             )
         except (*FAILURES, ValueError) as e:  # ValueError: a value that cannot stand in a header
             raise PeerUnreachable(reason_of(e)) from e
+
+
+async def _keep(chunk: bytes, spool: Spool, operation: Operation) -> None:
+    """A document may be too large, which is about that document; anything else is no answer then."""
+    try:
+        await spool.write(chunk)
+    except Malformed as e:
+        if operation is Operation.GET_DOCUMENT:
+            raise
+        raise PeerUnreachable(f"the answer cannot be read: {e}"[:300]) from e
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ MOST = 1_000
 """A count goes no further; pages say "1.000+"."""
 
 _APART = 48  # organisations × statuses that are walked one by one; more are walked together
-_FEW_ORGANS, _PART, _MANY_HITS = 8, 2_000, 4
+_FEW_ORGANS, _PART, _MANY_HITS, _SHORT = 8, 2_000, 4, 8_000
 _d, _v, _t, _r = s.document.c, s.delivery.c, s.deadline.c, s.act_receiver.c
 _HERE = _v.place != literal_column("'elsewhere'")  # as the index says it
 _NOW = bindparam("now", type_=s.UtcMicros())
@@ -215,8 +215,8 @@ def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
     """The rows of a page, and one more if there is one.
 
     What is looked for by words is most often new, or of many: the newest part of the list is looked through first. Its
-    hits tell whether it is quicker to go on like that, or to ask the index of words, which takes long for common ones.
-    A number is rare, so that the index is asked at once.
+    hits, and how long it is, tell whether it is quicker to go on like that, or to ask the index of words, which takes
+    long for common ones. A number is rare, so that the index is asked at once.
     """
     wanted, now = query.wanted, {"now": query.now}
     if not wanted.phrases:
@@ -231,7 +231,7 @@ def _find(conn: Connection, query: BoxQuery) -> Sequence[Any]:
     if end is None or len(newest) > query.rows:
         return newest
     rest = replace(query, place=end, rows=query.rows - len(newest))
-    some = _some(conn, wanted) if len(newest) < _MANY_HITS else None
+    some = None if len(newest) >= _MANY_HITS or _is_short(conn, query) else _some(conn, wanted)
     return [*newest, *conn.execute(_statement(rest, some), now).all()]
 
 
@@ -266,6 +266,13 @@ def _newest_part(conn: Connection, query: BoxQuery) -> Key | None:
         for row in conn.execute(walk.where(party == organ).offset(_PART).limit(1))
     ]
     return max(ends, key=lambda end: (end.at or query.now, end.id), default=None)
+
+
+def _is_short(conn: Connection, query: BoxQuery) -> bool:
+    """Whether all of the lists together are soon looked through."""
+    party = _v.receiver_organ if query.box is Box.INBOX else _d.from_organ
+    some = select(literal(1)).where(party.in_(sorted(query.organs))).limit(_SHORT + 1).subquery()
+    return int(conn.execute(select(func.count()).select_from(some)).scalar_one()) <= _SHORT
 
 
 def _statement(query: BoxQuery, some: Select[Any] | None) -> Select[Any]:

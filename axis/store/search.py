@@ -105,24 +105,47 @@ def conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield Holds(_d.folded, f" {phrase}")
 
 
-def candidates(conn: Connection, phrases: Iterable[str]) -> tuple[str, ...] | None:
-    """The documents that have all these words; None when there are no words, or more than `FEW` documents.
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word for the index; whole: as it stands, not as the beginning of one."""
 
-    Beside longer ones short words are left to the look at each document: the index takes longest for what begins
-    thousands of words, and they hardly narrow what a number or a real word has found.
+    word: str
+    whole: bool
+
+
+def terms(phrases: Iterable[str]) -> tuple[Term, ...]:
+    """What to ask the index for: enough to be left with few documents, each of which is looked at then.
+
+    Within a phrase all words but the last are whole ones. Those with a digit are rare: with what is whole beside them
+    they do. Else short beginnings are left out beside longer words: the index takes longest for what begins thousands
+    of words, and they hardly narrow what a real word has found.
     """
-    words = [word for phrase in phrases for word in phrase.split()]
-    if not words:
+    every = [
+        Term(word, whole=at < len(words) - 1)
+        for words in (phrase.split() for phrase in phrases)
+        for at, word in enumerate(words)
+    ]
+    whole = tuple(term for term in every if term.whole)
+    if any(sign.isdigit() for term in whole for sign in term.word):
+        return whole
+    return tuple(term for term in every if len(term.word) > _SHORT) or tuple(every)
+
+
+def candidates(conn: Connection, phrases: Iterable[str]) -> tuple[str, ...] | None:
+    """The documents that may have all these words; None when there are no words, or more than `FEW` documents."""
+    asked = terms(phrases)
+    if not asked:
         return None
-    words = [word for word in words if len(word) > _SHORT] or words
     if conn.dialect.name == "postgresql":
         for setting in _BY_INDEX_ONLY:
             conn.execute(text(setting))
-        found = conn.execute(_POSTGRES, {"words": " & ".join(f"{word}:*" for word in words), "most": FEW + 1})
+        words = " & ".join(term.word if term.whole else f"{term.word}:*" for term in asked)
+        found = conn.execute(_POSTGRES, {"words": words, "most": FEW + 1})
         uids = tuple(found.scalars())
         conn.execute(text("SET LOCAL enable_seqscan = on"))
     else:
-        found = conn.execute(_SQLITE, {"words": " ".join(f'"{word}"*' for word in words), "most": FEW + 1})
+        words = " ".join(f'"{term.word}"' if term.whole else f'"{term.word}"*' for term in asked)
+        found = conn.execute(_SQLITE, {"words": words, "most": FEW + 1})
         uids = tuple(found.scalars())
     return uids if len(uids) <= FEW else None
 

@@ -22,6 +22,8 @@ from tests.mail.dovecot import PASSWORD as IMAP_PASSWORD
 from tests.mail.dovecot import dovecot, needs_dovecot
 from tests.mail.servers import make_certificate
 
+pytestmark = pytest.mark.lengthy
+
 HERE = "the address of the node"
 """Stands for it in settings until it is known."""
 

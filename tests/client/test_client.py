@@ -1,7 +1,9 @@
 """The client talks to a real node over HTTP: each operation, errors with their codes, repeats, broken lines."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from aiohttp import web
 
 from axis.client import BlockingClient, ClientOptions, File, NodeClient
 from axis.client import node as client_node
+from axis.client import uploading as client_uploading
 from axis.client.node import OPERATIONS as METHODS
 from axis.client.uploading import Uploading
 from axis.edxml.writer import to_bytes
@@ -271,6 +274,91 @@ async def test_a_call_is_made_again_under_the_same_key_with_the_same_body(tmp_pa
         assert server.bodies == [b"<edXML/>"] * 3
         await client.close()
         await runner.cleanup()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the client chose to wait; it does not."""
+    chosen: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(delay_s: float) -> None:
+        if delay_s:
+            chosen.append(delay_s)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    return chosen
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "call_running"), (400, "truncated_upload"), (429, "overloaded")])
+async def test_what_may_pass_is_called_again_under_the_callers_key(status: int, code: str, waits: list[float]) -> None:
+    server = Moody(problem(status, code), web.json_response(ACCEPTED))
+    client, runner = await moody(server)
+    assert (await client.send_package(b"<edXML/>", key="mine")).package_id == "p"
+    assert server.keys == ["mine", "mine"]
+    assert len(waits) == 1
+    await client.close()
+    await runner.cleanup()
+
+
+async def test_waits_grow_and_are_as_long_as_the_node_asks_up_to_the_most(waits: list[float]) -> None:
+    server = Moody(
+        *(problem(503, "disk_full", **{"Retry-After": after}) for after in ("0", "0", "0", "20", "3600", "0"))
+    )
+    client, runner = await moody(server, tries=6)
+    client._transport._options = replace(client._transport._options, first_wait_s=1.0, most_wait_s=60.0)
+    with pytest.raises(Busy):
+        await client.send_package(b"<edXML/>")
+    assert [0.8 * 2**n <= wait <= 1.2 * 2**n for n, wait in enumerate(waits[:3])] == [True] * 3
+    assert waits[3:] == [20.0, 60.0]
+    await client.close()
+    await runner.cleanup()
+
+
+def at_offset(offset: int) -> web.Response:
+    """What HEAD says of an upload."""
+    return web.Response(status=200, headers={"Upload-Offset": str(offset)})
+
+
+async def test_an_upload_without_progress_is_given_up(waits: list[float]) -> None:
+    answers = [at_offset(0), *(one for _ in range(9) for one in (problem(503, "disk_full"), at_offset(0)))]
+    server = Moody(*answers)
+    client, runner = await moody(server)
+    with pytest.raises(PeerUnreachable):
+        await client.resume_upload("u", b"x" * 10)
+    assert len(server.keys) == 18  # the first look, nine tries, and a look after each but the last
+    assert len(waits) == 8
+    await client.close()
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "upload_incomplete"), (413, "too_large")])
+async def test_an_upload_that_is_refused_is_not_tried_again(status: int, code: str, waits: list[float]) -> None:
+    server = Moody(at_offset(0), problem(status, code), at_offset(0))
+    client, runner = await moody(server)
+    with pytest.raises(AxisError) as caught:
+        await client.resume_upload("u", b"x" * 10)
+    assert (caught.value.code, len(server.keys), waits) == (Code(code), 2, [])
+    await client.close()
+    await runner.cleanup()
+
+
+async def test_a_piece_that_was_damaged_on_its_way_goes_again(
+    city: ApiCity, yte: NodeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies: list[bytes] = []
+
+    def damaged(piece: bytes) -> io.BytesIO:
+        bodies.append(piece)
+        return io.BytesIO(b"?" * len(piece) if len(bodies) == 1 else piece)
+
+    monkeypatch.setattr(client_uploading, "piece_body", damaged)
+    upload_id = await yte.upload(b"%PDF-1.7", "a.pdf")
+    stored = b"".join([chunk async for chunk in city.node.store.uploads.chunks(upload_id, 8)])
+    assert (stored, len(bodies)) == (b"%PDF-1.7", 2)
+    await yte.resume_upload(upload_id, b"%PDF-1.7")
+    assert len(bodies) == 2  # all of it is there
 
 
 @pytest.mark.parametrize(

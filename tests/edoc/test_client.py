@@ -7,23 +7,25 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import PeerParts, make_peer
+from adapters.edoc import calls
 from adapters.edoc.calls import EdocClientOptions
 from adapters.edoc.client import EdocClient
 from adapters.edoc.wire import Version
 from axis.delivery.partner import Partner
 from axis.delivery.peer import Incoming, Outgoing, RegistrySource
 from axis.edxml.dates import read_timestamp
-from axis.edxml.model import DocumentPackage, Package, StatusPackage
+from axis.edxml.model import DocumentPackage, Limits, Package, StatusPackage
 from axis.edxml.reader import read
 from axis.edxml.v1 import V1_NAMESPACE
 from axis.edxml.writer import to_bytes
-from axis.errors import Code, Malformed, PeerRefused, PeerUnreachable
+from axis.errors import Code, Internal, Malformed, PeerRefused, PeerUnreachable
 from axis.terms import PackageKind
 from tests.edoc.city import LIMITS, ORGAN, XD, YTE, SoapCity, envelope, token_of
 from tests.exchange.harness import HeldClock, a_document, a_file, a_status
@@ -176,7 +178,7 @@ async def test_the_registry_is_listed(city: SoapCity, tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def answering(response: web.Response | None, scratch: Path) -> AsyncIterator[EdocClient]:
+async def answering(response: web.Response | None, scratch: Path, **options: Any) -> AsyncIterator[EdocClient]:
     """A client of a partner that gives one answer, whatever it is asked; None: it hangs up."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -194,10 +196,10 @@ async def answering(response: web.Response | None, scratch: Path) -> AsyncIterat
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    options = EdocClientOptions(
-        endpoint=f"http://{host}:{port}/edoc", organ_id="H24", token="t", scratch=scratch, timeout_s=5.0
+    chosen = EdocClientOptions(
+        endpoint=f"http://{host}:{port}/edoc", organ_id="H24", token="t", scratch=scratch, timeout_s=5.0, **options
     )
-    client = EdocClient(options, None, HeldClock())
+    client = EdocClient(chosen, None, HeldClock())
     try:
         yield client
     finally:
@@ -239,6 +241,55 @@ async def test_what_is_no_answer_is_tried_again(response: web.Response | None, t
         with pytest.raises(PeerUnreachable):
             await client.health()
     assert left_in(tmp_path) == []
+
+
+async def test_a_redirect_is_not_followed_since_the_token_would_go_along(tmp_path: Path) -> None:
+    good = REPORT.format("x").replace("false", "true")
+    answer = web.Response(body=envelope(good), status=307, content_type="text/xml", headers={"Location": "/other"})
+    led: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        led.append(request.path)
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", handle)
+    async with TestServer(app) as server:
+        options = EdocClientOptions(endpoint=str(server.make_url("/edoc")), organ_id="H24", token="t", scratch=tmp_path)
+        client = EdocClient(options, None, HeldClock())
+        with pytest.raises(PeerUnreachable, match="HTTP 307"):
+            await client.health()
+        await client.close()
+    assert led == ["/edoc"]
+
+
+async def test_an_answer_without_end_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_ENVELOPE_BYTES", 1_000)
+    limits = Limits(package_bytes=1_000)
+    async with answering(said("<x>" + "y" * 3_000 + "</x>"), tmp_path, limits=limits) as client:
+        for call in (client.health, client.poll):
+            with pytest.raises(PeerUnreachable, match="more than 2000 bytes"):
+                await call()
+        with pytest.raises(Malformed) as caught:  # one document is too large, which is about that document
+            async with client.fetch(Incoming(ref="D1", kind=DOCUMENT)):
+                pytest.fail("there is nothing to read")
+    assert caught.value.code is Code.TOO_LARGE
+    assert left_in(tmp_path) == []
+
+
+async def test_a_stored_package_that_is_not_what_was_recorded_goes_to_nobody(city: SoapCity, tmp_path: Path) -> None:
+    client = client_for(city, YTE, tmp_path)
+    said_of, raw = outgoing(a_document("H24.15"))
+
+    async def content() -> AsyncIterator[bytes]:
+        yield raw.replace(b"101", b"102")
+
+    with pytest.raises(Internal):
+        await client.send(said_of, content)
+    other = client_for(city, XD, tmp_path)
+    assert await other.pending_ids() == ()
+    for one in (client, other):
+        await one.close()
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/xml", "application/json"])
@@ -316,6 +367,51 @@ async def test_traces_without_a_namespace_are_read_and_unreadable_ones_passed_ov
     package = read(raw)
     assert isinstance(package, StatusPackage)
     assert package.header.status_code == "3"
+
+
+async def test_a_yes_without_a_document_is_no_answer(tmp_path: Path) -> None:
+    answer = "<GetDocumentResponse><Report><IsSuccess>true</IsSuccess></Report></GetDocumentResponse>"
+    async with answering(said(answer), tmp_path) as client:
+        with pytest.raises(PeerUnreachable, match="neither a document nor a refusal"):
+            async with client.fetch(Incoming(ref="D1", kind=DOCUMENT)):
+                pytest.fail("there is nothing to read")
+
+
+async def test_ids_that_could_not_be_handed_back_are_passed_over(tmp_path: Path) -> None:
+    ids = "".join(f"<DocumentId>{one}</DocumentId>" for one in ("D1", "", "x" * 301, "D&#10;2", "D1", "D3"))
+    pending = f"<GetPendingDocumentIdsResponse><DocumentIds>{ids}</DocumentIds></GetPendingDocumentIdsResponse>"
+    traces = "<GetTracesResponse><Traces/></GetTracesResponse>"
+    async with answering(said(pending + traces), tmp_path) as client:
+        assert [item.ref for item in await client.poll()] == ["D1", "D3"]
+
+
+async def test_traces_that_were_not_taken_are_not_confirmed(tmp_path: Path) -> None:
+    named: list[list[str]] = []
+    clock = HeldClock()
+    status = (
+        "<Status><From><OrganId>H24.15</OrganId></From><ResponseFor><OrganId>H24.11</OrganId>"
+        "<DocumentId>D</DocumentId></ResponseFor><StatusCode>3</StatusCode></Status>"
+    )
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked = await request.text()
+        named.append(re.findall(r"<TimeStamp>(.*)</TimeStamp>", asked))
+        pending = "<GetPendingDocumentIdsResponse><DocumentIds/></GetPendingDocumentIdsResponse>"
+        traces = f"<GetTracesResponse><Traces>{status}</Traces></GetTracesResponse>"
+        return web.Response(body=envelope(traces if "GetTraces" in asked else pending), content_type="text/xml")
+
+    app = web.Application()
+    app.router.add_post("/edoc", handle)
+    async with TestServer(app) as server:
+        options = EdocClientOptions(endpoint=str(server.make_url("/edoc")), organ_id="H24", token="t", scratch=tmp_path)
+        client = EdocClient(options, None, clock)
+        for _ in range(2):  # what came is not durable here yet
+            [item] = await client.poll()
+            clock.advance(hours=1)
+        await client.confirm(item, ok=True)
+        assert await client.poll() == ()
+        await client.close()
+    assert [bool(moments) for moments in named[1::2]] == [False, False, True]
 
 
 async def test_a_document_that_is_none_is_malformed(tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ PATIENT = ("--within", 100)  # a machine that runs other tests meanwhile gets mo
 FIVE = {"01", "03", "04", "05", "06"}
 DOCUMENTS = 7  # that the demo sends: five letters, a sample, and the sample that replaces it
 
-# Two demos at once on a small machine would only wait for each other.
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lengthy, pytest.mark.timeout(900)]
 
 
 def environment(**more: str) -> dict[str, str]:

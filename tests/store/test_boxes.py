@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import insert
@@ -332,14 +333,13 @@ async def test_common_words_are_left_to_the_walk(
     assert await store.read(lambda conn: candidates(conn, [])) is None
 
 
-@pytest.mark.parametrize("many", [0, 2, 99])
-@pytest.mark.parametrize("part", [1, 3, 50])
+@pytest.mark.parametrize("limits", list(product((1, 3, 50), (0, 2, 99), (0, 8_000))))
 async def test_words_are_found_however_far_back_they_are(
-    store: Store, archive: Archive, part: int, many: int, monkeypatch: pytest.MonkeyPatch
+    store: Store, archive: Archive, limits: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of each list its newest part is looked through first; the rest by the index of words, or like that."""
-    monkeypatch.setattr(boxes, "_PART", part)
-    monkeypatch.setattr(boxes, "_MANY_HITS", many)
+    for name, limit in zip(("_PART", "_MANY_HITS", "_SHORT"), limits, strict=True):
+        monkeypatch.setattr(boxes, name, limit)
     for number in range(8):
         archive.clock.later(minutes=1)
         subject = "Phòng cháy" if number in {0, 1, 5} else "Tuyển sinh"
@@ -406,3 +406,26 @@ async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archiv
     of_id = Wanted(document_uid=early.document_uid)
     assert await codes(store, asked(organs=inbox, wanted=of_id)) == ["1/I"]
     assert await codes(store, asked(Box.OUTBOX, senders, wanted=of_id)) == ["1/I"]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "asked"),
+    [
+        (("13 tt 23",), "=13 =tt"),
+        (("103 gm 40", "phong"), "=103 =gm"),
+        (("1550 qd",), "=1550"),
+        (("chay", "dau"), "chay dau"),
+        (("giai doan 2026", "so"), "=giai =doan 2026"),
+        (("so", "tt"), "so tt"),
+        (("5",), "5"),
+        ((), ""),
+    ],
+)
+def test_the_index_is_asked_for_what_leaves_few_documents(phrases: tuple[str, ...], asked: str) -> None:
+    assert " ".join("=" * term.whole + term.word for term in search.terms(phrases)) == asked
+
+
+async def test_a_word_within_a_number_is_a_whole_one(store: Store, archive: Archive) -> None:
+    for code in ("13/TT-23", "13/TT-234", "130/TT-23", "13/TTR-23"):
+        await archive.document([To("H24.2")], code=code)
+    assert sorted(await codes(store, asked(wanted=Wanted(phrases=("13 tt 23",))))) == ["13/TT-23", "13/TT-234"]
