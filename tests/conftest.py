@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 
 from axis.store.engine import StoreOptions
 from axis.store.migrate import migrate
@@ -16,6 +17,13 @@ from tests.databases import Copies, Database, Postgres
 
 def pytest_configure() -> None:
     databases.begin_session()
+    plain_traces()
+
+
+def plain_traces() -> None:
+    """Log as usual, but traces as Python writes them: painting one, with all local variables, takes a second."""
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], console])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

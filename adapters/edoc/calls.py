@@ -15,7 +15,6 @@ from adapters.answers import FAILURES, chunks, date_of, keep_refusal, reason_of,
 from adapters.checking import Fault, Trouble
 from adapters.edoc.multipart import Multipart
 from adapters.edoc.opened import Opened, open_request
-from adapters.edoc.replies import check_fault
 from adapters.edoc.wire import Operation, Version, read_media_type
 from axis.clock import Clock
 from axis.delivery.recording import note_reply, note_request
@@ -72,7 +71,6 @@ class EdocCalls:
                 spooled = await spool.finish()
                 opened = await self._open(spooled.content, content_type, folder)
                 try:
-                    check_fault(opened.envelope)
                     yield opened
                 finally:
                     opened.close()

@@ -80,7 +80,7 @@ class Organization:
 
 def read_reply(envelope: Envelope, operation: Operation) -> Node:
     """The answer's wrapper, once its Report says yes. Raises PeerRefused, PeerUnreachable."""
-    check_fault(envelope)
+    _check_fault(envelope)
     for name in (f"{operation.value}Response", operation.value):
         if (found := one_of(envelope.body, name, "Body")) is not None:
             _check_report(found)
@@ -88,7 +88,7 @@ def read_reply(envelope: Envelope, operation: Operation) -> Node:
     raise PeerUnreachable("the answer is of another kind")
 
 
-def check_fault(envelope: Envelope) -> None:
+def _check_fault(envelope: Envelope) -> None:
     """Raise PeerRefused for SOAP's own refusal, PeerUnreachable when the other side is in trouble."""
     fault = one_of(envelope.body, f"{{{envelope.version}}}Fault", "Body")
     if fault is None:

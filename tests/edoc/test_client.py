@@ -369,6 +369,51 @@ async def test_traces_without_a_namespace_are_read_and_unreadable_ones_passed_ov
     assert package.header.status_code == "3"
 
 
+async def test_a_yes_without_a_document_is_no_answer(tmp_path: Path) -> None:
+    answer = "<GetDocumentResponse><Report><IsSuccess>true</IsSuccess></Report></GetDocumentResponse>"
+    async with answering(said(answer), tmp_path) as client:
+        with pytest.raises(PeerUnreachable, match="neither a document nor a refusal"):
+            async with client.fetch(Incoming(ref="D1", kind=DOCUMENT)):
+                pytest.fail("there is nothing to read")
+
+
+async def test_ids_that_could_not_be_handed_back_are_passed_over(tmp_path: Path) -> None:
+    ids = "".join(f"<DocumentId>{one}</DocumentId>" for one in ("D1", "", "x" * 301, "D&#10;2", "D1", "D3"))
+    pending = f"<GetPendingDocumentIdsResponse><DocumentIds>{ids}</DocumentIds></GetPendingDocumentIdsResponse>"
+    traces = "<GetTracesResponse><Traces/></GetTracesResponse>"
+    async with answering(said(pending + traces), tmp_path) as client:
+        assert [item.ref for item in await client.poll()] == ["D1", "D3"]
+
+
+async def test_traces_that_were_not_taken_are_not_confirmed(tmp_path: Path) -> None:
+    named: list[list[str]] = []
+    clock = HeldClock()
+    status = (
+        "<Status><From><OrganId>H24.15</OrganId></From><ResponseFor><OrganId>H24.11</OrganId>"
+        "<DocumentId>D</DocumentId></ResponseFor><StatusCode>3</StatusCode></Status>"
+    )
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked = await request.text()
+        named.append(re.findall(r"<TimeStamp>(.*)</TimeStamp>", asked))
+        pending = "<GetPendingDocumentIdsResponse><DocumentIds/></GetPendingDocumentIdsResponse>"
+        traces = f"<GetTracesResponse><Traces>{status}</Traces></GetTracesResponse>"
+        return web.Response(body=envelope(traces if "GetTraces" in asked else pending), content_type="text/xml")
+
+    app = web.Application()
+    app.router.add_post("/edoc", handle)
+    async with TestServer(app) as server:
+        options = EdocClientOptions(endpoint=str(server.make_url("/edoc")), organ_id="H24", token="t", scratch=tmp_path)
+        client = EdocClient(options, None, clock)
+        for _ in range(2):  # what came is not durable here yet
+            [item] = await client.poll()
+            clock.advance(hours=1)
+        await client.confirm(item, ok=True)
+        assert await client.poll() == ()
+        await client.close()
+    assert [bool(moments) for moments in named[1::2]] == [False, False, True]
+
+
 async def test_a_document_that_is_none_is_malformed(tmp_path: Path) -> None:
     async with answering(said("<edXML:Manifest/>"), tmp_path) as client:
         with pytest.raises(Malformed) as caught:

@@ -23,11 +23,11 @@ class FixedClock:
 def stream() -> Iterator[io.StringIO]:
     """The log of one test; the process's own set-up comes back afterwards."""
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers, level, kept = root.handlers, root.level, structlog.get_config()
     out = io.StringIO()
     configure_logs("json", "info", stream=out)
     yield out
-    structlog.reset_defaults()
+    structlog.configure(**kept)
     structlog.contextvars.clear_contextvars()
     root.handlers = handlers
     root.setLevel(level)
@@ -111,7 +111,8 @@ def test_secrets_and_bodies_are_not_written(stream: io.StringIO) -> None:
 @pytest.mark.parametrize("logger", ["structlog", "logging"])
 def test_a_trace_is_kept_without_local_variables(form: Any, logger: str) -> None:
     out = io.StringIO()
-    handlers = logging.getLogger().handlers
+    root = logging.getLogger()
+    handlers, level, kept = root.handlers, root.level, structlog.get_config()
     configure_logs(form, "info", stream=out)
     try:
         _fail("2retnuh"[::-1])  # a console trace shows source lines
@@ -121,8 +122,9 @@ def test_a_trace_is_kept_without_local_variables(form: Any, logger: str) -> None
         else:
             logging.getLogger("library").exception("failed")
     finally:
-        structlog.reset_defaults()
-        logging.getLogger().handlers = handlers
+        structlog.configure(**kept)
+        root.handlers = handlers
+        root.setLevel(level)
     assert "hunter2" not in out.getvalue()
     assert "_fail" in out.getvalue()
     if form == "json":
