@@ -248,6 +248,27 @@ async def test_who_comes_second_is_told_and_changes_nothing(admin: Client, log_i
     assert len(await audits(store, "organ_moved")) == 1
 
 
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ({"name": "Sở Hạ tầng"}, {"name": "Sở Xây dựng và Đô thị"}),
+        ({"system": "dms-yte"}, {"system": "edoc-xd"}),
+    ],
+    ids=["name", "system"],
+)
+async def test_what_was_changed_meanwhile_is_not_written_over(
+    admin: Client, log_in: LogIn, store: Store, theirs: dict[str, str], mine: dict[str, str]
+) -> None:
+    path = f"{HOME}/H24.10/change"
+    late = fields(await shown(admin, path, **mine))
+    second = await log_in(Role.ADMINISTRATOR)
+    first = fields(await shown(second, path, **theirs))
+    assert (await post(second, path, first | {"do": "make"})).status == 303
+    assert (await post(admin, path, late | {"do": "make"})).status == 409
+    changed = await audits(store, "organ_changed") + await audits(store, "organ_moved")
+    assert len(changed) == 1
+
+
 async def test_an_operator_reads_and_changes_nothing(log_in: LogIn, store: Store) -> None:
     operator = await log_in(Role.OPERATOR)
     page = await read(operator, f"{HOME}/H24.10")

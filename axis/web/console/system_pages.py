@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from axis.delivery.directory import Directory
 from axis.errors import AxisError, Busy, Code, Internal, Malformed, NotFound
@@ -173,9 +173,7 @@ class SystemPages:
         return self._pages.answer(request, "system_form.html", status=409 if wrong else 200, page=page)
 
     def _secret(self, request: web.Request, page: SecretPage) -> web.StreamResponse:
-        answer = self._pages.answer(request, "system_secret.html", status=200, page=page)
-        answer.headers[hdrs.CACHE_CONTROL] = "no-store"
-        return answer
+        return self._pages.answer(request, "system_secret.html", status=200, page=page)
 
     async def _page(
         self, request: web.Request, visitor: Visitor, *, done: str = "", make: Mapping[str, Any] | None = None

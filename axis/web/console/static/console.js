@@ -160,6 +160,12 @@ async function watch() {
   setTimeout(watch, 1000);
 }
 
+// The head's row of pages is longer than a telephone is wide: the one that is open is in sight.
+function showPlace() {
+  const here = document.querySelector(".places a[aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 24;
+}
+
 function startLive() {
   const regions = document.querySelectorAll("[data-live]");
   if (!regions.length) return;
@@ -237,5 +243,6 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+showPlace();
 startLive();
 addCopyButtons(document);
