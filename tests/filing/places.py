@@ -200,7 +200,9 @@ async def webdav_server(root: Path, pem: Path | None = None) -> AsyncIterator[We
             length = int(environ.get("CONTENT_LENGTH") or 0)
             while length > 0 and (piece := environ["wsgi.input"].read(min(length, 65536))):
                 length -= len(piece)
-            start(told.refuse[method], [("Content-Length", "0")])
+            status = told.refuse[method]
+            led = [("Location", "/other/")] if status.startswith("3") else []
+            start(status, [("Content-Length", "0"), *led])
             return [b""]
         if method == "PROPFIND" and told.answer is not None:
             start("207 Multi-Status", [("Content-Type", "application/xml"), ("Content-Length", str(len(told.answer)))])

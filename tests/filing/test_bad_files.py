@@ -17,7 +17,8 @@ from adapters.filing.place import Entry, Gone, Spot, is_finished_name, is_name, 
 from adapters.filing.wishes import read_wish
 from adapters.folder.local import LocalPlace
 from axis.delivery.peer import Incoming
-from axis.edxml.model import Limits
+from axis.edxml.model import DocumentPackage, Limits
+from axis.edxml.reader import read
 from axis.edxml.writer import to_bytes
 from axis.errors import Code, Malformed
 from tests.exchange.harness import HeldClock, a_document
@@ -80,6 +81,22 @@ async def test_a_file_is_looked_at_twice_even_where_it_need_not_stay_the_same_fo
     assert await city.inbox.poll() == 0
     city.node.clock.advance(seconds=1)
     assert await city.inbox.poll() == 1
+
+
+async def test_a_file_that_json_names_is_waited_for_until_it_is_whole(city: FilingCity) -> None:
+    city.dms.drop("15.json", WISH)
+    assert await city.collect() == 0
+    path = city.dms.drop("công văn.pdf", b"%PDF half")
+    assert await city.inbox.poll() == 0
+    city.node.clock.advance(seconds=5)
+    with path.open("ab") as file:
+        file.write(b" and the rest")
+    assert await city.inbox.poll() == 0
+    assert await city.collect() == 1
+    (raw,) = await city.node.take("dms-yte")
+    package = read(raw)
+    assert isinstance(package, DocumentPackage)
+    assert package.attachments[0].content == b"%PDF half and the rest"
 
 
 async def test_zero_bytes_are_nothing_yet_and_later_an_error(city: FilingCity) -> None:
