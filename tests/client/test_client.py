@@ -302,6 +302,23 @@ async def test_what_may_pass_is_called_again_under_the_callers_key(status: int, 
     await runner.cleanup()
 
 
+async def test_a_key_that_nobody_chose_is_the_same_for_one_call_only(
+    waits: list[float],
+) -> None:
+    answers = [one for _ in range(2) for one in (problem(503, "disk_full"), web.json_response(ACCEPTED))]
+    server = Moody(*answers)
+    client, runner = await moody(server)
+    for _ in range(2):
+        await client.send_status("D", "H24.15", "03")
+    first, again, second, second_again = server.keys
+    assert first == again
+    assert second == second_again
+    assert first != second
+    assert len(waits) == 2
+    await client.close()
+    await runner.cleanup()
+
+
 async def test_waits_grow_and_are_as_long_as_the_node_asks_up_to_the_most(waits: list[float]) -> None:
     server = Moody(
         *(problem(503, "disk_full", **{"Retry-After": after}) for after in ("0", "0", "0", "20", "3600", "0"))
