@@ -15,7 +15,7 @@ from axis.store.boxes import Key
 from axis.store.counted import CountedQuery, of_side, read_counted
 from axis.store.store import Store
 from axis.terms import Side
-from tests.exchange.harness import Node, a_document
+from tests.exchange.harness import Node, a_document, a_status
 
 # The history that the figures themselves are held to.
 from tests.ops.test_figures import History, follow, keeper, node  # noqa: F401
@@ -144,7 +144,7 @@ async def test_what_had_no_effect_is_not_counted_and_the_last_moment_is_in_time(
 ) -> None:
     history = History(node, 5)
     began = day_of(node.clock.now())
-    for _ in range(40):
+    for _ in range(60):
         await history.step()
     event, delivery = schema.status_event.c, schema.delivery.c
     ineffective = update(schema.status_event).where(event.status_code == "04").values(effect=Effect.AFTER_CLOSE.value)
@@ -164,6 +164,24 @@ async def test_what_had_no_effect_is_not_counted_and_the_last_moment_is_in_time(
         rows = await listed(store, CountedQuery(side=Side.RECEIVED, name=name, first=began, last=ended))
         assert len(rows) == sum(one[name] for one in counted), name
         assert bool(rows) is some, name
+
+
+async def test_a_status_without_effect_keeps_no_deadline(node: Node, store: Store) -> None:  # noqa: F811
+    document = a_document("H24.15")
+    await node.send("dms-yte", document)
+    event, today = schema.status_event.c, day_of(node.clock.now())
+    for code in ("04", "06"):
+        node.clock.advance(hours=0.5)
+        await node.send("dms-xd", a_status(document, code, "H24.15"))
+    came = select(event.received_at).where(event.status_code == "04").scalar_subquery()
+    for statement in (
+        update(schema.delivery).values(acceptance_due_at=came),
+        update(schema.status_event).where(event.status_code == "04").values(effect=Effect.AFTER_CLOSE.value),
+    ):
+        await store.write(lambda c, statement=statement: c.execute(statement))
+    for name, rows in (("acceptance_on_time", 0), ("acceptance_late", 1)):
+        query = CountedQuery(side=Side.RECEIVED, name=name, first=today, last=today)
+        assert len(await listed(store, query)) == rows, name
 
 
 async def test_what_was_written_some_hours_after_its_id_is_found_on_its_day(
