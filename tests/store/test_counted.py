@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from axis.kpi.figures import Spans, day_of, spans
+from axis.kpi.figures import Spans, bounds, day_of, spans
+from axis.status.order import Effect
 from axis.store import queries, schema
 from axis.store.boxes import Key
 from axis.store.counted import CountedQuery, of_side, read_counted
 from axis.store.store import Store
 from axis.terms import Side
-from tests.exchange.harness import Node, a_document
+from tests.exchange.harness import Node, a_document, a_status
 
 # The history that the figures themselves are held to.
 from tests.ops.test_figures import History, follow, keeper, node  # noqa: F401
@@ -117,7 +118,8 @@ async def test_a_list_is_walked_backwards_too(node: Node, store: Store) -> None:
     assert (page.has_before, page.has_after) == (True, True)
     first = replace(query, place=Key(at=None, id=every[3]), backwards=True)
     page = await store.read(lambda c: read_counted(c, first))
-    assert ([line.place.id for line in page.lines], page.has_before) == (every[:3], False)
+    assert [line.place.id for line in page.lines] == every[:3]
+    assert (page.has_before, page.has_after) == (False, True)
 
 
 async def test_figures_that_are_to_be_made_anew_are_known(node: Node, store: Store) -> None:  # noqa: F811
@@ -135,3 +137,61 @@ async def test_figures_that_are_to_be_made_anew_are_known(node: Node, store: Sto
     await store.write(lambda c: queries.mark_dirty(c, cells))
     assert await unsettled(today, today)
     assert not await unsettled(today + timedelta(days=1), today + timedelta(days=9))
+
+
+async def test_what_had_no_effect_is_not_counted_and_the_last_moment_is_in_time(
+    node: Node,  # noqa: F811
+    store: Store,
+) -> None:
+    history = History(node, 5)
+    began = day_of(node.clock.now())
+    for _ in range(40):
+        await history.step()
+    event, delivery = schema.status_event.c, schema.delivery.c
+    ineffective = update(schema.status_event).where(event.status_code == "04").values(effect=Effect.AFTER_CLOSE.value)
+    first = (
+        select(func.min(event.received_at))
+        .where(event.delivery_id == delivery.delivery_id, event.status_code.in_(("02", "03", "05", "06")))
+        .scalar_subquery()
+    )
+    just_in_time = update(schema.delivery).values(acceptance_due_at=first)
+    for statement in (ineffective, just_in_time):
+        await store.write(lambda c, statement=statement: c.execute(statement))
+    await follow(node)
+    await keeper(node).recount()
+    ended = day_of(node.clock.now())
+    counted = [one for (_, side), one in (await told(store, spans(began, ended))).items() if side is Side.RECEIVED]
+    for name, some in (("said_04", False), ("acceptance_on_time", True), ("acceptance_late", False)):
+        rows = await listed(store, CountedQuery(side=Side.RECEIVED, name=name, first=began, last=ended))
+        assert len(rows) == sum(one[name] for one in counted), name
+        assert bool(rows) is some, name
+
+
+async def test_a_status_without_effect_keeps_no_deadline(node: Node, store: Store) -> None:  # noqa: F811
+    document = a_document("H24.15")
+    await node.send("dms-yte", document)
+    event, today = schema.status_event.c, day_of(node.clock.now())
+    for code in ("04", "06"):
+        node.clock.advance(hours=0.5)
+        await node.send("dms-xd", a_status(document, code, "H24.15"))
+    came = select(event.received_at).where(event.status_code == "04").scalar_subquery()
+    for statement in (
+        update(schema.delivery).values(acceptance_due_at=came),
+        update(schema.status_event).where(event.status_code == "04").values(effect=Effect.AFTER_CLOSE.value),
+    ):
+        await store.write(lambda c, statement=statement: c.execute(statement))
+    for name, rows in (("acceptance_on_time", 0), ("acceptance_late", 1)):
+        query = CountedQuery(side=Side.RECEIVED, name=name, first=today, last=today)
+        assert len(await listed(store, query)) == rows, name
+
+
+async def test_what_was_written_some_hours_after_its_id_is_found_on_its_day(
+    node: Node,  # noqa: F811
+    store: Store,
+) -> None:
+    await node.send("dms-yte", a_document("H24.15"))
+    tomorrow = day_of(node.clock.now()) + timedelta(days=1)
+    moved = update(schema.delivery).values(created_at=bounds(tomorrow)[0])
+    await store.write(lambda c: c.execute(moved))
+    rows = await listed(store, CountedQuery(side=Side.RECEIVED, name="deliveries", first=tomorrow, last=tomorrow))
+    assert len(rows) == 1
