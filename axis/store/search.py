@@ -113,41 +113,44 @@ class Term:
     whole: bool
 
 
-def terms(phrases: Iterable[str]) -> tuple[Term, ...]:
-    """What to ask the index for: enough to be left with few documents, each of which is looked at then.
+def terms(phrases: Iterable[str]) -> tuple[tuple[Term, ...], ...]:
+    """What to ask the index for, and what else where that leaves too many documents; each of the rest is looked at.
 
     Within a phrase all words but the last are whole ones. Those with a digit are rare: with what is whole beside them
-    they do. Else short beginnings are left out beside longer words: the index takes longest for what begins thousands
-    of words, and they hardly narrow what a real word has found.
+    they mostly do. Else short beginnings are left out beside longer words: the index takes longest for what begins
+    thousands of words, and they hardly narrow what a real word has found.
     """
-    every = [
+    every = tuple(
         Term(word, whole=at < len(words) - 1)
         for words in (phrase.split() for phrase in phrases)
         for at, word in enumerate(words)
-    ]
+    )
     whole = tuple(term for term in every if term.whole)
     if any(sign.isdigit() for term in whole for sign in term.word):
-        return whole
-    return tuple(term for term in every if len(term.word) > _SHORT) or tuple(every)
+        return whole, every
+    return (tuple(term for term in every if len(term.word) > _SHORT) or every,)
 
 
 def candidates(conn: Connection, phrases: Iterable[str]) -> tuple[str, ...] | None:
     """The documents that may have all these words; None when there are no words, or more than `FEW` documents."""
-    asked = terms(phrases)
-    if not asked:
-        return None
+    for asked in filter(None, terms(phrases)):
+        uids = _having(conn, asked)
+        if len(uids) <= FEW:
+            return uids
+    return None
+
+
+def _having(conn: Connection, asked: Iterable[Term]) -> tuple[str, ...]:
+    """Documents that have all of it; one more than `FEW` when there are more."""
     if conn.dialect.name == "postgresql":
         for setting in _BY_INDEX_ONLY:
             conn.execute(text(setting))
         words = " & ".join(term.word if term.whole else f"{term.word}:*" for term in asked)
-        found = conn.execute(_POSTGRES, {"words": words, "most": FEW + 1})
-        uids = tuple(found.scalars())
+        found = tuple(conn.execute(_POSTGRES, {"words": words, "most": FEW + 1}).scalars())
         conn.execute(text("SET LOCAL enable_seqscan = on"))
-    else:
-        words = " ".join(f'"{term.word}"' if term.whole else f'"{term.word}"*' for term in asked)
-        found = conn.execute(_SQLITE, {"words": words, "most": FEW + 1})
-        uids = tuple(found.scalars())
-    return uids if len(uids) <= FEW else None
+        return found
+    words = " ".join(f'"{term.word}"' if term.whole else f'"{term.word}"*' for term in asked)
+    return tuple(conn.execute(_SQLITE, {"words": words, "most": FEW + 1}).scalars())
 
 
 def in_order(conn: Connection) -> None:

@@ -411,9 +411,9 @@ async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archiv
 @pytest.mark.parametrize(
     ("phrases", "asked"),
     [
-        (("13 tt 23",), "=13 =tt"),
-        (("103 gm 40", "phong"), "=103 =gm"),
-        (("1550 qd",), "=1550"),
+        (("13 tt 23",), "=13 =tt, else =13 =tt 23"),
+        (("103 gm 40", "phong"), "=103 =gm, else =103 =gm 40 phong"),
+        (("1550 qd",), "=1550, else =1550 qd"),
         (("chay", "dau"), "chay dau"),
         (("giai doan 2026", "so"), "=giai =doan 2026"),
         (("so", "tt"), "so tt"),
@@ -422,7 +422,18 @@ async def test_days_organisations_and_ids_narrow_both_boxes(store: Store, archiv
     ],
 )
 def test_the_index_is_asked_for_what_leaves_few_documents(phrases: tuple[str, ...], asked: str) -> None:
-    assert " ".join("=" * term.whole + term.word for term in search.terms(phrases)) == asked
+    said = [" ".join("=" * term.whole + term.word for term in some) for some in search.terms(phrases)]
+    assert ", else ".join(said) == asked
+
+
+async def test_a_number_whose_whole_words_are_common_is_found_by_its_end(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "FEW", 2)
+    for number in range(5):
+        await archive.document([To("H24.2")], code=f"2/TT-{number}")
+    assert len(await store.read(lambda conn: candidates(conn, ["2 tt 4"])) or ()) == 1
+    assert await store.read(lambda conn: candidates(conn, ["2 tt"])) is None
 
 
 async def test_a_word_within_a_number_is_a_whole_one(store: Store, archive: Archive) -> None:
