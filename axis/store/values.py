@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, String, Text, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -31,10 +31,12 @@ class Texts(TypeDecorator[Sequence[str]]):
 
 
 class OneOf(FunctionElement[bool]):
-    """Whether a column's value is one of a parameter of type `Texts`."""
+    """Whether a column's value is one of a parameter of type `Texts`.
+
+    Not of type Boolean: SQLAlchemy would write `= 1` behind it for SQLite, which then reads the whole table.
+    """
 
     inherit_cache = True
-    type = Boolean()
 
 
 def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
