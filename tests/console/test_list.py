@@ -40,6 +40,19 @@ def words_of(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
+@pytest.mark.parametrize("language", ["vi", "en"])
+async def test_the_parts_that_lead_to_pages_have_names_of_their_own(
+    operator: Client, archive: Archive, language: str
+) -> None:
+    """WCAG 2.2, 2.4.1: whoever goes by landmarks tells the head from the list's pages."""
+    for number in range(6):  # one more than fits
+        await archive.document(subject=str(number))
+    answer = await operator.get("/documents", headers={"Accept": "text/html", "Accept-Language": language})
+    names = re.findall(r'<nav [^>]*aria-label="([^"]+)"', await answer.text())
+    assert len(names) >= 2
+    assert len(set(names)) == len(names)
+
+
 async def test_paging_by_key_shows_every_document_once_in_both_directions(
     store: Store, archive: Archive, clock: Clock
 ) -> None:
