@@ -193,5 +193,32 @@ async def test_what_was_written_some_hours_after_its_id_is_found_on_its_day(
     tomorrow = day_of(node.clock.now()) + timedelta(days=1)
     moved = update(schema.delivery).values(created_at=bounds(tomorrow)[0])
     await store.write(lambda c: c.execute(moved))
-    rows = await listed(store, CountedQuery(side=Side.RECEIVED, name="deliveries", first=tomorrow, last=tomorrow))
-    assert len(rows) == 1
+    query = CountedQuery(side=Side.RECEIVED, name="deliveries", first=tomorrow, last=tomorrow)
+    assert len(await listed(store, query)) == 1
+    today = tomorrow - timedelta(days=1)  # its last moment is over when the next day's first begins
+    assert await listed(store, replace(query, first=today, last=today)) == []
+
+
+async def test_what_comes_from_another_axis_is_received_from_outside_and_sent_by_nobody_here(
+    node: Node,  # noqa: F811
+    store: Store,
+) -> None:
+    await node.send("dms-yte", a_document("H24.15"))
+    await node.come_down(a_document("H24.15", sender="G22", number="7"))
+    today = day_of(node.clock.now())
+    for side, name, number in (
+        (Side.SENT, "documents", 1),
+        (Side.RECEIVED, "inside", 1),
+        (Side.RECEIVED, "outside", 1),
+        (Side.RECEIVED, "deliveries", 2),
+    ):
+        assert len(await listed(store, CountedQuery(side=side, name=name, first=today, last=today))) == number, name
+
+
+async def test_what_is_sent_in_the_last_moment_is_sent_on_time(node: Node, store: Store) -> None:  # noqa: F811
+    await node.send("dms-yte", a_document("H24.15"))
+    document, today = schema.document, day_of(node.clock.now())
+    await store.write(lambda c: c.execute(update(document).values(sent_due_at=document.c.received_at)))
+    for name, number in (("sent", 1), ("sent_on_time", 1), ("sent_late", 0)):
+        query = CountedQuery(side=Side.SENT, name=name, first=today, last=today)
+        assert len(await listed(store, query)) == number, name
