@@ -123,6 +123,25 @@ async def test_a_draft_survives_a_session_that_ends(site: Site, visit: Visit, lo
     assert await other.input_value("#number") == "99"
 
 
+async def test_a_file_whose_upload_was_cut_off_is_sent_again_when_the_network_is_back(
+    site: Site, visit: Visit, watched: Watched, tmp_path: Path, language: Language
+) -> None:
+    watched.expected.append("ERR_INTERNET_DISCONNECTED")
+    letter = tmp_path / "cong van.pdf"
+    letter.write_bytes(LETTER)
+    page = await visit(account=await a_clerk(site))
+    await begin(page, site, language)
+    await page.context.set_offline(True)
+    await page.set_input_files("#upload", letter)
+    await page.locator("#lines .bad").wait_for()
+    await page.context.set_offline(False)
+    await page.fill("#subject", "Mang da co lai")
+    await page.locator("#files .files li").first.wait_for()
+    assert await page.locator("#files .files li").count() == 1
+    assert await page.locator("#lines .bad").count() == 0
+    assert await page.input_value("#subject") == "Mang da co lai"
+
+
 async def test_two_browsers_at_one_draft(
     site: Site, visit: Visit, look: Look, language: Language, watched: Watched
 ) -> None:

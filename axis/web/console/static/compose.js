@@ -10,6 +10,7 @@ let timer = 0;
 let busy = Promise.resolve();
 let changed = false;
 let ended = false;
+let cut = false; // an upload that did not arrive; the files are still chosen
 
 function say(text, link) {
   const lines = document.getElementById("lines");
@@ -102,9 +103,10 @@ async function post(button, parts, onProgress) {
     answer = await send(data, onProgress);
   } catch {
     changed = true;
+    cut = cut || Boolean(onProgress);
     keep();
     say(form.dataset.lost);
-    timer = setTimeout(() => run(null), 10000);
+    timer = setTimeout(again, 10000);
     return;
   }
   const path = new URL(answer.responseURL).pathname;
@@ -123,7 +125,7 @@ async function post(button, parts, onProgress) {
   const typing = changed; // while it was under way
   show(answer.responseText, answer.status === 409 ? ["state"] : parts);
   if (answer.status === 409) ended = true; // the next save is for a person to decide
-  else if (typing) soon();
+  else if (typing || cut) soon();
 }
 
 function run(button, parts = ["state", "checks", "send"], onProgress = null) {
@@ -133,7 +135,13 @@ function run(button, parts = ["state", "checks", "send"], onProgress = null) {
 
 function soon() {
   clearTimeout(timer);
-  if (!ended) timer = setTimeout(() => run(null), QUIET_MS);
+  if (!ended) timer = setTimeout(again, QUIET_MS);
+}
+
+// The node keeps a file that comes twice once.
+function again() {
+  if (cut) upload();
+  else run(null);
 }
 
 form.addEventListener("input", (event) => {
@@ -154,6 +162,7 @@ form.addEventListener("submit", (event) => {
 
 function upload() {
   const input = document.getElementById("upload");
+  cut = false;
   const large = [...input.files].filter((file) => file.size > Number(form.dataset.most)).map((file) => file.name);
   if (large.length) {
     say(`${form.dataset.large} ${large.join(", ")}`);
