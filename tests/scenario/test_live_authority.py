@@ -198,6 +198,7 @@ async def test_what_the_node_signs_is_timestamped_afterwards(
         "signing.key_file": str(tmp_path / "own.key"),
         "signing.certificate_file": str(tmp_path / "own.pem"),
         "signing.tsa_url": authority.tsa(),
+        "trust.fetch_timeout_s": 120.0,  # longer than anything is waited for here
     }
     authority.stamping.clear()  # an answer may take two minutes
     async with a_city(tmp_path, database, authority, **settings_of) as city:
