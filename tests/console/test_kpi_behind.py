@@ -1,6 +1,7 @@
 """Behind every number of the page of figures stands a list of exactly as many rows; what an address may ask for."""
 
 import re
+from datetime import datetime
 from html import unescape
 
 import pytest
@@ -31,6 +32,20 @@ async def settle(shop: Shop) -> None:  # noqa: F811
     await FiguresKeeper(node.store, node.clock, Calendar()).work()
 
 
+async def live_through(shop: Shop, *, seed: int, steps: int) -> datetime:  # noqa: F811
+    """Some weeks of traffic between organisations of three levels, counted; when they began."""
+    node = shop.city.node
+    history, began = History(node, seed), node.clock.now()
+    for _ in range(steps):
+        await history.step()
+    for code, level in (("H24.15", 2), ("H24.11", 2), ("H24.88", 4), ("H24.11.3", 3)):
+        placed = update(schema.organ).where(schema.organ.c.organ_id == code).values(level=level)
+        await node.store.write(lambda c, placed=placed: c.execute(placed))
+    await settle(shop)
+    await node.directory.refresh()
+    return began
+
+
 async def rows_behind(client: Client, href: str) -> int:
     """How many rows a list has, on all its pages."""
     rows = 0
@@ -52,15 +67,7 @@ async def numbers_of(client: Client, path: str) -> dict[str, int]:
 
 
 async def test_every_number_leads_to_as_many_rows(shop: Shop, log_in: LogIn) -> None:  # noqa: F811
-    history = History(shop.city.node, 1)
-    began = shop.city.node.clock.now()
-    for _ in range(60):
-        await history.step()
-    for code, level in (("H24.15", 2), ("H24.11", 2), ("H24.88", 4), ("H24.11.3", 3)):
-        placed = update(schema.organ).where(schema.organ.c.organ_id == code).values(level=level)
-        await shop.city.node.store.write(lambda c, placed=placed: c.execute(placed))
-    await settle(shop)
-    await shop.city.node.directory.refresh()
+    began = await live_through(shop, seed=1, steps=60)
     ended = shop.city.node.clock.now()
     operator = await log_in(Role.OPERATOR)  # noqa: F811 - some weeks later
     own = f"from={began:%Y-%m-%d}&to={ended:%Y-%m-%d}"

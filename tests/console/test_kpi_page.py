@@ -8,20 +8,18 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import update
 
 from axis.errors import Malformed
 from axis.kpi.figures import Cell, Counts, Figures
-from axis.store import queries, schema
+from axis.store import queries
 from axis.store.store import Store
 from axis.terms import Role, Side
 from axis.web.console.kpi_values import before, drawn_spans, read_period
 from tests.console.conftest import Client, LogIn
 
 # The shop's fixtures make the console with its operators' pages.
-from tests.console.test_kpi_behind import settle
+from tests.console.test_kpi_behind import live_through
 from tests.console.test_operator import Shop, clock, make_client, operator, shop, text  # noqa: F401
-from tests.ops.test_figures import History
 
 TODAY = date(2026, 11, 25)
 
@@ -109,15 +107,7 @@ def written(value: float | None, unit: str = " %") -> str:
 
 
 async def test_the_file_holds_the_numbers_of_the_page(shop: Shop, log_in: LogIn) -> None:  # noqa: F811
-    history = History(shop.city.node, 3)
-    began = shop.city.node.clock.now()
-    for _ in range(50):
-        await history.step()
-    for code, level in (("H24.15", 2), ("H24.11", 2), ("H24.88", 4), ("H24.11.3", 3)):
-        placed = update(schema.organ).where(schema.organ.c.organ_id == code).values(level=level)
-        await shop.city.node.store.write(lambda c, placed=placed: c.execute(placed))
-    await settle(shop)
-    await shop.city.node.directory.refresh()
+    began = await live_through(shop, seed=3, steps=50)
     operator = await log_in(Role.OPERATOR)  # noqa: F811 - some weeks later
     page = await text(operator, f"/kpi?from={began:%Y-%m-%d}&to={shop.city.node.clock.now():%Y-%m-%d}")
     (link,) = re.findall(r'href="(/kpi/export\.xlsx[^"]*)"', page)
